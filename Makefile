@@ -1,0 +1,36 @@
+# Everything runs in .venv, which is set up once and again when pyproject.toml changes.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: demo test lint figures clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo     set up, and segment a synthetic abdomen from five drawn slices: demo/report.html"
+	@echo "make test     set up, and run format check, lint, types and tests"
+	@echo "make figures  the benchmark tables on synthetic scans (minutes)"
+	@echo "make clean    remove .venv and what the demo wrote"
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/ivos demo --output demo
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/pytest
+
+figures: $(READY)
+	$(BIN)/python -m benchmarks.one_slice
+	$(BIN)/python -m benchmarks.every_nth
+
+clean:
+	rm -rf .venv demo

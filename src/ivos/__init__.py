@@ -1,0 +1,43 @@
+"""Annotate a few slices of a CT or MR scan, get the whole volume.
+
+>>> import ivos
+>>> scan = ivos.read("scan.nii.gz")
+>>> drawn = ivos.read_labels("slices.nii.gz")
+>>> result = ivos.propagate(scan, drawn)
+>>> ivos.write("labels.nii.gz", result.labels)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ivos.errors import InputError
+    from ivos.metrics.evaluation import evaluate
+    from ivos.propagation.propagate import Propagation, propagate
+    from ivos.volume.read import read, read_labels
+    from ivos.volume.volume import Volume
+    from ivos.volume.write import write_volume as write
+
+__all__ = ["InputError", "Propagation", "Volume", "evaluate", "propagate", "read", "read_labels", "write"]
+__version__ = "0.1.0"
+
+_HOMES = {
+    "InputError": "ivos.errors:InputError",
+    "Propagation": "ivos.propagation.propagate:Propagation",
+    "Volume": "ivos.volume.volume:Volume",
+    "evaluate": "ivos.metrics.evaluation:evaluate",
+    "propagate": "ivos.propagation.propagate:propagate",
+    "read": "ivos.volume.read:read",
+    "read_labels": "ivos.volume.read:read_labels",
+    "write": "ivos.volume.write:write_volume",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the public names when they are first used: ``ivos --help`` must not wait for torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ivos' has no attribute '{name}'")
+    module, attribute = _HOMES[name].split(":")
+    return getattr(import_module(module), attribute)

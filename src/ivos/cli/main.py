@@ -1,0 +1,47 @@
+"""The `ivos` command and its sub-commands."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from typing import Any
+
+import typer
+
+from ivos.cli.data import info, phantom
+from ivos.cli.demo import demo
+from ivos.cli.evaluate import evaluate
+from ivos.cli.propagate import propagate
+from ivos.errors import InputError
+
+app = typer.Typer(
+    name="ivos",
+    help="Annotate a few slices of a CT or MR scan, get the whole volume.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (propagate, info, evaluate, phantom, demo):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line; what a user can put right ends as one line on stderr and exit code 2."""
+    logging.basicConfig(format="ivos: %(message)s", level=logging.WARNING, stream=sys.stderr)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app()
+    except InputError as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"{error.filename or 'file'}: {error.strerror or error}")
+
+
+def _fail(message: str) -> None:
+    sys.stderr.write(f"ivos: {' '.join(message.split())}\n")
+    sys.exit(2)
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt

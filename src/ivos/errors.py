@@ -1,0 +1,10 @@
+"""What a user can put right."""
+
+from __future__ import annotations
+
+
+class InputError(ValueError):
+    """Input that cannot be used: one line that says what came, where, and what to do about it.
+
+    The command line prints it as it is and exits with code 2; anything else that is raised is a defect of ours.
+    """

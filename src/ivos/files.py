@@ -1,0 +1,45 @@
+"""Writing files so that they are whole or not there."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ivos.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def suffix_of(path: Path) -> str:
+    """The file's suffix in lower case, ``.nii.gz`` as one."""
+    name = path.name.lower()
+    return ".nii.gz" if name.endswith(".nii.gz") else path.suffix.lower()
+
+
+def stem_of(path: Path) -> str:
+    """The file's name without that suffix."""
+    return path.name[: len(path.name) - len(suffix_of(path))]
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` that takes its place when the block ends well, and is gone otherwise.
+
+    Raises:
+        InputError: the folder cannot be made or written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.mkdtemp(prefix=".ivos-", dir=path.parent)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written here: {error.strerror}") from error
+    temporary = Path(folder) / path.name  # its own folder, so that the name and so the format stay as they are
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+        Path(folder).rmdir()

@@ -1,0 +1,117 @@
+"""Published weights: read without running anything in them, renamed to our names, loaded strictly."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ivos.errors import InputError
+from ivos.nets.stcn import STCN
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+Weights = dict[str, "Tensor"]
+
+_WRAPPERS = ("state_dict", "model", "network")
+_STCN_NAMES = (
+    (r"^(key|value)_encoder\.model\.", r"\1_encoder."),  # IVOS
+    (r"^key_encoder\.res2\.", "key_encoder.layer1."),
+    (r"^value_encoder\.(?!fuser\.)", "value_encoder.resnet."),
+    (r"^key_proj\.key_proj\.", "key_proj."),
+    (r"\.attention\.ChannelGate\.mlp\.1\.", ".attention.channel_mlp.0."),
+    (r"\.attention\.ChannelGate\.mlp\.3\.", ".attention.channel_mlp.2."),
+    (r"\.attention\.SpatialGate\.spatial\.conv\.", ".attention.spatial_conv."),
+)
+
+
+def load_stcn(path: Path) -> STCN:
+    """The STCN network of an official checkpoint (one or several objects) or of an IVOS one, ready for inference.
+
+    Raises:
+        InputError: no such file, not a checkpoint, one that holds code, or weights of another network.
+    """
+    weights = {_renamed(name): value for name, value in read_weights(path).items()}
+    first = "value_encoder.resnet.conv1.weight"
+    if first in weights and weights[first].shape[1] == 4:  # trained on one object: nothing is known of others
+        weights[first] = torch.cat([weights[first], torch.zeros_like(weights[first][:, :1])], 1)
+    network = STCN(
+        attention=any(".attention." in name for name in weights),
+        key_bias="key_encoder.conv1.bias" in weights,
+    )
+    load_strictly(network, weights, path)
+    return network.eval().requires_grad_(requires_grad=False)
+
+
+def read_weights(path: Path) -> Weights:
+    """The named tensors of a .safetensors file, or of a PyTorch file that holds nothing but tensors.
+
+    Raises:
+        InputError: no such file, damaged, not a checkpoint, or one that would run code.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such checkpoint file")
+    content = _safetensors(path) if path.suffix == ".safetensors" else _pickled(path)
+    for wrapper in _WRAPPERS:
+        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
+            content = content[wrapper]
+    if not isinstance(content, dict) or not content or not all(isinstance(v, torch.Tensor) for v in content.values()):
+        raise InputError(f"{path}: not a checkpoint: it holds no table of named tensors")
+    return {str(name).removeprefix("module."): value for name, value in content.items()}
+
+
+def load_strictly(network: torch.nn.Module, weights: Weights, path: Path) -> None:
+    """Load every parameter, none missing, none left over, all of the right shape.
+
+    Raises:
+        InputError: otherwise; the message names the first few.
+    """
+    wanted = network.state_dict()
+    problems = {
+        "missing": [name for name in wanted if name not in weights],
+        "unknown": [name for name in weights if name not in wanted],
+        "of another shape": [n for n, v in weights.items() if n in wanted and wanted[n].shape != v.shape],
+    }
+    found = [
+        f"{len(names)} {what} ({', '.join(names[:3])}{', ...' * (len(names) > 3)})"
+        for what, names in problems.items()
+        if names
+    ]
+    if found:
+        raise InputError(f"{path}: not the weights of {type(network).__name__}: {'; '.join(found)}")
+    network.load_state_dict(weights, strict=True)
+
+
+def _renamed(name: str) -> str:
+    for pattern, replacement in _STCN_NAMES:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def _safetensors(path: Path) -> Any:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, ValueError) as error:
+        raise InputError(f"{path}: not a whole safetensors file; download it again") from error
+
+
+def _pickled(path: Path) -> Any:
+    import pickle
+
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "Unsupported" in str(error) or "weights_only" in str(error).lower():
+            raise InputError(
+                f"{path}: refused: it holds more than tensors and could run code when loaded; save its state_dict alone"
+            ) from error
+        raise InputError(f"{path}: not a PyTorch checkpoint, or damaged; download it again") from error
+    except Exception as error:  # a damaged archive raises nearly anything
+        raise InputError(f"{path}: not a PyTorch checkpoint, or truncated; download it again") from error

@@ -1,0 +1,53 @@
+"""Smooth random fields: no two organs alike, and no noise without a grain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from ivos.volume.geometry import Shape, Triple
+
+Field = npt.NDArray[np.float32]
+
+
+def smooth_field(rng: np.random.Generator, shape: Shape, spacing_mm: Triple, wavelength_mm: float) -> Field:
+    """A random field (Z, Y, X) of mean 0 and standard deviation near 1 that varies over about a wavelength.
+
+    It is drawn on a coarse grid and interpolated by cubic splines, so that it costs little at any resolution.
+    """
+    sizes = [n * s for n, s in zip(shape, spacing_mm, strict=True)]
+    coarse = [max(4, int(np.ceil(2 * size / wavelength_mm)) + 3) for size in sizes]
+    field = rng.standard_normal(coarse).astype(np.float32)
+    for axis, length in enumerate(shape):
+        field = np.moveaxis(_stretched(np.moveaxis(field, axis, 0), length), 0, axis)
+    return np.ascontiguousarray(field) / np.float32(0.6)  # what interpolation takes off the deviation, about
+
+
+def _stretched(field: Field, length: int) -> Field:
+    """Cubic interpolation of the first axis, inside its outermost knots."""
+    rows = field.reshape(len(field), -1)
+    places = np.linspace(1.0, len(field) - 2.0, length, dtype=np.float32)
+    left = np.floor(places).astype(int).clip(1, len(field) - 3)
+    t = (places - left)[:, None]
+    weights = (
+        -0.5 * t + t**2 - 0.5 * t**3,
+        1 - 2.5 * t**2 + 1.5 * t**3,
+        0.5 * t + 2 * t**2 - 1.5 * t**3,
+        0.5 * (t**3 - t**2),
+    )
+    out = sum(w * rows[left + step] for w, step in zip(weights, (-1, 0, 1, 2), strict=True))
+    return np.asarray(out, np.float32).reshape(length, *field.shape[1:])
+
+
+def scanner_noise(rng: np.random.Generator, shape: Shape, deviation_hu: float, grain_pixels: float) -> Field:
+    """CT noise (Z, Y, X): independent from slice to slice, grainy within one as a reconstruction filter leaves it."""
+    noise = np.empty(shape, np.float32)
+    for z in range(shape[0]):
+        plane = rng.standard_normal(shape[1:], dtype=np.float32)
+        plane = cv2.GaussianBlur(plane, (0, 0), grain_pixels) - 0.5 * cv2.GaussianBlur(plane, (0, 0), 3 * grain_pixels)
+        noise[z] = plane * np.float32(deviation_hu / max(float(plane.std()), 1e-6))
+    return noise

@@ -1,0 +1,59 @@
+"""An engine by the name that a command line gives it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from ivos.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ivos.device import DeviceChoice
+    from ivos.propagation.engines.protocol import Engine
+
+EngineName = Literal["flow", "stcn", "nearest"]
+
+_STCN_WORKING_SIZE = 512  # the slice size that the published checkpoints were trained and run at
+
+
+def choose_engine(
+    name: EngineName,
+    *,
+    checkpoint: Path | None = None,
+    device: DeviceChoice = "auto",
+    memory_budget_bytes: int = 2 * 10**9,
+) -> Engine:
+    """The engine of that name, ready to use.
+
+    Args:
+        name: ``"flow"``, ``"nearest"`` or ``"stcn"``.
+        checkpoint: weights, for ``"stcn"`` and no other.
+        device: where networks run.
+        memory_budget_bytes: what the memory of slices may take.
+
+    Raises:
+        InputError: a checkpoint is missing, unreadable or not wanted; the device is not there.
+    """
+    if name != "stcn" and checkpoint is not None:
+        raise InputError(f"{checkpoint}: the engine '{name}' takes no checkpoint; add --engine stcn")
+    if name == "flow":
+        from ivos.propagation.engines.flow import FlowEngine
+
+        return FlowEngine()
+    if name == "nearest":
+        from ivos.propagation.engines.nearest import NearestEngine
+
+        return NearestEngine()
+    if checkpoint is None:
+        raise InputError("the engine 'stcn' needs weights: add --checkpoint with a published STCN or IVOS checkpoint")
+    from ivos.device import pick_device
+    from ivos.nets.checkpoints import load_stcn
+    from ivos.propagation.engines.stcn import STCNEngine
+
+    return STCNEngine(
+        load_stcn(checkpoint),
+        device=pick_device(device),
+        memory_budget_bytes=memory_budget_bytes,
+        working_size=_STCN_WORKING_SIZE,
+    )

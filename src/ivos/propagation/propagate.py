@@ -1,0 +1,93 @@
+"""A scan and a few drawn slices in, the labelled volume out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ivos.propagation.annotations import annotations_along, axis_number, drawn_axis
+from ivos.propagation.engines.flow import FlowEngine
+from ivos.propagation.walk import SliceStack, steps, walk
+from ivos.volume.volume import Volume, on_grid_of
+from ivos.volume.windows import windows_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from ivos.propagation.engines.protocol import Engine
+    from ivos.volume.windows import Modality
+
+
+@dataclass(frozen=True)
+class Propagation:
+    """A propagated scan.
+
+    Attributes:
+        labels: the annotated label ids on every slice.
+        confidence: probability of each voxel's label, 0..255.
+        axis: the array axis that was walked.
+        annotated: numbers of the annotated slices along it, in canonical order.
+    """
+
+    labels: Volume
+    confidence: Volume
+    axis: int
+    annotated: tuple[int, ...]
+
+
+def propagate(
+    scan: Volume,
+    drawn: Volume,
+    *,
+    engine: Engine | None = None,
+    axis: str | None = None,
+    structures: Sequence[int] | None = None,
+    complete: Iterable[int] | bool = (),
+    modality: Modality = "auto",
+    progress: Callable[[int, int], None] | None = None,
+) -> Propagation:
+    """Carry drawn slices over a whole scan.
+
+    Args:
+        scan: the scan.
+        drawn: label volume on the scan's grid, 0 but on the drawn slices. A structure that is not drawn on an
+            annotated slice may still be there, unless the slice is complete.
+        engine: how masks get from a slice to the next; optical flow by default.
+        axis: ``"axial"``, ``"coronal"`` or ``"sagittal"``; by default the through-plane one, or the one along which
+            the slices are plainly drawn.
+        structures: label ids to carry on; all that are drawn by default.
+        complete: numbers of the slices (canonical order) on which everything present is drawn; True for every slice
+            with something drawn.
+        modality: ``"ct"`` for the CT windows in HU, ``"mr"`` for windows by percentiles, ``"auto"`` to go by the scan.
+        progress: called with slices visited and slices to visit.
+
+    Returns:
+        Labels and confidence in the scan's geometry.
+
+    Raises:
+        InputError: the grids differ, nothing is drawn, or an argument is not possible.
+    """
+    drawn = on_grid_of(drawn, scan, "annotations")
+    along = drawn_axis(drawn) if axis is None else axis_number(axis)
+    annotations = annotations_along(drawn, along, structures=structures, complete=complete)
+    rows, columns = (spacing for number, spacing in enumerate(scan.geometry.spacing_mm) if number != along)
+    stack = SliceStack(np.moveaxis(scan.array, along, 0), windows_for(scan, modality), (rows, columns))
+
+    labels = np.zeros(scan.array.shape, drawn.array.dtype)
+    confidence = np.zeros(scan.array.shape, np.uint8)
+    ids = np.array([0, *annotations.structures], drawn.array.dtype)
+    total = steps(annotations)
+    for done, finished in enumerate(walk(stack, annotations, engine or FlowEngine()), start=1):
+        if finished is not None:
+            np.moveaxis(labels, along, 0)[finished.index] = ids[finished.classes]
+            np.moveaxis(confidence, along, 0)[finished.index] = finished.confidence
+        if progress is not None:
+            progress(done, total)
+    return Propagation(
+        labels=scan.with_array(labels, drawn.names),
+        confidence=scan.with_array(confidence),
+        axis=along,
+        annotated=annotations.slices,
+    )

@@ -1,0 +1,135 @@
+"""The passes over a scan: forward from the first annotated slice, backward from the last, fused where they meet.
+
+Nothing is held at full size in floating point: the forward pass is packed slice by slice until the backward pass
+meets it, and what comes out is labels and confidence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ivos.propagation.engines.protocol import Engine, FloatArray, Slice
+from ivos.propagation.fuse import PackedMasks, decide, fuse
+from ivos.volume.windows import channels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+    from ivos.propagation.annotations import Annotations
+    from ivos.volume.volume import Array
+    from ivos.volume.windows import Windows
+
+
+@dataclass(frozen=True)
+class SliceStack:
+    """A scan as a stack of slices along one axis, each made when it is asked for.
+
+    Attributes:
+        array: intensities (N, H, W).
+        windows: how intensities become the three channels.
+        spacing_mm: pixel spacing within a slice (row, column).
+    """
+
+    array: Array
+    windows: Windows
+    spacing_mm: tuple[float, float]
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __getitem__(self, index: int) -> Slice:
+        return Slice(index, channels(self.array[index], self.windows), self.spacing_mm)
+
+
+@dataclass(frozen=True)
+class Propagated:
+    """The answer for one slice.
+
+    Attributes:
+        index: the slice's number along the walked axis.
+        classes: (H, W) 0 for background, k for the k-th of the annotated structures, counted from 1.
+        confidence: (H, W) probability of that class, 0..255.
+    """
+
+    index: int
+    classes: npt.NDArray[np.intp]
+    confidence: npt.NDArray[np.uint8]
+
+
+def steps(annotations: Annotations) -> int:
+    """How many slices the two passes of :func:`walk` visit together."""
+    first, last = annotations.slices[0], annotations.slices[-1]
+    return len(annotations.labels) - first + last + 1
+
+
+def walk(stack: SliceStack, annotations: Annotations, engine: Engine) -> Iterator[Propagated | None]:
+    """Carry the annotated structures over the whole stack.
+
+    Between two slices on which a structure is known both passes count; outside them the one that comes from the
+    annotated side. What is drawn comes back as drawn.
+
+    Args:
+        stack: the scan.
+        annotations: drawn slices of it; their labels have the stack's shape (N, H, W).
+        engine: carries masks from a slice to its neighbour.
+
+    Yields:
+        One item a visited slice, so that the caller can show progress or stop: the answer for a slice that is
+        finished (every slice comes once, in the order in which they are), None for one that awaits the other pass.
+    """
+    first, last = annotations.slices[0], annotations.slices[-1]
+    packed: dict[int, PackedMasks] = {}
+    for index, masks in _sweep(stack, annotations, engine, range(first, len(stack))):
+        if index <= last:
+            packed[index] = PackedMasks.pack(masks)
+            yield None
+        else:
+            yield _finish(annotations, index, masks, masks)
+    for index, masks in _sweep(stack, annotations, engine, range(last, -1, -1)):
+        forward = packed.pop(index).unpack() if index in packed else masks
+        yield _finish(annotations, index, forward, masks)
+
+
+def _sweep(
+    stack: SliceStack, annotations: Annotations, engine: Engine, numbers: range
+) -> Iterator[tuple[int, FloatArray]]:
+    """One pass; yields slice numbers with structure probabilities (K, H, W)."""
+    engine.reset()
+    away_first = sorted(annotations.slices, key=lambda index: -abs(index - numbers.start))
+    for index in away_first:  # an engine with a memory knows all annotated slices from the start
+        engine.observe(stack[index], annotations.masks(index), annotations.known[index])
+    reached = np.zeros(len(annotations.structures), bool)
+    for index in numbers:
+        image, known = stack[index], annotations.known[index]
+        if known.all() or index == numbers.start:
+            masks = annotations.masks(index)
+        else:
+            masks = engine.predict(image)[1:]
+            masks[~reached & ~known] = 0  # this pass has not come by any annotation of these yet
+            if known.any():
+                masks = _with_drawn(masks, annotations, index)
+        reached |= known
+        if known.any() and index != numbers.start:
+            engine.observe(image, masks, known)
+        yield index, masks
+
+
+def _with_drawn(masks: FloatArray, annotations: Annotations, index: int) -> FloatArray:
+    """Probabilities of a slice with what is drawn on it put in; the other structures give way."""
+    drawn, known = annotations.masks(index), annotations.known[index]
+    free = 1.0 - drawn.sum(axis=0, keepdims=True)
+    return np.where(known[:, None, None], drawn, masks * free)
+
+
+def _finish(annotations: Annotations, index: int, forward: FloatArray, backward: FloatArray) -> Propagated:
+    before, after = annotations.distances(index)
+    fused = fuse(forward, backward, before, after)
+    if annotations.known[index].any():
+        fused = _with_drawn(fused, annotations, index)
+    classes, confidence = decide(fused)
+    return Propagated(index, classes, confidence)

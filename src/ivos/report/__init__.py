@@ -1,0 +1,7 @@
+"""The report of a run: one page that needs no network, a picture and a film."""
+
+from __future__ import annotations
+
+from ivos.report.page import structure_rows, write_report
+
+__all__ = ["structure_rows", "write_report"]

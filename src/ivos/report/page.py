@@ -1,0 +1,108 @@
+"""The page of a run: self-contained HTML beside a PNG and a GIF."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ivos.files import replacing
+from ivos.volume.geometry import AXIS_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from ivos.metrics.evaluation import Score
+    from ivos.propagation.propagate import Propagation
+    from ivos.volume.volume import Volume
+
+
+def structure_rows(result: Propagation) -> list[dict[str, Any]]:
+    """What a result holds of each structure: label, name, volume in mL, slices, mean probability of its voxels."""
+    labels, confidence = result.labels, result.confidence.array
+    ids = [int(label) for label in np.unique(labels.array) if label]
+    others = tuple(axis for axis in range(3) if axis != result.axis)
+    rows = []
+    for label in ids:
+        mask = labels.array == label
+        rows.append(
+            {
+                "label": label,
+                "name": labels.names.get(label, f"label {label}"),
+                "volume_ml": round(float(mask.sum()) * labels.geometry.voxel_volume_ml, 3),
+                "slices": int(mask.any(axis=others).sum()),
+                "probability": round(float(confidence[mask].mean()) / 255, 4),
+            }
+        )
+    return rows
+
+
+def write_report(
+    folder: Path,
+    scan: Volume,
+    result: Propagation,
+    *,
+    title: str,
+    engine: str,
+    seconds: Mapping[str, float],
+    scores: Sequence[Score] = (),
+) -> None:
+    """Write ``report.html``, ``montage.png`` and ``slices.gif``.
+
+    Args:
+        folder: where they go; made if it is not there.
+        scan: the scan.
+        result: what propagation gave for it.
+        title: the heading.
+        engine: the engine's name.
+        seconds: duration of each part of the run.
+        scores: how the result compares with a true segmentation, where there is one.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    import cv2
+    from jinja2 import Environment, PackageLoader, select_autoescape
+
+    from ivos.report.pictures import Painter, film, montage, save_film
+    from ivos.volume.labels import scheme_from_names
+
+    sheet = montage(Painter(scan, result.labels, result.axis, 360), result.annotated)
+    with replacing(folder / "montage.png") as path:
+        cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    with replacing(folder / "slices.gif") as path:
+        save_film(film(Painter(scan, result.labels, result.axis, 400), result.annotated), str(path))
+
+    scheme = scheme_from_names(result.labels.names)
+    by_structure = {score.structure: score for score in scores}
+    page = Environment(loader=PackageLoader("ivos.report", "."), autoescape=select_autoescape(["j2"])).get_template(
+        "report.html.j2"
+    )
+    html = page.render(
+        title=title,
+        engine=engine,
+        scan=scan.source.describe(),
+        axis=AXIS_NAMES[result.axis],
+        annotated=sorted(result.labels.source_index(result.axis, n) for n in result.annotated),
+        slices=result.labels.array.shape[result.axis],
+        seconds=seconds,
+        rows=[
+            {
+                **row,
+                "colour": "rgb({}, {}, {})".format(*scheme.colour(row["label"])),
+                "score": by_structure.get(row["label"]),
+            }
+            for row in structure_rows(result)
+        ],
+        scored=bool(scores),
+        montage=_embedded(folder / "montage.png", "image/png"),
+        film=_embedded(folder / "slices.gif", "image/gif"),
+    )
+    with replacing(folder / "report.html") as path:
+        path.write_text(html, encoding="utf-8")
+
+
+def _embedded(path: Path, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"

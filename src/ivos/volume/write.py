@@ -1,0 +1,74 @@
+"""Volumes into files, in the grid of the file that they came from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ivos.errors import InputError
+from ivos.files import replacing, suffix_of
+from ivos.volume.itk import image_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ivos.volume.volume import Array, Volume
+
+WRITABLE = (".nii", ".nii.gz", ".nrrd", ".mha")
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a path that :func:`write_volume` could not write, before the work is done.
+
+    Raises:
+        InputError: unknown format, or the path is a folder.
+    """
+    if suffix_of(path) not in WRITABLE:
+        raise InputError(f"{path}: cannot write '{suffix_of(path)}' files; name it {', '.join(WRITABLE)}")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; give the name of a file")
+
+
+def write_volume(path: Path, volume: Volume) -> None:
+    """Write a scan or labels in the size, spacing, origin and direction of ``volume.source``.
+
+    The file appears whole or not at all.
+
+    Args:
+        path: .nii, .nii.gz, .nrrd or .mha.
+        volume: integer labels are stored in the smallest unsigned type that holds them.
+
+    Raises:
+        InputError: unknown format, or a folder that cannot be written to.
+    """
+    import SimpleITK as sitk
+
+    check_writable(path)
+    image = image_of(_compact(volume.source_array()), volume.source)
+    if suffix_of(path) == ".nrrd":
+        for key, value in _segment_fields(volume).items():
+            image.SetMetaData(key, value)
+    with replacing(path) as temporary:
+        try:
+            sitk.WriteImage(image, str(temporary), useCompression=suffix_of(path) != ".nii")
+        except RuntimeError as error:
+            raise InputError(f"{path}: could not be written (disk full or not permitted?)") from error
+
+
+def _compact(array: Array) -> Array:
+    """Labels in the smallest unsigned type; intensities as they are."""
+    if not np.issubdtype(array.dtype, np.unsignedinteger):
+        return array.astype(np.uint8) if array.dtype == bool else array
+    return array.astype(np.min_scalar_type(int(array.max(initial=0))))
+
+
+def _segment_fields(volume: Volume) -> dict[str, str]:
+    """Label names the way 3D Slicer reads them from NRRD."""
+    fields = {}
+    for number, (label, name) in enumerate(sorted(volume.names.items())):
+        fields[f"Segment{number}_ID"] = f"Segment_{label}"
+        fields[f"Segment{number}_LabelValue"] = str(label)
+        fields[f"Segment{number}_Layer"] = "0"
+        fields[f"Segment{number}_Name"] = name
+    return fields
