@@ -116,7 +116,8 @@ def _paint_spine(canvas: Canvas, patient: Patient, rng: np.random.Generator) -> 
     waist = 2.0 * np.sin(np.pi * np.clip((along - _DISC_MM) / (_VERTEBRA_MM - _DISC_MM), 0, 1))
     bone = np.asarray(body + waist, np.float32)
     canvas.paint(region, bone, np.where(disc, np.float32(85), np.float32(560)))
-    spongy = np.where(disc, np.float32(5), bone + np.float32(1.6))
+    spongy = bone + np.float32(1.6)
+    spongy[disc] = 5
     canvas.paint(region, spongy, 195 + 35 * canvas.bumps(0, region.box))
     for shape, hu in _arch(float(rng.uniform(-1, 1))):
         _fill(canvas, shape, hu)
@@ -154,12 +155,12 @@ def _paint_loop(canvas: Canvas, patient: Patient, loop: Tube, *, gas: float) -> 
     region = canvas.around(loop)
     if region is None:
         return
-    distance = loop.distance(region.x, region.y, region.z) + 1.2 * canvas.bumps(0, region.box)
-    distance = np.maximum(distance, cavity_distance(region, patient) + 2)
+    bumpy = loop.distance(region.x, region.y, region.z) + np.float32(1.2) * canvas.bumps(0, region.box)
+    distance: Field = np.maximum(bumpy, cavity_distance(region, patient) + 2)
     canvas.paint(region, distance, patient.hu("gut_wall"))
     canvas.paint(region, distance + 2.4, 32 + 12 * canvas.bumps(2, region.box))
-    pocket = np.maximum(distance + 3.2, (gas - canvas.bumps(1, region.box)) * 5)
-    canvas.paint(region, pocket, _GAS_HU)
+    empty = (np.float32(gas) - canvas.bumps(1, region.box)) * np.float32(5)
+    canvas.paint(region, np.maximum(distance + np.float32(3.2), empty), _GAS_HU)
 
 
 def _paint_vessels(canvas: Canvas, patient: Patient, rng: np.random.Generator) -> None:
