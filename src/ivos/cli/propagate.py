@@ -108,6 +108,7 @@ def propagate(
         from ivos.report import write_report
 
         write_report(report, volume, result, title=scan.name, engine=engine.value, seconds=seconds)
+    _hint(drawn, result, told=complete is not None or as_json)
     _tell(result, output, report, seconds, as_json=as_json)
 
 
@@ -129,6 +130,17 @@ def _complete(text: str | None, volume: Volume, axis: int) -> list[int] | bool:
             f"complete slices {outside[:5]} are outside the scan, which has {slices} {_axis_name(axis)} slices"
         )
     return [volume.source_index(axis, n) for n in found]
+
+
+def _hint(drawn: Volume, result: Propagation, *, told: bool) -> None:
+    """Say it where structures that a person left out on a drawn slice were filled in there."""
+    import numpy as np
+
+    found, by_hand = (np.moveaxis(v.array, result.axis, 0)[list(result.annotated)] for v in (result.labels, drawn))
+    added = np.unique(found[(found != by_hand) & (found > 0)])
+    if added.size and not told:
+        names = ", ".join(drawn.names.get(int(label), str(label)) for label in added[:4]) + ", ..." * (added.size > 4)
+        print_line(f"Not drawn on every drawn slice, so carried across some: {names}. If absent there: --complete all")
 
 
 def _tell(result: Propagation, output: Path, report: Path | None, seconds: dict[str, float], *, as_json: bool) -> None:
