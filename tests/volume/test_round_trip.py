@@ -111,12 +111,17 @@ def test_large_label_ids_survive(tmp_path: Path) -> None:
     np.testing.assert_array_equal(ivos.read_labels(tmp_path / "b.nrrd").array, ids)
 
 
-def test_names_in_nrrd_survive(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".nrrd", ".nii", ".nii.gz"])
+def test_names_of_labels_survive(tmp_path: Path, suffix: str) -> None:
     sitk.WriteImage(image_of(numbered(np.uint8) % 3), str(tmp_path / "a.nrrd"))
     labels = ivos.read_labels(tmp_path / "a.nrrd")
-    named = labels.with_array(labels.array, {1: "liver", 2: "left kidney"})
-    ivos.write(tmp_path / "b.nrrd", named)
-    assert ivos.read_labels(tmp_path / "b.nrrd").names == {1: "liver", 2: "left kidney"}
+    named = labels.with_array(labels.array, {1: "liver", 2: "left kidney & more"})
+    ivos.write(tmp_path / f"b{suffix}", named)
+    again = ivos.read_labels(tmp_path / f"b{suffix}")
+    assert again.names == {1: "liver", 2: "left kidney & more"}
+    np.testing.assert_array_equal(again.array, labels.array)
+    plain = sitk.ReadImage(str(tmp_path / f"b{suffix}"))  # and other readers see the same voxels
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(plain), labels.source_array())
 
 
 def test_a_gzipped_file_is_not_mistaken_for_its_unpacked_neighbour(tmp_path: Path) -> None:

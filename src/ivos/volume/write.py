@@ -9,6 +9,7 @@ import numpy as np
 from ivos.errors import InputError
 from ivos.files import replacing, suffix_of
 from ivos.volume.itk import image_of
+from ivos.volume.names import embed_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +55,8 @@ def write_volume(path: Path, volume: Volume) -> None:
             sitk.WriteImage(image, str(temporary), useCompression=suffix_of(path) != ".nii")
         except RuntimeError as error:
             raise InputError(f"{path}: could not be written (disk full or not permitted?)") from error
+        if suffix_of(path) in (".nii", ".nii.gz") and volume.names:
+            embed_names(temporary, volume.names)
 
 
 def _compact(array: Array) -> Array:
