@@ -114,15 +114,18 @@ def test_a_folder_without_dicom_is_refused(tmp_path: Path) -> None:
         ivos.read(tmp_path)
 
 
-def test_multi_frame_is_refused(tmp_path: Path) -> None:
+def test_multi_frame_alone_is_refused(tmp_path: Path) -> None:
     path = write_dicom(tmp_path, STORED)[0]
     data = pydicom.dcmread(path)
     del data.ImagePositionPatient
     data.NumberOfFrames = 5
     data.SharedFunctionalGroupsSequence = []
     data.save_as(path)
+    assert ivos.read(tmp_path).array.shape[0] == 4  # passed over beside a series, where a segmentation may lie
+    (tmp_path / "alone").mkdir()
+    path.rename(tmp_path / "alone" / path.name)
     with pytest.raises(InputError, match="multi-frame"):
-        ivos.read(tmp_path)
+        ivos.read(tmp_path / "alone")
 
 
 def test_truncated_pixels_are_refused(tmp_path: Path) -> None:

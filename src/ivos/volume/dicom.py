@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_PLACED_SLICE = ("Rows", "Columns", "PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient")
+_DAMAGED = "{}: {}: damaged DICOM header; copy it again or take it away"
 _TILT_TOLERANCE_DEGREES = 0.2
 _SPACING_TOLERANCE = 0.05  # as a share of the slice spacing
 _ZIP_LIMIT_BYTES = 32 << 30
@@ -77,15 +79,20 @@ def read_series(folder: Path, series: str | None = None, *, named: Path | None =
     """
     named = named or folder
     stacks: dict[tuple[object, ...], list[_Image]] = defaultdict(list)
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        image = _header(path, named)
-        if image is not None:
+    multi_frame = 0
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and is_dicom(p)):
+        data = _header(path, named)
+        if all(tag in data for tag in _PLACED_SLICE):
+            image = _image(data, path, named)
             stacks[image.stack].append(image)
+        else:
+            multi_frame += "SharedFunctionalGroupsSequence" in data
+    if not stacks and multi_frame:
+        raise InputError(f"{named}: multi-frame DICOM, which ivos does not read; convert it to NIfTI first")
     chosen = _choose(list(stacks.values()), series, named)
     images = sorted(chosen, key=lambda image: float(image.position_mm @ image.normal))
     geometry = _geometry(images, named)
-    slices = [_pixels(image, named) for image in images]
-    array = np.stack(slices)
+    array = np.stack([_pixels(image, named) for image in images])
     return Volume.from_array(array, geometry, modality=images[0].modality)
 
 
@@ -109,15 +116,15 @@ def read_zip(path: Path, series: str | None = None) -> Volume:
         return read_series(Path(folder), series, named=path)
 
 
-def _header(path: Path, named: Path) -> _Image | None:
-    """The header of an image slice; None for anything else."""
-    if not is_dicom(path):
-        return None
+def _header(path: Path, named: Path) -> Dataset:
     try:
-        data = pydicom.dcmread(path, stop_before_pixels=True)
-        if "Rows" not in data or "ImagePositionPatient" not in data or "ImageOrientationPatient" not in data:
-            _pass_over(data, path, named)
-            return None
+        return pydicom.dcmread(path, stop_before_pixels=True)
+    except Exception as error:  # a damaged header makes pydicom raise nearly anything
+        raise InputError(_DAMAGED.format(named, path.name)) from error
+
+
+def _image(data: Dataset, path: Path, named: Path) -> _Image:
+    try:
         orientation = np.array([float(v) for v in data.ImageOrientationPatient])
         return _Image(
             path=path,
@@ -130,18 +137,8 @@ def _header(path: Path, named: Path) -> _Image | None:
             row=orientation[:3],
             column=orientation[3:],
         )
-    except InputError:
-        raise
-    except Exception as error:  # a damaged header makes pydicom raise nearly anything
-        raise InputError(f"{named}: {path.name}: damaged DICOM header; copy it again or take it away") from error
-
-
-def _pass_over(data: Dataset, path: Path, named: Path) -> None:
-    if int(data.get("NumberOfFrames") or 1) > 1 and "SharedFunctionalGroupsSequence" in data:
-        raise InputError(
-            f"{named}: {path.name} is a multi-frame DICOM file, which ivos does not read; convert it to NIfTI first"
-        )
-    logger.info("%s: no image position: passed over", path)
+    except Exception as error:  # values are parsed when they are first used, with the same variety
+        raise InputError(_DAMAGED.format(named, path.name)) from error
 
 
 def _choose(stacks: list[list[_Image]], series: str | None, named: Path) -> list[_Image]:
