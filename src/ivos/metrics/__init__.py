@@ -1,1 +1,1 @@
-"""metrics."""
+"""How labels compare with true ones."""

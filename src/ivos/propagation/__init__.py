@@ -1,1 +1,1 @@
-"""propagation."""
+"""Carrying drawn slices through a scan."""

@@ -1,1 +1,1 @@
-"""propagation/engines."""
+"""What carries masks from one slice to the next: one engine a file."""
