@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test lint figures clean
+.PHONY: help demo test lint fuzz figures clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo     set up, and segment a synthetic abdomen from five drawn slices: demo/report.html"
 	@echo "make test     set up, and run format check, lint, types and tests"
+	@echo "make fuzz     thousands of damaged files, other ones every time (minutes)"
 	@echo "make figures  the benchmark tables on synthetic scans (minutes)"
 	@echo "make clean    remove .venv and what the demo wrote"
 
@@ -27,6 +28,9 @@ lint: $(READY)
 
 test: lint
 	$(BIN)/pytest
+
+fuzz: $(READY)
+	$(BIN)/pytest --hypothesis-profile=fuzz tests/volume/test_fuzz.py
 
 figures: $(READY)
 	$(BIN)/python -m benchmarks.one_slice

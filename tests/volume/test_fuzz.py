@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import ivos
@@ -53,7 +53,6 @@ def clear_or_sound(path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", sorted(ORIGINALS))
 def test_damaged_image_files(suffix: str) -> None:
-    @settings(max_examples=150, deadline=None)
     @given(damage=DAMAGE, cut=CUT)
     def check(damage: list[tuple[float, int]], cut: float) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -64,7 +63,6 @@ def test_damaged_image_files(suffix: str) -> None:
     check()
 
 
-@settings(max_examples=200, deadline=None)
 @given(damage=DAMAGE, cut=CUT)
 def test_damaged_dicom_files(damage: list[tuple[float, int]], cut: float) -> None:
     with tempfile.TemporaryDirectory() as folder:

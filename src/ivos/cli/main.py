@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+import warnings
 from typing import Any
 
 import typer
@@ -28,7 +29,7 @@ for command in (propagate, info, evaluate, phantom, demo):
 
 def main() -> None:
     """Run the command line; what a user can put right ends as one line on stderr and exit code 2."""
-    logging.basicConfig(format="ivos: %(message)s", level=logging.WARNING, stream=sys.stderr)
+    _show_warnings_of_ours_alone()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
@@ -36,6 +37,15 @@ def main() -> None:
         _fail(str(error))
     except OSError as error:
         _fail(f"{error.filename or 'file'}: {error.strerror or error}")
+
+
+def _show_warnings_of_ours_alone() -> None:
+    """Libraries complain of every oddity in a DICOM header; what matters to the user we say ourselves."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("ivos: %(message)s"))
+    logging.getLogger("ivos").addHandler(handler)
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module="pydicom")
 
 
 def _fail(message: str) -> None:

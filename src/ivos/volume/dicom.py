@@ -125,7 +125,10 @@ def _header(path: Path, named: Path) -> Dataset:
 
 def _image(data: Dataset, path: Path, named: Path) -> _Image:
     try:
-        orientation = np.array([float(v) for v in data.ImageOrientationPatient])
+        a, b, c, d, e, f = (float(v) for v in data.ImageOrientationPatient)
+        x, y, z = (float(v) for v in data.ImagePositionPatient)
+        if not np.isfinite([a, b, c, d, e, f, x, y, z]).all():
+            raise ValueError("a position or direction is not a number")
         return _Image(
             path=path,
             series=str(data.get("SeriesInstanceUID", "")),
@@ -133,9 +136,9 @@ def _image(data: Dataset, path: Path, named: Path) -> _Image:
             modality=str(data.Modality) if data.get("Modality") else None,
             size=(int(data.Rows), int(data.Columns)),
             pixel_spacing_mm=(float(data.PixelSpacing[0]), float(data.PixelSpacing[1])),
-            position_mm=np.array([float(v) for v in data.ImagePositionPatient]),
-            row=orientation[:3],
-            column=orientation[3:],
+            position_mm=np.array([x, y, z]),
+            row=np.array([a, b, c]),
+            column=np.array([d, e, f]),
         )
     except Exception as error:  # values are parsed when they are first used, with the same variety
         raise InputError(_DAMAGED.format(named, path.name)) from error
