@@ -99,6 +99,7 @@ def test_refusals_are_one_line_and_write_nothing(scene: Path) -> None:
     assert "not on the scan's grid" in refused("propagate", scan, "--annotations", scene / "other.nii.gz", "-o", out)
     assert "labels must be 0 or more" in refused("propagate", scan, "--annotations", scan, "-o", out)
     assert "cannot write '.jpg'" in refused("propagate", scan, *with_slices, "-o", scene / "out.jpg")
+    assert "is an input" in refused("propagate", scan, *with_slices, "-o", slices)
     assert "needs weights" in refused("propagate", scan, *with_slices, "-o", out, "--engine", "stcn")
     assert "takes no checkpoint" in refused("propagate", scan, *with_slices, "-o", out, "--checkpoint", scan)
     assert "not drawn anywhere" in refused("propagate", scan, *with_slices, "-o", out, "--structures", "5")

@@ -104,6 +104,11 @@ def test_colour(tmp_path: Path) -> None:
     refused(saved(tmp_path / "a.nrrd", image), "3 values per voxel")
 
 
+def test_complex_numbers(tmp_path: Path) -> None:
+    image = sitk.GetImageFromArray(np.ones((4, 5, 6), np.complex64))
+    refused(saved(tmp_path / "a.nii", image), "complex")
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_not_finite(tmp_path: Path, value: float) -> None:
     voxels = VOXELS.astype(np.float32)

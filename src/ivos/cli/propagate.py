@@ -81,6 +81,9 @@ def propagate(
     from ivos.volume.write import check_writable, write_volume
 
     check_writable(output)
+    for source in (scan, annotations):
+        if source.exists() and output.exists() and output.samefile(source):
+            raise InputError(f"{output}: is an input of this command; give the output another name")
     ids = None if structures is None else numbers(structures)
     chosen = choose_engine(
         engine.value, checkpoint=checkpoint, device=device.value, memory_budget_bytes=size_bytes(memory_budget)

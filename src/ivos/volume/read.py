@@ -121,15 +121,19 @@ _TILTED = "its axes are not at right angles (gantry tilt or shear); resample it 
 
 def _check_header(reader: Any, plain: Path, path: Path) -> None:
     """Refuse what is not one 3-D image of one value per voxel."""
+    import SimpleITK as sitk
+
     size = reader.GetSize()
     if len(size) == 2 or (len(size) > 2 and min(size[:3]) < 2):
         raise InputError(
             f"{path}: two-dimensional ({' x '.join(map(str, size))} pixels); ivos needs a volume of several slices"
         )
-    if len(size) > 3 and max(size[3:]) > 1:
+    if len(size) > 4 or max(size[3:], default=1) > 1:
         raise InputError(
             f"{path}: {len(size)}-dimensional ({' x '.join(map(str, size))}); give one volume: split the series first"
         )
+    if "complex" in sitk.GetPixelIDValueAsString(reader.GetPixelID()):
+        raise InputError(f"{path}: complex numbers; give their magnitude")
     if reader.GetNumberOfComponents() > 1:
         raise InputError(f"{path}: {reader.GetNumberOfComponents()} values per voxel (colour?); ivos needs one")
     if suffix_of(plain) == ".nii":
