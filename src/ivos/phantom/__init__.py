@@ -1,8 +1,10 @@
-"""Synthetic abdominal CT with true labels, as many cases as one likes, from seeds."""
+"""Synthetic scans with true labels, as many as one likes, from seeds: abdomens, and random shapes."""
 
 from __future__ import annotations
 
-from ivos.phantom.abdomen import Phantom, abdomen
+from ivos.phantom.abdomen import abdomen
+from ivos.phantom.case import Phantom
 from ivos.phantom.cohort import write_cohort
+from ivos.phantom.random_shapes import random_shapes
 
-__all__ = ["Phantom", "abdomen", "write_cohort"]
+__all__ = ["Phantom", "abdomen", "random_shapes", "write_cohort"]

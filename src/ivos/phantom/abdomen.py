@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
@@ -10,6 +9,7 @@ import numpy as np
 
 from ivos.phantom.body import paint_body
 from ivos.phantom.canvas import Canvas
+from ivos.phantom.case import Phantom
 from ivos.phantom.fields import scanner_noise
 from ivos.phantom.organs import paint_organs
 from ivos.phantom.patient import Patient, drawn_grid
@@ -20,16 +20,11 @@ if TYPE_CHECKING:
     from ivos.volume.geometry import Shape, Triple
 
 
-@dataclass(frozen=True)
-class Phantom:
-    """A scan in HU (int16) and the labels of its 13 organs under their FLARE22 ids (uint8), on one grid."""
-
-    scan: Volume
-    labels: Volume
+_WARP_MM, _WARP_WAVELENGTH_MM = 3.0, 150.0  # of the deformation that the whole body gets
 
 
 def abdomen(seed: int, *, shape: Shape | None = None, spacing_mm: Triple | None = None) -> Phantom:
-    """A synthetic abdomen: the same seed gives the same one.
+    """A synthetic abdomen in HU with its 13 organs under their FLARE22 ids: the same seed gives the same one.
 
     Cases vary in build, in place, size and form of every organ, in contrast phase, noise, blur and field of view.
 
@@ -42,7 +37,7 @@ def abdomen(seed: int, *, shape: Shape | None = None, spacing_mm: Triple | None 
     rng = np.random.default_rng(seed)
     patient = Patient.drawn(rng)
     grid = drawn_grid(rng, patient, shape, spacing_mm)
-    canvas = Canvas(grid, rng)
+    canvas = Canvas(grid, rng, warp_mm=_WARP_MM, wavelength_mm=_WARP_WAVELENGTH_MM)
     paint_body(canvas, patient, rng)
     paint_organs(canvas, patient, rng)
     scan = Volume.from_array(_scanned(canvas, patient, rng), grid, modality="CT")

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from ivos.phantom.shapes import Shape3d
     from ivos.volume.geometry import Geometry
 
-_WARP_MM = 3.0  # deviation of the deformation that the whole body gets
-_WARP_WAVELENGTH_MM = 150.0
 _MARGIN_MM = 16.0  # how far deformation and bumps may carry a surface
 _BUMPS = 3
 
@@ -33,14 +31,16 @@ class Region:
 
 
 class Canvas:
-    """Intensities in HU and labels on a grid, with a smooth random deformation of the body.
+    """Intensities (in HU for a body) and labels on a grid, with a smooth random deformation of the body.
 
     Args:
         grid: the voxels; their LPS points are mm from the body's centre.
         rng: draws the deformation.
+        warp_mm: standard deviation of the deformation along each axis.
+        wavelength_mm: over which it varies.
     """
 
-    def __init__(self, grid: Geometry, rng: np.random.Generator) -> None:
+    def __init__(self, grid: Geometry, rng: np.random.Generator, *, warp_mm: float, wavelength_mm: float) -> None:
         self.grid = grid
         self.hu: Field = np.full(grid.shape, -1000, np.float32)
         self.labels: npt.NDArray[np.uint8] = np.zeros(grid.shape, np.uint8)
@@ -48,8 +48,8 @@ class Canvas:
             (grid.origin_mm[2 - a] + np.arange(n) * s).astype(np.float32)
             for a, (n, s) in enumerate(zip(grid.shape, grid.spacing_mm, strict=True))
         ]  # z, y, x
-        fields = (smooth_field(rng, grid.shape, grid.spacing_mm, _WARP_WAVELENGTH_MM) for _ in range(3))
-        self._warp = [np.float32(_WARP_MM) * field for field in fields]
+        fields = (smooth_field(rng, grid.shape, grid.spacing_mm, wavelength_mm) for _ in range(3))
+        self._warp = [np.float32(warp_mm) * field for field in fields]
         self._bumps = [smooth_field(rng, grid.shape, grid.spacing_mm, w) for w in np.linspace(34, 60, _BUMPS)]
 
     def everywhere(self) -> Region:

@@ -114,3 +114,29 @@ class Union3d:
             near = np.maximum(self.blend_mm - np.abs(total - other), 0) / np.float32(self.blend_mm)
             total = np.minimum(total, other) - near**2 * np.float32(self.blend_mm / 4)
         return total
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A thin sheet: the skin of an ellipsoid on one side of a plane through it.
+
+    Attributes:
+        body: the ellipsoid.
+        half_mm: half the sheet's thickness.
+        cut_mm: how far from the ellipsoid's centre it is cut off along x.
+    """
+
+    body: Ellipsoid
+    half_mm: float
+    cut_mm: float
+
+    def bounds(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Corners of the box around the whole ellipsoid."""
+        low, high = self.body.bounds()
+        return low - self.half_mm, high + self.half_mm
+
+    def distance(self, x: Field, y: Field, z: Field) -> Field:
+        """Distance from the skin, less half the thickness, and from the plane."""
+        sheet = np.abs(self.body.distance(x, y, z)) - np.float32(self.half_mm)
+        beyond = x - np.float32(self.body.centre[0] + self.cut_mm)
+        return np.asarray(np.maximum(sheet, beyond), np.float32)
