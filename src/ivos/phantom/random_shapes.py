@@ -142,7 +142,8 @@ def _path(start: np.ndarray, length: float, across: float, rng: np.random.Genera
         direction = direction / np.linalg.norm(direction) + rng.normal(0, 0.35, 3) * (across + 0.3)
         steps.append(direction / np.linalg.norm(direction) * length / 4)
     path: np.ndarray = start + np.vstack([np.zeros(3), np.cumsum(steps, axis=0)])
-    return path - (path[-1] - start) * rng.uniform(0, 0.6)  # the start lies somewhere on its way
+    path -= (path[-1] - start) * rng.uniform(0, 0.6)  # the start lies somewhere on its way
+    return path
 
 
 def _tapered(points: np.ndarray, radius: float, rng: np.random.Generator) -> Tube:
