@@ -83,6 +83,11 @@ def test_borders_are_mixed_and_noise_is_there(case: Phantom) -> None:
     assert 4 < case.scan.array[inside].std() < 60
 
 
+def test_no_seed_fails() -> None:
+    for seed in range(1000, 1150):
+        assert abdomen(seed, shape=(12, 24, 24)).labels.array.max() == 13
+
+
 def test_phases_differ() -> None:
     aortas = [c.scan.array[organ(c, "aorta")].mean() for c in (abdomen(s, shape=(24, 64, 64)) for s in range(16))]
     assert max(aortas) > 220

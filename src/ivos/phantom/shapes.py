@@ -89,7 +89,8 @@ class Tube:
 
     def _curve(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         points = np.asarray(self.points, float)
-        lengths = np.concatenate([[0], np.linalg.norm(np.diff(points, axis=0), axis=1).cumsum()])
+        pieces = np.linalg.norm(np.diff(points, axis=0), axis=1)
+        lengths = np.concatenate([[0], np.maximum(pieces, 1e-3).cumsum()])  # points may coincide
         places = np.linspace(0, lengths[-1], 6 * (len(points) - 1) + 1)
         return CubicSpline(lengths, points)(places), np.interp(places, lengths, self.radii)
 
