@@ -48,7 +48,7 @@ def _run(task: Task, case: Case, engine: EngineName, checkpoint: Path | None) ->
 
 def compare(task: Task, case_list: list[Case], checkpoint: Path | None, *, per_structure: bool) -> None:
     """Print DSC, seconds and peak memory of every engine on every case."""
-    engines: list[EngineName] = ["nearest", "flow", *(["stcn"] if checkpoint else [])]  # type: ignore[list-item]
+    engines: list[EngineName] = ["nearest", "flow", "fast", *(["stcn"] if checkpoint else [])]  # type: ignore[list-item]
     summary: list[list[str]] = []
     details: list[list[str]] = []
     for case in case_list:

@@ -95,13 +95,14 @@ def test_refusals_are_one_line_and_write_nothing(scene: Path) -> None:
     write(scene, other=other)
     before = sorted(scene.rglob("*"))
     with_slices = ("--annotations", slices)
+    flow = (*with_slices, "--engine", "flow")
     assert "no such file" in refused("propagate", scene / "no.nii.gz", *with_slices, "-o", out)
     assert "not on the scan's grid" in refused("propagate", scan, "--annotations", scene / "other.nii.gz", "-o", out)
     assert "labels must be 0 or more" in refused("propagate", scan, "--annotations", scan, "-o", out)
     assert "cannot write '.jpg'" in refused("propagate", scan, *with_slices, "-o", scene / "out.jpg")
     assert "is an input" in refused("propagate", scan, *with_slices, "-o", slices)
     assert "needs weights" in refused("propagate", scan, *with_slices, "-o", out, "--engine", "stcn")
-    assert "takes no checkpoint" in refused("propagate", scan, *with_slices, "-o", out, "--checkpoint", scan)
+    assert "takes no checkpoint" in refused("propagate", scan, *flow, "-o", out, "--checkpoint", scan)
     assert "not drawn anywhere" in refused("propagate", scan, *with_slices, "-o", out, "--structures", "5")
     assert "1,4,7-9" in refused("propagate", scan, *with_slices, "-o", out, "--structures", "liver")
     assert "outside the scan" in refused("propagate", scan, *with_slices, "-o", out, "--complete", "12")
@@ -117,7 +118,7 @@ def test_interrupting_leaves_nothing_half_written(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [str(w) for w in (IVOS, *words, "-o", tmp_path / "out.nii.gz")], stderr=subprocess.PIPE, text=True
     )
-    time.sleep(3)
+    time.sleep(2)
     assert process.poll() is None, "the scan is too small for this test"
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)

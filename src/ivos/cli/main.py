@@ -14,6 +14,7 @@ from ivos.cli.data import info, phantom
 from ivos.cli.demo import demo
 from ivos.cli.evaluate import evaluate
 from ivos.cli.propagate import propagate
+from ivos.cli.train import train
 from ivos.errors import InputError
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(train, name="train")
 for command in (propagate, info, evaluate, phantom, demo):
     app.command()(command)
 
@@ -40,12 +42,13 @@ def main() -> None:
 
 
 def _show_warnings_of_ours_alone() -> None:
-    """Libraries complain of every oddity in a DICOM header; what matters to the user we say ourselves."""
+    """Libraries have much to say of every odd header and setting; what matters to the user we say ourselves."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("ivos: %(message)s"))
     logging.getLogger("ivos").addHandler(handler)
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-    warnings.filterwarnings("ignore", module="pydicom")
+    for library in ("pydicom", "lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+        warnings.filterwarnings("ignore", module=library)
 
 
 def _fail(message: str) -> None:

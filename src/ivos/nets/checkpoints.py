@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from ivos.errors import InputError
+from ivos.files import replacing
+from ivos.nets.fast import FastNet
 from ivos.nets.stcn import STCN
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torch import Tensor
 
 Weights = dict[str, "Tensor"]
@@ -45,6 +47,31 @@ def load_stcn(path: Path) -> STCN:
     )
     load_strictly(network, weights, path)
     return network.eval().requires_grad_(requires_grad=False)
+
+
+def load_fast(path: Path | None = None) -> FastNet:
+    """The small network with the bundled weights, or with those of a file, ready for inference.
+
+    Raises:
+        InputError: no such file, not a checkpoint, or weights of another network.
+    """
+    source = Path(str(files("ivos.nets").joinpath("fast.safetensors"))) if path is None else path
+    network = FastNet()
+    load_strictly(network, {name: _widened(value) for name, value in read_weights(source).items()}, source)
+    return network.eval().requires_grad_(requires_grad=False)
+
+
+def save_fast(network: FastNet, path: Path) -> None:
+    """Write the small network's weights as float16 safetensors.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    from safetensors.torch import save_file
+
+    weights = {n: v.half() if v.is_floating_point() else v for n, v in network.state_dict().items()}
+    with replacing(path) as temporary:
+        save_file({name: value.contiguous() for name, value in weights.items()}, temporary)
 
 
 def read_weights(path: Path) -> Weights:
@@ -84,6 +111,10 @@ def load_strictly(network: torch.nn.Module, weights: Weights, path: Path) -> Non
     if found:
         raise InputError(f"{path}: not the weights of {type(network).__name__}: {'; '.join(found)}")
     network.load_state_dict(weights, strict=True)
+
+
+def _widened(value: Tensor) -> Tensor:
+    return value.float() if value.is_floating_point() else value
 
 
 def _renamed(name: str) -> str:

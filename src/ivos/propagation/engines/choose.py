@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ivos.device import DeviceChoice
     from ivos.propagation.engines.protocol import Engine
 
-EngineName = Literal["flow", "stcn", "nearest"]
+EngineName = Literal["flow", "fast", "stcn", "nearest"]
 
 _STCN_WORKING_SIZE = 512  # the slice size that the published checkpoints were trained and run at
 
@@ -27,16 +27,16 @@ def choose_engine(
     """The engine of that name, ready to use.
 
     Args:
-        name: ``"flow"``, ``"nearest"`` or ``"stcn"``.
-        checkpoint: weights, for ``"stcn"`` and no other.
+        name: which.
+        checkpoint: weights, for ``"stcn"`` (needed) and ``"fast"`` (instead of the bundled ones).
         device: where networks run.
         memory_budget_bytes: what the memory of slices may take.
 
     Raises:
         InputError: a checkpoint is missing, unreadable or not wanted; the device is not there.
     """
-    if name != "stcn" and checkpoint is not None:
-        raise InputError(f"{checkpoint}: the engine '{name}' takes no checkpoint; add --engine stcn")
+    if name in ("flow", "nearest") and checkpoint is not None:
+        raise InputError(f"{checkpoint}: the engine '{name}' takes no checkpoint; add --engine fast or stcn")
     if name == "flow":
         from ivos.propagation.engines.flow import FlowEngine
 
@@ -45,6 +45,12 @@ def choose_engine(
         from ivos.propagation.engines.nearest import NearestEngine
 
         return NearestEngine()
+    if name == "fast":
+        from ivos.device import pick_device
+        from ivos.nets.checkpoints import load_fast
+        from ivos.propagation.engines.fast import FastEngine
+
+        return FastEngine(load_fast(checkpoint), device=pick_device(device))
     if checkpoint is None:
         raise InputError("the engine 'stcn' needs weights: add --checkpoint with a published STCN or IVOS checkpoint")
     from ivos.device import pick_device

@@ -1,0 +1,1 @@
+"""Training on synthetic scans or on the user's own."""
