@@ -1,58 +1,61 @@
-"""Time and peak memory of a long walk at full resolution: 400 slices of 512 x 512, 13 structures.
+"""Long walks: scans of 200 slices, one slice of each structure drawn; how an engine fares far away from it.
 
-python -m benchmarks.long_walk [--slices 400] [--size 512] [--engine flow]
+python -m benchmarks.long_walk [--phantoms 3] [--scan SCAN --labels LABELS] [--engine NAME ...] [--per-structure]
+    [--plot FILE.svg] [--checkpoint STCN] [--fast-checkpoint FILE]
+
+The second table is DSC against distance from the drawn slice: at each distance over the slices of a structure there
+together, mean over the structures that are there or were found there. A structure found where there is none counts as
+0, so an engine that ends structures rightly averages over fewer than one that does not.
 """
 
 from __future__ import annotations
 
-import time
+from pathlib import Path
 from typing import Annotated
 
-import cv2
-import numpy as np
 import typer
 
-from benchmarks.measure import markdown, measured
-from ivos.phantom import abdomen
-from ivos.propagation.engines.choose import choose_engine
-from ivos.propagation.propagate import propagate
-from ivos.volume.geometry import Geometry
-from ivos.volume.volume import Volume
+from benchmarks.cases import cases_of
+from benchmarks.compare import Labels, PerStructure, Phantoms, Scan, compare
+from benchmarks.engines import Checkpoint, Engines, FastCheckpoint, contenders
+from benchmarks.measure import markdown
+from benchmarks.one_slice import one_slice
+from benchmarks.plot import line_plot
+from benchmarks.scores import BIN_SLICES, mean_by_distance, present_by_distance
+from ivos.files import replacing
 
-
-def scan_and_slices(slices: int, size: int) -> tuple[Volume, Volume]:
-    """A phantom abdomen stretched to the size asked for, slice by slice, with the largest slice of each organ drawn."""
-    small = abdomen(1, shape=(100, 256, 256))
-    numbers = np.linspace(0, 99, slices).round().astype(int)
-    scan, drawn = np.empty((slices, size, size), np.int16), np.zeros((slices, size, size), np.uint8)
-    for z, number in enumerate(numbers):
-        cv2.resize(small.scan.array[number], (size, size), dst=scan[z], interpolation=cv2.INTER_LINEAR)
-    for organ in small.labels.names:
-        number = int((small.labels.array == organ).sum(axis=(1, 2)).argmax())
-        z = int(np.flatnonzero(numbers == number)[0])
-        drawn[z] = cv2.resize(small.labels.array[number], (size, size), interpolation=cv2.INTER_NEAREST)
-    grid = Geometry(scan.shape, (1.0, 0.8, 0.8), (0.0, 0.0, 0.0))
-    return Volume.from_array(scan, grid, modality="CT"), Volume.from_array(drawn, grid)
-
-
-def walk_it(slices: int, size: int, engine: str) -> tuple[int, float]:
-    """Structures walked, and the seconds of the walk alone."""
-    scan, drawn = scan_and_slices(slices, size)
-    started = time.perf_counter()
-    result = propagate(scan, drawn, engine=choose_engine(engine), axis="axial")  # type: ignore[arg-type]
-    return int(np.unique(result.labels.array).size) - 1, time.perf_counter() - started
+_SHAPE = (200, 160, 160)  # slices of 1.1 to 1.5 mm: what it takes to hold the body
 
 
 def main(
-    slices: Annotated[int, typer.Option(help="Slices of the scan.")] = 400,
-    size: Annotated[int, typer.Option(help="Rows and columns.")] = 512,
-    engine: Annotated[str, typer.Option(help="flow or nearest.")] = "flow",
+    scan: Scan = None,
+    labels: Labels = None,
+    phantoms: Phantoms = 3,
+    engine: Engines = None,
+    checkpoint: Checkpoint = None,
+    fast_checkpoint: FastCheckpoint = None,
+    per_structure: PerStructure = False,
+    plot: Annotated[Path | None, typer.Option(help="An SVG file for DSC against distance.")] = None,
 ) -> None:
-    """Walk once over a long scan."""
-    run = measured(walk_it, slices, size, engine)
-    structures, seconds = run.result
-    row = [f"{slices} x {size} x {size}, {engine}", str(structures), f"{seconds:.0f}", f"{seconds / slices:.3f}"]
-    print(markdown(["walk", "structures", "seconds", "per slice", "peak MB"], [[*row, f"{run.peak_mb:.0f}"]]))
+    """Draw one slice of each structure of a long scan."""
+    engines = contenders(engine, checkpoint, fast_checkpoint)
+    findings = compare(one_slice, cases_of(scan, labels, phantoms, _SHAPE), engines, per_structure=per_structure)
+    scores = {name: [score for _, score in found] for name, found in findings.items()}
+    curves = {name: mean_by_distance(found) for name, found in scores.items()}
+    there = present_by_distance(next(iter(scores.values())))  # the same for all engines
+    print()
+    print(markdown(["slices from the drawn one", "structures there", *curves], _rows(there, curves)))
+    if plot is not None:
+        middles = [n * BIN_SLICES + (BIN_SLICES + 1) / 2 for n in range(len(there))]
+        with replacing(plot) as path:
+            path.write_text(line_plot(middles, curves, "slices from the drawn one", "DSC"), encoding="utf-8")
+
+
+def _rows(there: list[int], curves: dict[str, list[float]]) -> list[list[str]]:
+    return [
+        [f"{n * BIN_SLICES + 1} to {(n + 1) * BIN_SLICES}", str(count), *[f"{value:.3f}" for value in values]]
+        for n, (count, *values) in enumerate(zip(there, *curves.values(), strict=True))
+    ]
 
 
 if __name__ == "__main__":

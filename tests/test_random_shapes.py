@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ivos.phantom import Phantom, random_shapes
+from ivos.phantom.degrade import moved
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +64,47 @@ def test_intensities_fill_their_range(cases: list[Phantom]) -> None:
         assert case.scan.array.min() >= 0
         assert case.scan.array.max() <= 1000
         assert case.scan.array.std() > 50
+
+
+def pieces_touching(labels: np.ndarray) -> float:
+    """Share of pairs of neighbours in plane that belong to two different structures."""
+    left, right = labels[:, :, :-1], labels[:, :, 1:]
+    return float(((left != right) & (left > 0) & (right > 0)).mean())
+
+
+def test_about_half_of_the_scans_are_densely_packed_and_their_structures_touch(cases: list[Phantom]) -> None:
+    filled = np.array([(case.labels.array > 0).mean() for case in cases])
+    touching = np.array([pieces_touching(case.labels.array) for case in cases])
+    assert 0.2 < (touching > 0.02).mean() < 0.8
+    assert filled.max() > 0.9
+    assert filled.min() < 0.3
+
+
+def test_labels_are_small_integers_on_the_scans_grid(cases: list[Phantom]) -> None:
+    for case in cases:
+        assert case.labels.array.dtype == np.uint8
+        assert case.labels.array.shape == case.scan.array.shape == (16, 64, 64)
+
+
+def test_brightness_changes_where_packed_structures_meet(cases: list[Phantom]) -> None:
+    for case in cases:
+        if pieces_touching(case.labels.array) > 0.02:
+            steps = np.abs(np.diff(case.scan.array.astype(float), axis=2))
+            edges = np.diff(case.labels.array.astype(int), axis=2) != 0
+            assert steps[edges].mean() > 1.1 * steps[~edges].mean()
+
+
+def test_motion_takes_labels_along() -> None:
+    labels = np.zeros((6, 32, 32), np.uint8)
+    labels[:, 10:20, 12:24] = 1
+    pairs = [moved(labels.astype(np.float32), labels, np.random.default_rng(seed)) for seed in range(40)]
+    assert 0.05 < np.mean([(masks != labels).any() for _, masks in pairs]) < 0.5
+    for image, masks in pairs:
+        assert np.abs(image - masks).max() < 0.8  # a pixel between two is mixed, and goes to the nearer
+
+
+def test_structures_grow_with_the_slice_and_small_ones_stay() -> None:
+    wide = structures([random_shapes(seed, shape=(6, 192, 160), step_mm=4.0) for seed in range(8)])
+    areas = [mask.sum(axis=(1, 2)).max() for mask in wide]
+    assert max(areas) > 3000
+    assert min(areas) < 60

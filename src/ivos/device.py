@@ -26,3 +26,12 @@ def pick_device(choice: DeviceChoice = "auto") -> torch.device:
     if not there[choice]:
         raise InputError(f"device '{choice}' is not available here (or this torch is built without it); use cpu")
     return torch.device(choice)
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a device multiplies in bfloat16, so that it pays to compute in it."""
+    import torch
+
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type == "cpu" and any(torch.cpu.get_capabilities().get(name) for name in ("amx_bf16", "avx512_bf16"))

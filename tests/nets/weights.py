@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ivos.propagation.engines.protocol import Slice
+from ivos.propagation.masks import Masks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,8 +59,13 @@ def scene(seed: int, frames: int, height: int, width: int, k: int) -> tuple[Floa
 
 
 def run(engine: STCNEngine, images: FloatArray, label: FloatArray, k: int) -> FloatArray:
-    """Probabilities (K + 1, T - 1, H, W) of all frames after the first; the engine's normalisation is undone."""
+    """Probabilities (K + 1, T - 1, H, W) of all frames after the first; the engine's normalisation is undone.
+
+    The background's are what the structures leave, as the shares of a pixel sum to one.
+    """
     masks = np.stack([label == number for number in range(1, k + 1)]).astype(np.float32)
-    slices = [Slice(t, (image * STD + MEAN).astype(np.float32), (1.0, 1.0)) for t, image in enumerate(images)]
-    engine.observe(slices[0], masks, np.ones(k, bool))
-    return np.stack([engine.predict(s) for s in slices[1:]], 1)
+    shown = [(image * STD + MEAN).astype(np.float32) for image in images]
+    slices = [Slice(t, image, (1.0, 1.0), ahead=image) for t, image in enumerate(shown)]
+    engine.observe(slices[0], Masks.of(masks), np.ones(k, bool))
+    found = np.stack([engine.predict(s, None).dense() for s in slices[1:]], 1)
+    return np.concatenate([1 - found.sum(axis=0, keepdims=True), found])

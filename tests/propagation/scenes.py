@@ -12,7 +12,8 @@ from ivos.volume.volume import Volume
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from ivos.propagation.engines.protocol import BoolArray, FloatArray, Slice
+    from ivos.propagation.engines.protocol import BoolArray, Slice
+    from ivos.propagation.masks import Masks
 
 
 def volume_of(array: npt.NDArray[Any], spacing_mm: tuple[float, float, float] = (2.0, 1.0, 1.0)) -> Volume:
@@ -47,20 +48,22 @@ def dice(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> float:
 class RecordingEngine:
     """Copies masks like the floor engine, and writes down what it was asked."""
 
+    fuses = False
+
     def __init__(self) -> None:
         self.calls: list[tuple[str, int]] = []
-        self._masks: FloatArray | None = None
+        self._masks: Masks | None = None
 
-    def observe(self, image: Slice, masks: FloatArray, known: BoolArray) -> None:
+    def observe(self, image: Slice, masks: Masks, known: BoolArray) -> None:
         assert known.any()
-        assert masks.sum(axis=0).max() <= 1 + 1e-5
+        assert masks.total().max() <= 1 + 1e-5
         self.calls.append(("observe", image.index))
         self._masks = masks
 
-    def predict(self, image: Slice) -> FloatArray:
+    def predict(self, image: Slice, opposite: Masks | None) -> Masks:  # noqa: ARG002
         assert self._masks is not None
         self.calls.append(("predict", image.index))
-        return np.concatenate([1 - self._masks.sum(axis=0, keepdims=True), self._masks])
+        return self._masks
 
     def reset(self) -> None:
         self.calls.append(("reset", -1))

@@ -7,12 +7,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ivos.propagation.fuse import PackedMasks, decide, fuse
+from ivos.propagation.masks import Masks
 
 INFINITE = float("inf")
 
 
-def one(value: float) -> np.ndarray:
-    return np.full((1, 1, 1), value, np.float32)
+def one(value: float) -> Masks:
+    return Masks.of(np.full((1, 1, 1), value, np.float32))
+
+
+def fused(forward: Masks, backward: Masks, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    return fuse(forward, backward, before, after).dense()
 
 
 def at(distance: float) -> np.ndarray:
@@ -20,29 +25,29 @@ def at(distance: float) -> np.ndarray:
 
 
 def test_the_nearer_of_two_equally_decided_passes_wins() -> None:
-    assert fuse(one(1), one(0), at(3), at(7))[0, 0, 0] == pytest.approx(0.7)
-    assert fuse(one(1), one(0), at(7), at(3))[0, 0, 0] == pytest.approx(0.3)
+    assert fused(one(1), one(0), at(3), at(7))[0, 0, 0] == pytest.approx(0.7)
+    assert fused(one(1), one(0), at(7), at(3))[0, 0, 0] == pytest.approx(0.3)
 
 
 def test_an_undecided_pass_hardly_counts_even_when_it_is_nearer() -> None:
     # weights 1/2 x (0.0 + 0.05) and 1/6 x (1.0 + 0.05): 0.025 and 0.175
-    assert fuse(one(0.5), one(1), at(2), at(6))[0, 0, 0] == pytest.approx((0.025 * 0.5 + 0.175) / 0.2)
+    assert fused(one(0.5), one(1), at(2), at(6))[0, 0, 0] == pytest.approx((0.025 * 0.5 + 0.175) / 0.2)
 
 
 def test_only_the_pass_that_comes_from_an_annotation_counts() -> None:
-    assert fuse(one(0.8), one(0.1), at(5), at(INFINITE))[0, 0, 0] == pytest.approx(0.8)
-    assert fuse(one(0.8), one(0.1), at(INFINITE), at(5))[0, 0, 0] == pytest.approx(0.1)
-    assert fuse(one(0.8), one(0.1), at(INFINITE), at(INFINITE))[0, 0, 0] == 0
+    assert fused(one(0.8), one(0.1), at(5), at(INFINITE))[0, 0, 0] == pytest.approx(0.8)
+    assert fused(one(0.8), one(0.1), at(INFINITE), at(5))[0, 0, 0] == pytest.approx(0.1)
+    assert fused(one(0.8), one(0.1), at(INFINITE), at(INFINITE))[0, 0, 0] == 0
 
 
 def test_structures_never_sum_to_more_than_one() -> None:
-    forward, backward = np.array([[[1.0]], [[0.0]]], np.float32), np.array([[[0.0]], [[1.0]]], np.float32)
+    forward, backward = (Masks.of(np.array([[[a]], [[b]]], np.float32)) for a, b in ((1, 0), (0, 1)))
     distances = np.array([1, np.inf], np.float32), np.array([np.inf, 1], np.float32)
-    np.testing.assert_allclose(fuse(forward, backward, *distances)[:, 0, 0], [0.5, 0.5])
+    np.testing.assert_allclose(fused(forward, backward, *distances)[:, 0, 0], [0.5, 0.5])
 
 
 def test_the_likeliest_class_and_its_probability() -> None:
-    classes, confidence = decide(np.array([[[0.2, 0.5, 0.1]], [[0.7, 0.1, 0.1]]], np.float32))
+    classes, confidence = decide(Masks.of(np.array([[[0.2, 0.5, 0.1]], [[0.7, 0.1, 0.1]]], np.float32)))
     assert classes.tolist() == [[2, 1, 0]]
     assert confidence.tolist() == [[round(0.7 * 255), round(0.5 * 255), round(0.8 * 255)]]
 
@@ -50,4 +55,4 @@ def test_the_likeliest_class_and_its_probability() -> None:
 @given(arrays(np.float32, (2, 9, 7), elements=st.floats(0, 1, width=32)), st.booleans())
 def test_packing_keeps_probabilities_to_half_a_level(masks: np.ndarray, empty: bool) -> None:
     masks = masks * 0 if empty else masks
-    np.testing.assert_allclose(PackedMasks.pack(masks).unpack(), masks, atol=0.5 / 255 + 1e-6)
+    np.testing.assert_allclose(PackedMasks.pack(Masks.of(masks)).unpack().dense(), masks, atol=0.5 / 255 + 1e-6)

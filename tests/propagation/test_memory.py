@@ -64,6 +64,16 @@ def test_reading_equals_the_definition(known: list[list[bool]], top_k: int, seed
     torch.testing.assert_close(memory.read(query, top_k), expected, atol=1e-5, rtol=1e-4)
 
 
+def test_values_in_bfloat16_take_half_the_budget_and_read_nearly_the_same() -> None:
+    key, value = slice_of(0, 2)
+    whole, half = memory_of(1), memory_of(1)
+    whole.add(0, key, value, torch.ones(2, dtype=torch.bool), Keep.ALWAYS)
+    half.add(0, key, value.bfloat16(), torch.ones(2, dtype=torch.bool), Keep.ALWAYS)
+    assert half.used_bytes == P * (C * 4 + 2 * V * 2)
+    query = torch.randn(C, 5, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(half.read(query, 20).float(), whole.read(query, 20), atol=0.02, rtol=0.02)
+
+
 def test_annotated_slices_are_never_evicted_and_the_oldest_others_go_first() -> None:
     memory = memory_of(4)
     add(memory, 50, Keep.ALWAYS)

@@ -13,10 +13,10 @@ from tests.propagation.scenes import drawn_on, moving_discs
 def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     run = tmp_path / "run"
     for steps in (1, 2):
-        done = ivos("train", "propagation", "-o", run, "--steps", steps, "--length", 1, "--workers", 0)
+        done = ivos("train", "propagation", "-o", run, "--steps", steps, "--workers", 0)
         assert done.returncode == 0, done.stderr
         assert str(run / "fast.safetensors") in done.stdout
-        seen = read_weights(run / "fast.safetensors")["encoder.1.1.num_batches_tracked"]
+        seen = read_weights(run / "fast.safetensors")["encode4.1.1.num_batches_tracked"]
         assert int(seen) > 0
     scan, labels = moving_discs(slices=4, size=48)
     package.write(tmp_path / "scan.nii.gz", scan)
@@ -27,4 +27,4 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
 
 def test_impossible_settings_are_refused(tmp_path: Path) -> None:
     assert "--steps 0" in refused("train", "propagation", "-o", tmp_path, "--steps", "0")
-    assert "--length 0" in refused("train", "propagation", "-o", tmp_path, "--length", "0")
+    assert "--workers -1" in refused("train", "propagation", "-o", tmp_path, "--workers", "-1")

@@ -1,6 +1,7 @@
 """The small network that follows any structure: it refines evidence, in a view centred on the structure.
 
-Legend: B views, S their side in pixels (a multiple of 8), f4 features at stride 4, M remembered positions.
+Legend: B views, S their side in pixels (a multiple of 16), x2, x4, x8, x16 features at that stride, M remembered
+positions.
 """
 
 from __future__ import annotations
@@ -15,95 +16,102 @@ from torch import nn
 if TYPE_CHECKING:
     from torch import Tensor
 
-VALUE_CHANNELS = 17
+EVIDENCE = ("current", "previous", "ahead", "mask", "carried", "likelihood", "others", "opposite")
+SCALARS = ("distance", "growth", "ahead", "present ahead", "absent ahead", "opposite")
+KEY_CHANNELS, VALUE_CHANNELS = 48, 48
+_CARRIED = EVIDENCE.index("carried")
 _PRIOR = 5.0
-EVIDENCE = ("current", "previous", "mask", "carried", "likelihood", "others")
-SCALARS = ("distance", "growth")
+_IMAGE_CHANNELS = 48  # of the encoder at stride 4
 
 
 @dataclass(frozen=True)
 class Seen:
     """What the encoder sees in views (B, 1, S, S)."""
 
-    f4: Tensor  # (B, 48, S/4, S/4)
-    key: Tensor  # (B, 32, S/4, S/4), of length 1
+    x4: Tensor  # (B, 48, S/4, S/4)
+    x8: Tensor  # (B, 64, S/8, S/8)
+    key: Tensor  # (B, 48, S/8, S/8), of length 1
 
 
 @dataclass(frozen=True)
 class Remembered:
     """Keys and values of drawn slices."""
 
-    keys: Tensor  # (B, 32, M)
-    values: Tensor  # (B, 17, M): the mask, and what the network makes of image and mask
+    keys: Tensor  # (B, M, 48)
+    values: Tensor  # (B, M, 48)
 
 
 class FastNet(nn.Module):
     """Evidence about a structure in a slice to its mask there, and whether it is there at all.
 
-    Evidence is the current and the previous slice, the previous mask, that mask carried by optical flow, the intensity
-    likelihood learned on the drawn slice, the masks of other structures, and two readouts by affinity: from the drawn
-    slices, by content, and from the previous slice, by content and place.
+    Evidence is the current slice, the previous one and the one ahead, the previous mask, that mask carried by optical
+    flow, the intensity likelihood learned on a drawn slice, the masks of other structures, and what the pass from the
+    other side said of this slice; beside them what the drawn slices hold where they look like this one (affinity).
+
+    Args:
+        channels: at strides 2, 4, 8 and 16.
     """
 
-    def __init__(self, channels: tuple[int, int, int] = (24, 48, 72)) -> None:
+    def __init__(self, channels: tuple[int, int, int, int] = (32, 64, 96, 128)) -> None:
         super().__init__()
-        c2, c4, c8 = channels
-        self.encoder = nn.Sequential(
-            nn.PixelUnshuffle(2), _conv(4, 24), _conv(24, 48, stride=2), Residual(48), Residual(48)
-        )
-        self.key = nn.Conv2d(48, 32, 1)
-        self.value = nn.Sequential(nn.PixelUnshuffle(4), _conv(32, 24), nn.Conv2d(24, VALUE_CHANNELS - 1, 3, padding=1))
-        self.sharpness = nn.Parameter(torch.tensor([2.5, 2.5]))  # log; of reading the drawn and the previous slice
-        self.reach = nn.Parameter(torch.tensor(1.3))  # log; how far, in cells, the previous slice is searched
-        self.scalars = nn.Linear(len(SCALARS), c4)
-        self.in2 = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(4 * len(EVIDENCE), c2, 3, padding=1), Residual(c2))
+        c2, c4, c8, c16 = channels
+        self.encode4 = nn.Sequential(nn.PixelUnshuffle(4), _conv(16, _IMAGE_CHANNELS), Residual(_IMAGE_CHANNELS))
+        self.encode8 = nn.Sequential(_conv(_IMAGE_CHANNELS, 64, stride=2), Residual(64), Residual(64))
+        self.key = nn.Conv2d(64, KEY_CHANNELS, 1)
+        self.value = nn.Sequential(_conv(64 + 64, 64), nn.Conv2d(64, VALUE_CHANNELS, 3, padding=1))
+        self.sharpness = nn.Parameter(torch.tensor(2.5))  # log
+        self.in2 = nn.Sequential(nn.PixelUnshuffle(2), _conv(4 * len(EVIDENCE), c2), Residual(c2))
         self.in4 = _conv(c2, c4, stride=2)
-        self.mix = nn.Sequential(_conv(c4 + 48 + VALUE_CHANNELS + 1, c4), Residual(c4), Residual(c4))
-        self.in8 = nn.Sequential(_conv(c4, c8, stride=2), Residual(c8), Residual(c8))
-        self.presence = nn.Linear(2 * c8, 1)
+        self.scalars = nn.Sequential(nn.Linear(len(SCALARS), 32), nn.ReLU(), nn.Linear(32, c4))
+        self.mix4 = nn.Sequential(_conv(c4 + _IMAGE_CHANNELS, c4), Residual(c4), Residual(c4))
+        self.in8 = _conv(c4, c8, stride=2)
+        self.mix8 = nn.Sequential(_conv(c8 + 64 + VALUE_CHANNELS, c8), Residual(c8), Residual(c8))
+        self.in16 = nn.Sequential(_conv(c8, c16, stride=2), Residual(c16), Residual(c16))
+        self.presence = nn.Linear(2 * c16, 1)
+        self.up8 = nn.Sequential(_conv(c8 + c16, c8), Residual(c8))
         self.up4 = nn.Sequential(_conv(c4 + c8, c4), Residual(c4))
         self.up2 = nn.Sequential(_conv(c2 + c4, c2), Residual(c2))
-        self.out = nn.Conv2d(c2, 8, 3, padding=1)
-        self.sharpen = nn.Sequential(nn.Conv2d(2 + 4, 12, 3, padding=1), nn.ReLU(), nn.Conv2d(12, 1, 3, padding=1))
+        self.out = nn.Conv2d(c2, 4, 3, padding=1)
 
     def encode(self, views: Tensor) -> Seen:
         """Features of views (B, 1, S, S) in [0, 1]."""
-        f4 = self.encoder(views)
-        return Seen(f4, F.normalize(self.key(f4), dim=1))
+        x4 = self.encode4(views)
+        x8 = self.encode8(x4)
+        return Seen(x4, x8, F.normalize(self.key(x8), dim=1))
 
-    def remember(self, views: Tensor, masks: Tensor, seen: Seen) -> Remembered:
-        """Keys and values of drawn views and their masks (B, 1, S, S)."""
-        values = torch.cat([F.avg_pool2d(masks, 4), self.value(torch.cat([views, masks], 1))], 1)
-        return Remembered(seen.key.flatten(2), values.flatten(2))
+    def remember(self, masks: Tensor, seen: Seen) -> Remembered:
+        """Keys and values of drawn views: their masks (B, 1, S, S) and what the encoder sees in them."""
+        values = self.value(torch.cat([F.pixel_unshuffle(masks, 8), seen.x8], 1))
+        return Remembered(_tokens(seen.key), _tokens(values))
 
-    def forward(
-        self, evidence: Tensor, scalars: Tensor, current: Seen, previous: Seen, memory: Remembered
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, evidence: Tensor, scalars: Tensor, memory: Remembered) -> tuple[Tensor, Tensor]:
         """Mask logits (B, 1, S, S) and presence logits (B,).
 
         Args:
-            evidence: (B, 6, S, S) in the order of :data:`EVIDENCE`.
-            scalars: (B, 2) logs of the distance from the drawn slice, in slices, and of how much the structure has
-                grown since.
-            current: what the encoder sees in the current slice.
-            previous: and in the previous one, in the same view.
+            evidence: (B, 8, S, S) in the order of :data:`EVIDENCE`.
+            scalars: (B, 6) in the order of :data:`SCALARS`.
             memory: of the drawn slices.
         """
-        masks4 = F.avg_pool2d(evidence[:, 2:3], 4)
-        recalled = _read(current.key, memory.keys, memory.values, self.sharpness[0].exp())
-        near = _places(masks4.shape[2], masks4.device) / (-2 * (2 * self.reach).exp())
-        followed = _read(current.key, previous.key.flatten(2), masks4.flatten(2), self.sharpness[1].exp(), near)
+        current = self.encode(evidence[:, :1])
         x2 = self.in2(evidence)
         x4 = self.in4(x2) + self.scalars(scalars)[:, :, None, None]
-        x4 = self.mix(torch.cat([x4, current.f4, recalled, followed], 1))
-        x8 = self.in8(x4)
-        presence = self.presence(torch.cat([x8.mean((2, 3)), x8.amax((2, 3))], 1)).squeeze(1)
-        y = self.up4(torch.cat([x4, _upsampled(x8)], 1))
+        x4 = self.mix4(torch.cat([x4, current.x4], 1))
+        x8 = self.mix8(torch.cat([self.in8(x4), current.x8, self._recalled(current.key, memory)], 1))
+        x16 = self.in16(x8)
+        presence = self.presence(torch.cat([x16.mean((2, 3)), x16.amax((2, 3))], 1)).squeeze(1)
+        y = self.up8(torch.cat([x8, _upsampled(x16)], 1))
+        y = self.up4(torch.cat([x4, _upsampled(y)], 1))
         y = self.up2(torch.cat([x2, _upsampled(y)], 1))
-        coarse = F.pixel_shuffle(self.out(y), 2)  # (B, 2, S, S)
-        detail = torch.cat([coarse, evidence[:, [0, 2, 3, 4]]], 1)
-        prior = _PRIOR * (evidence[:, 3:4] - 0.5)  # the carried mask: there is something to improve on from the start
-        return prior + coarse[:, :1] + self.sharpen(detail), presence + 2
+        prior = _PRIOR * (evidence[:, _CARRIED : _CARRIED + 1] - 0.5)  # there is something to improve on from the start
+        return prior + F.pixel_shuffle(self.out(y), 2), presence + 2
+
+    def _recalled(self, query: Tensor, memory: Remembered) -> Tensor:
+        """Values at the places of a query (B, 48, h, w), by softmax of cosine similarity: (B, 48, h, w)."""
+        queries = _tokens(query) * self.sharpness.exp()
+        keys, values = memory.keys.to(queries.dtype), memory.values.to(queries.dtype)
+        readout = F.scaled_dot_product_attention(queries[:, None], keys[:, None], values[:, None], scale=1.0)
+        recalled: Tensor = readout[:, 0].transpose(1, 2).reshape(len(query), -1, *query.shape[2:])
+        return recalled
 
 
 class Residual(nn.Module):
@@ -123,21 +131,10 @@ def _conv(channels: int, out: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(channels, out, 3, stride, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU())
 
 
-def _read(query: Tensor, keys: Tensor, values: Tensor, sharpness: Tensor, near: Tensor | None = None) -> Tensor:
-    """Values (B, C, M) at the places of a query (B, 32, h, w), by softmax of cosine similarity: (B, C, h, w)."""
-    affinity = query.flatten(2).transpose(1, 2) @ keys * sharpness  # (B, hw, M)
-    if near is not None:
-        affinity = affinity + near
-    readout: Tensor = values @ affinity.softmax(2).transpose(1, 2)
-    return readout.reshape(len(query), -1, *query.shape[2:])
-
-
-def _places(side: int, device: torch.device) -> Tensor:
-    """Squared distances (side^2, side^2) of the cells of a square."""
-    cells = torch.arange(side, device=device, dtype=torch.float32)
-    points = torch.stack(torch.meshgrid(cells, cells, indexing="ij"), -1).flatten(0, 1)
-    return (points[:, None] - points[None]).square().sum(-1)
+def _tokens(x: Tensor) -> Tensor:
+    """(B, C, h, w) to (B, hw, C)."""
+    return x.flatten(2).transpose(1, 2)
 
 
 def _upsampled(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+    return F.interpolate(x, scale_factor=2, mode="nearest")

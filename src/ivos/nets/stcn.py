@@ -10,6 +10,7 @@ References:
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ivos.nets.resnet import BasicBlock, Bottleneck, ResNet
+from ivos.nets.resnet import BasicBlock, Bottleneck, ResNet, WinogradConv, fold_batch_norms
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 KEY_CHANNELS = 64
 VALUE_CHANNELS = 512
+
+_PIXELS_AT_ONCE = 512 * 512  # at full size, of all structures together: more than that falls out of the cache
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class STCN(nn.Module):
     def encode_key(self, images: Tensor) -> KeyFeatures:
         """Features of images (B, 3, H, W); H and W are multiples of 16."""
         f16, f8, f4 = self.key_encoder(images)
-        return KeyFeatures(self.key_proj(f16), self.key_comp(f16), f16, f8, f4)
+        return KeyFeatures(self.key_proj(f16.float()), self.key_comp(f16), f16, f8, f4)
 
     def encode_value(self, image: Tensor, f16: Tensor, masks: Tensor, others: Tensor) -> Tensor:
         """Memory values of some structures in one image.
@@ -71,16 +74,12 @@ class STCN(nn.Module):
         Returns:
             (K, 512, H/16, W/16).
         """
-        count = len(masks)
-        seen = torch.cat([image.expand(count, -1, -1, -1), masks, others], 1)  # (K, 5, H, W)
-        values: Tensor = self.value_encoder(seen, f16.expand(count, -1, -1, -1))
+        values: Tensor = self.value_encoder(image, torch.cat([masks, others], 1), f16)
         return values
 
     def decode(self, readout: Tensor, features: KeyFeatures) -> Tensor:
         """Probabilities (K, H, W) of structures, each by itself, from readouts (K, 512, H/16, W/16) of one image."""
-        count = len(readout)
-        x = torch.cat([readout, features.content.expand(count, -1, -1, -1)], 1)  # (K, 1024, H/16, W/16)
-        logits: Tensor = self.decoder(x, features.f8, features.f4)  # (K, 1, H, W)
+        logits: Tensor = self.decoder(readout, features.content, features.f8, features.f4)  # (K, 1, H, W)
         probabilities: Tensor = logits.squeeze(1).sigmoid()
         return probabilities
 
@@ -88,11 +87,12 @@ class STCN(nn.Module):
 def aggregate(probabilities: Tensor) -> Tensor:
     """Independent probabilities (K, H, W) of structures into shares (K + 1, H, W) of each pixel, background first.
 
-    The background's is that none of the structures is there; shares are the softmax of log-odds.
+    The background's is that none of the structures is there; shares are those of the odds, as in a softmax of log-odds.
     """
     background = (1 - probabilities).prod(0, keepdim=True)
     everything = torch.cat([background, probabilities]).clamp(1e-7, 1 - 1e-7)
-    return (everything / (1 - everything)).log().softmax(0)
+    odds = everything / (1 - everything)
+    return odds / odds.sum(0, keepdim=True)
 
 
 class ValueEncoder(nn.Module):
@@ -101,13 +101,48 @@ class ValueEncoder(nn.Module):
     def __init__(self, *, attention: bool) -> None:
         super().__init__()
         self.resnet = ResNet(BasicBlock, (2, 2, 2), 5, conv_bias=True)
-        self.fuser = FeatureFusion(256 + 1024, VALUE_CHANNELS, attention=attention)
+        self.fuser = FeatureFusion(256, 1024, VALUE_CHANNELS, attention=attention)
 
-    def forward(self, seen: Tensor, key_f16: Tensor) -> Tensor:
-        """(K, 5, H, W) and (K, 1024, H/16, W/16) to (K, 512, H/16, W/16)."""
-        value_f16, _, _ = self.resnet(seen)
-        values: Tensor = self.fuser(torch.cat([value_f16, key_f16], 1))
+    def forward(self, image: Tensor, masks: Tensor, key_f16: Tensor) -> Tensor:
+        """(1, 3, H, W), (K, 2, H, W) and (1, 1024, H/16, W/16) to (K, 512, H/16, W/16)."""
+        first, channels = self.resnet.conv1, image.shape[1]
+        of_image = F.conv2d(image, first.weight[:, :channels], first.bias, first.stride, first.padding)
+        value_f16 = []
+        for mask in torch.split(masks, _at_once(masks.shape)):
+            of_mask = F.conv2d(mask, first.weight[:, channels:], None, first.stride, first.padding)
+            value_f16.append(self.resnet.stages(of_mask.add_(of_image))[0])
+        values: Tensor = self.fuser(torch.cat(value_f16), key_f16)
         return values
+
+
+class PartlySharedConv(nn.Conv2d):
+    """A 3 x 3 convolution of own and shared channels: being linear, the shared part is taken once for all.
+
+    Args:
+        own: channels that each structure has for itself; they come first.
+        shared: channels of the image, the same for all structures.
+        out: channels of the output.
+    """
+
+    def __init__(self, own: int, shared: int, out: int) -> None:
+        super().__init__(own + shared, out, 3, padding=1)
+        self.own = own
+
+    def joint(self, x: Tensor, shared: Tensor) -> Tensor:
+        """(K, own, H, W) and (1, shared, H, W) to (K, out, H, W)."""
+        y = F.conv2d(x, self.weight[:, : self.own], padding=1)
+        y += F.conv2d(shared, self.weight[:, self.own :], self.bias, padding=1)
+        return y
+
+    def parts(self) -> tuple[nn.Conv2d, nn.Conv2d]:
+        """A convolution of the own channels without the bias, one of the shared channels with it."""
+        both = []
+        for weight, bias in ((self.weight[:, : self.own], None), (self.weight[:, self.own :], self.bias)):
+            conv = nn.Conv2d(weight.shape[1], len(weight), 3, padding=1, bias=False)
+            conv.weight = nn.Parameter(weight.contiguous(memory_format=torch.channels_last), requires_grad=False)
+            conv.bias = bias
+            both.append(conv)
+        return both[0], both[1]
 
 
 class ResBlock(nn.Module):
@@ -121,23 +156,39 @@ class ResBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels, H, W) to (B, out, H, W)."""
-        y = self.conv2(F.relu(self.conv1(F.relu(x))))
-        total: Tensor = y + self.downsample(x)
-        return total
+        y: Tensor = self.conv2(F.relu(self.conv1(F.relu(x)), inplace=True))
+        y += self.downsample(x)
+        return y
+
+
+class JoiningBlock(nn.Module):
+    """A residual block over a structure's own channels and the image's, as if they were one tensor."""
+
+    def __init__(self, own: int, shared: int, out: int) -> None:
+        super().__init__()
+        self.downsample = PartlySharedConv(own, shared, out)
+        self.conv1 = PartlySharedConv(own, shared, out)
+        self.conv2 = nn.Conv2d(out, out, 3, padding=1)
+
+    def forward(self, x: Tensor, shared: Tensor) -> Tensor:
+        """(K, own, H, W) and (1, shared, H, W) to (K, out, H, W)."""
+        y: Tensor = self.conv2(F.relu(self.conv1.joint(F.relu(x), F.relu(shared)), inplace=True))
+        y += self.downsample.joint(x, shared)
+        return y
 
 
 class FeatureFusion(nn.Module):
     """Two residual blocks with attention between them."""
 
-    def __init__(self, channels: int, out: int, *, attention: bool) -> None:
+    def __init__(self, own: int, shared: int, out: int, *, attention: bool) -> None:
         super().__init__()
-        self.block1 = ResBlock(channels, out)
+        self.block1 = JoiningBlock(own, shared, out)
         self.attention = CBAM(out) if attention else None
         self.block2 = ResBlock(out, out)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, channels, H, W) to (B, out, H, W)."""
-        x = self.block1(x)
+    def forward(self, x: Tensor, shared: Tensor) -> Tensor:
+        """(K, own, H, W) and (1, shared, H, W) to (K, out, H, W)."""
+        x = self.block1(x, shared)
         if self.attention is not None:
             x = x + self.attention(x)
         fused: Tensor = self.block2(x)
@@ -167,15 +218,20 @@ class Decoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.compress = ResBlock(1024, 512)
+        self.compress = JoiningBlock(512, 512, 512)
         self.up_16_8 = UpsampleBlock(512, 512, 256)
         self.up_8_4 = UpsampleBlock(256, 256, 256)
         self.pred = nn.Conv2d(256, 1, 3, padding=1)
 
-    def forward(self, x: Tensor, f8: Tensor, f4: Tensor) -> Tensor:
-        """(K, 1024, H/16, W/16) to logits (K, 1, H, W); f8 and f4 have one image's features, shared by all K."""
-        x = self.up_8_4(f4, self.up_16_8(f8, self.compress(x)))
-        return _upsampled(self.pred(F.relu(x)), 4)
+    def forward(self, readout: Tensor, content: Tensor, f8: Tensor, f4: Tensor) -> Tensor:
+        """(K, 512, H/16, W/16) and one image's features to logits (K, 1, H, W)."""
+        skip_8, skip_4 = self.up_16_8.skip_conv(f8), self.up_8_4.skip_conv(f4)
+        logits = []
+        at_once = _at_once(f4.shape, stride=4)
+        for x in torch.split(self.compress(readout, content), at_once):
+            x = self.up_8_4(skip_4, self.up_16_8(skip_8, x))
+            logits.append(self.pred(F.relu(x, inplace=True)).float())
+        return _upsampled(torch.cat(logits), 4)
 
 
 class UpsampleBlock(nn.Module):
@@ -187,10 +243,86 @@ class UpsampleBlock(nn.Module):
         self.out_conv = ResBlock(channels, out)
 
     def forward(self, skip: Tensor, x: Tensor) -> Tensor:
-        """(1, skip_channels, 2H, 2W) and (K, channels, H, W) to (K, out, 2H, 2W)."""
-        out: Tensor = self.out_conv(self.skip_conv(skip) + _upsampled(x, 2))
+        """What skip_conv gave, (1, channels, 2H, 2W), and (K, channels, H, W) to (K, out, 2H, 2W)."""
+        out: Tensor = self.out_conv(_upsampled(x, 2).add_(skip))
         return out
+
+
+def _at_once(shape: torch.Size, stride: int = 1) -> int:
+    """How many structures of that many pixels pass through the layers below stride 16 together."""
+    return max(1, _PIXELS_AT_ONCE // (shape[2] * shape[3] * stride**2))
 
 
 def _upsampled(x: Tensor, factor: int) -> Tensor:
     return F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
+
+
+def for_inference(network: STCN, *, dtype: torch.dtype = torch.float32, winograd: bool = False) -> STCN:
+    """A copy that computes the same, faster, and can no longer be trained or saved.
+
+    Args:
+        network: a loaded network; it is left as it is.
+        dtype: of weights and features; keys are in float32 all the same.
+        winograd: whether the wide convolutions of decoder and value encoder take Winograd's way, which pays on a CPU in
+            float32 and takes four times the memory of their weights.
+    """
+    made = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
+    parts: list[nn.Module] = [made.value_encoder, made.decoder]
+    if dtype is not torch.float32:  # in float32 keys stay bit for bit the published ones: the choice of the top k jumps
+        parts += [made.key_encoder, made.key_comp]
+    for part in parts:
+        fold_batch_norms(part)
+        part.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if winograd:
+            _take_winograd(part)
+    return made
+
+
+def _take_winograd(module: nn.Module) -> None:
+    for name, child in module.named_children():
+        if isinstance(child, ResBlock):
+            setattr(module, name, WinogradBlock(child))
+        elif isinstance(child, JoiningBlock):
+            setattr(module, name, JoiningWinogradBlock(child))
+        elif isinstance(child, nn.Conv2d) and WinogradConv.suits(child):
+            setattr(module, name, WinogradConv(child))
+        else:
+            _take_winograd(child)
+
+
+class WinogradBlock(nn.Module):
+    """What a residual block computes; it may write over its input."""
+
+    def __init__(self, block: ResBlock) -> None:
+        super().__init__()
+        shortcut = block.downsample
+        self.downsample = WinogradConv(shortcut) if isinstance(shortcut, nn.Conv2d) else shortcut
+        self.conv1, self.conv2 = WinogradConv(block.conv1), WinogradConv(block.conv2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, channels, H, W) to (B, out, H, W)."""
+        y = self.conv1(x, activate=True)
+        total: Tensor = self.conv2(y, activate=True, onto=self.downsample(x))
+        return total
+
+
+class JoiningWinogradBlock(nn.Module):
+    """What a joining block computes; the shared channels, met once a slice, are convolved directly."""
+
+    def __init__(self, block: JoiningBlock) -> None:
+        super().__init__()
+        self.own, self.shared = nn.ModuleList(), nn.ModuleList()
+        for conv in (block.conv1, block.downsample):
+            own, shared = conv.parts()
+            self.own.append(WinogradConv(own))
+            self.shared.append(shared)
+        self.conv2 = WinogradConv(block.conv2)
+
+    def forward(self, x: Tensor, shared: Tensor) -> Tensor:
+        """(K, own, H, W) and (1, shared, H, W) to (K, out, H, W)."""
+        y = self.own[0](x, activate=True)
+        y += self.shared[0](F.relu(shared))
+        shortcut = self.own[1](x)
+        shortcut += self.shared[1](shared)
+        total: Tensor = self.conv2(y, activate=True, onto=shortcut)
+        return total

@@ -1,11 +1,44 @@
-"""What scanners do to a picture, at random and in any modality."""
+"""What scanners and patients do to a picture, at random and in any modality."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from ivos.phantom.fields import Field, scanner_noise, smooth_field
+
+_BLENDED = 0.6  # share of scans whose slices are so thick that neighbours show
+_MOVED = 0.25  # share of scans whose slices have moved against each other
+
+
+def blended(intensities: Field, rng: np.random.Generator) -> Field:
+    """Intensities (Z, Y, X) with something of the slices above and below in each, in most cases."""
+    if rng.random() > _BLENDED:
+        return intensities
+    weight = np.float32(rng.uniform(0, 0.3))
+    padded = np.concatenate([intensities[:1], intensities, intensities[-1:]])
+    return np.asarray((1 - weight) * intensities + weight / 2 * (padded[:-2] + padded[2:]), np.float32)
+
+
+def moved(
+    intensities: Field, labels: npt.NDArray[np.uint8], rng: np.random.Generator
+) -> tuple[Field, npt.NDArray[np.uint8]]:
+    """Intensities and labels (Z, Y, X), slices shifted in plane as by breath or a slanted gantry; most cases as is."""
+    if rng.random() > _MOVED:
+        return intensities, labels
+    steps = rng.uniform(-1, 1, (len(labels), 2)) * rng.uniform(0.3, 1.5)
+    shifts = steps.cumsum(axis=0) if rng.random() < 0.5 else steps
+    if rng.random() < 0.3:
+        shifts = shifts + np.arange(len(labels))[:, None] * rng.uniform(-0.4, 0.4, 2)
+    shifts -= shifts.mean(axis=0)
+    size = labels.shape[:0:-1]
+    images, masks = np.empty_like(intensities), np.empty_like(labels)
+    for z, (down, right) in enumerate(shifts):
+        matrix = np.array([[1, 0, right], [0, 1, down]])
+        images[z] = cv2.warpAffine(intensities[z], matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        masks[z] = cv2.warpAffine(labels[z], matrix, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT)
+    return images, masks
 
 
 def degraded(intensities: Field, rng: np.random.Generator) -> Field:

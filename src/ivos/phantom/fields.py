@@ -22,25 +22,27 @@ def smooth_field(rng: np.random.Generator, shape: Shape, spacing_mm: Triple, wav
     sizes = [n * s for n, s in zip(shape, spacing_mm, strict=True)]
     coarse = [max(4, int(np.ceil(2 * size / wavelength_mm)) + 3) for size in sizes]
     field = rng.standard_normal(coarse).astype(np.float32)
-    for axis, length in enumerate(shape):
-        field = np.moveaxis(_stretched(np.moveaxis(field, axis, 0), length), 0, axis)
-    return np.ascontiguousarray(field) / np.float32(0.6)  # what interpolation takes off the deviation, about
+    depth, height, width = (_interpolation(n, m) for n, m in zip(coarse, shape, strict=True))
+    field = (depth @ field.reshape(coarse[0], -1)).astype(np.float32).reshape(shape[0], *coarse[1:])
+    field = (height @ field).astype(np.float32)
+    return np.asarray((field @ width.T).astype(np.float32) / np.float32(0.6))  # what interpolation takes off, about
 
 
-def _stretched(field: Field, length: int) -> Field:
-    """Cubic interpolation of the first axis, inside its outermost knots."""
-    rows = field.reshape(len(field), -1)
-    places = np.linspace(1.0, len(field) - 2.0, length, dtype=np.float32)
-    left = np.floor(places).astype(int).clip(1, len(field) - 3)
-    t = (places - left)[:, None]
+def _interpolation(knots: int, length: int) -> npt.NDArray[np.float64]:
+    """Weights (length, knots) of cubic interpolation inside the outermost knots."""
+    places = np.linspace(1.0, knots - 2.0, length, dtype=np.float32)
+    left = np.floor(places).astype(int).clip(1, knots - 3)
+    t = places - left
     weights = (
         -0.5 * t + t**2 - 0.5 * t**3,
         1 - 2.5 * t**2 + 1.5 * t**3,
         0.5 * t + 2 * t**2 - 1.5 * t**3,
         0.5 * (t**3 - t**2),
     )
-    out = sum(w * rows[left + step] for w, step in zip(weights, (-1, 0, 1, 2), strict=True))
-    return np.asarray(out, np.float32).reshape(length, *field.shape[1:])
+    matrix = np.zeros((length, knots))
+    for weight, step in zip(weights, (-1, 0, 1, 2), strict=True):
+        matrix[np.arange(length), left + step] = weight
+    return matrix
 
 
 def scanner_noise(rng: np.random.Generator, shape: Shape, deviation_hu: float, grain_pixels: float) -> Field:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.errors import InputError
+from ivos.propagation.masks import Masks
+from ivos.propagation.patch import Patch
 from ivos.volume.geometry import AXIS_NAMES
 
 if TYPE_CHECKING:
@@ -49,10 +51,11 @@ class Annotations:
         """The numbers of the annotated slices, ascending."""
         return tuple(int(index) for index in np.flatnonzero(self.known.any(axis=1)))
 
-    def masks(self, index: int) -> FloatArray:
-        """What is drawn on a slice: (K, H, W), 0 or 1."""
+    def masks(self, index: int) -> Masks:
+        """What is drawn on a slice, 0 or 1."""
         drawn = self.labels[index]
-        return np.stack([drawn == structure for structure in self.structures]).astype(np.float32)
+        patches = tuple(Patch.of(drawn == structure) for structure in self.structures)
+        return Masks((drawn.shape[0], drawn.shape[1]), patches)
 
     def distances(self, index: int) -> tuple[FloatArray, FloatArray]:
         """Slices from the last known slice at or before ``index``, and to the next at or after it; (K,) each.

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ivos.volume.box import bounding_box
+from ivos.propagation.patch import Patch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ivos.propagation.engines.protocol import FloatArray
 
 _WANTED, _LEAST, _MOST = 0.40, 0.24, 0.62  # a structure's extent as a share of the view's side
@@ -26,44 +28,77 @@ class View:
     y: float
     zoom: float
 
-    def _matrix(self, size: int) -> FloatArray:
-        middle = size / 2 - 0.5
-        return np.array(
-            [[self.zoom, 0, middle - self.zoom * self.x], [0, self.zoom, middle - self.zoom * self.y]], np.float32
-        )
-
     def cut(self, image: FloatArray, size: int) -> FloatArray:
         """What the view shows of a slice (H, W): (size, size), 0 beyond the slice."""
-        if self.zoom < 0.9:  # shrinking: keep what is finer than a pixel from flickering
-            image = cv2.GaussianBlur(image, (0, 0), 0.45 / self.zoom).astype(np.float32)
-        return np.asarray(cv2.warpAffine(image, self._matrix(size), (size, size), flags=cv2.INTER_LINEAR), np.float32)
+        (top, bottom), (left, right) = self._span(size, image.shape)
+        part = image[top:bottom, left:right]
+        if not part.size:
+            return np.zeros((size, size), np.float32)
+        fold = max(1, int(1 / self.zoom))  # shrinking: average, so that what is finer than a pixel does not flicker
+        if fold > 1:
+            part = _folded(part, fold)
+        matrix = self._matrix(size, left, top, fold)
+        return np.asarray(cv2.warpAffine(part, matrix, (size, size), flags=cv2.INTER_LINEAR), np.float32)
 
-    def paste(self, seen: FloatArray, shape: tuple[int, int]) -> FloatArray:
-        """The view's content (size, size) back in a slice (H, W), 0 around it."""
+    def cut_patch(self, patch: Patch | None, size: int) -> FloatArray:
+        """What the view shows of a structure: (size, size)."""
+        if patch is None:
+            return np.zeros((size, size), np.float32)
+        return View(self.x - patch.left, self.y - patch.top, self.zoom).cut(patch.values, size)
+
+    def paste(self, seen: FloatArray, shape: tuple[int, int]) -> Patch | None:
+        """The view's content (size, size) in a slice of that shape; None where it lies outside."""
+        (top, bottom), (left, right) = self._span(len(seen), shape)
+        if bottom <= top or right <= left:
+            return None
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        height, width = shape
-        return np.asarray(cv2.warpAffine(seen, self._matrix(len(seen)), (width, height), flags=flags), np.float32)
+        matrix = self._matrix(len(seen), left, top)
+        return Patch(top, left, np.asarray(cv2.warpAffine(seen, matrix, (right - left, bottom - top), flags=flags)))
+
+    def _span(self, size: int, shape: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, int]]:
+        """First and last (excluded) row and column that the view reaches."""
+        reach = size / (2 * self.zoom) + 1
+        return _within(self.y, reach, shape[0]), _within(self.x, reach, shape[1])
+
+    def _matrix(self, size: int, left: int, top: int, fold: int = 1) -> FloatArray:
+        """From pixels of a part of the slice, ``fold`` of them averaged into one, to those of the view."""
+        middle, zoom = size / 2 - 0.5, self.zoom * fold
+        x, y = ((centre + 0.5) / fold - 0.5 for centre in (self.x - left, self.y - top))
+        return np.array([[zoom, 0, middle - zoom * x], [0, zoom, middle - zoom * y]], np.float32)
 
 
-def view_of(mask: FloatArray, size: int, before: View | None = None) -> View | None:
+def _within(centre: float, reach: float, length: int) -> tuple[int, int]:
+    first, last = int(np.floor(centre - reach)), int(np.ceil(centre + reach)) + 1
+    return min(max(first, 0), length), min(max(last, 0), length)
+
+
+def _folded(part: FloatArray, fold: int) -> FloatArray:
+    height, width = (-(-n // fold) * fold for n in part.shape)
+    padded = np.zeros((height, width), np.float32)
+    padded[: part.shape[0], : part.shape[1]] = part
+    return np.asarray(cv2.resize(padded, (width // fold, height // fold), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def view_of(parts: Iterable[Patch | None], size: int, before: View | None = None) -> View | None:
     """The view that centres a structure.
 
     Args:
-        mask: its probabilities (H, W).
+        parts: what is held to be of it, in one patch or several.
         size: of the view in pixels.
         before: the last view: its magnification is kept as long as the structure fits it.
 
     Returns:
         None where nothing of the structure reaches 0.5.
     """
-    box = bounding_box(mask > 0.5)
-    if box is None:
+    boxes = [box for part in parts if part is not None and (box := part.likely()) is not None]
+    if not boxes:
         return None
-    rows, columns = box
-    extent = max(rows.stop - rows.start, columns.stop - columns.start)
+    top, bottom = min(b[0] for b in boxes), max(b[1] for b in boxes)
+    left, right = min(b[2] for b in boxes), max(b[3] for b in boxes)
+    extent = max(bottom - top, right - left)
     zoom = _WANTED * size / extent if before is None else before.zoom
     zoom = float(np.clip(np.clip(zoom, _LEAST * size / extent, _MOST * size / extent), *_ZOOM))
-    return View((columns.start + columns.stop - 1) / 2, (rows.start + rows.stop - 1) / 2, zoom)
+    return View((left + right - 1) / 2, (top + bottom - 1) / 2, zoom)
 
 
 @dataclass(frozen=True)
@@ -91,16 +126,16 @@ class Light:
         return np.asarray(np.interp(stretched * (_BINS - 1), np.arange(_BINS), self.ratio), np.float32)
 
 
-def light_on(image: FloatArray, mask: FloatArray, view: View, size: int) -> Light:
+def light_on(image: FloatArray, mask: Patch, view: View, size: int) -> Light:
     """How to see a structure that is drawn on a slice.
 
     Args:
         image: (C, H, W) windows in [0, 1].
-        mask: (H, W) the structure.
+        mask: the structure.
         view: the view that shows it with its surroundings.
         size: of the view.
     """
-    inside = view.cut(mask, size) > 0.5
+    inside = view.cut_patch(mask, size) > 0.5
     if not inside.any():
         inside[size // 2, size // 2] = True
     best: tuple[float, Light] | None = None

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ivos.volume.box import bounding_box
+from ivos.propagation.masks import Masks
+from ivos.propagation.patch import Patch
 
 if TYPE_CHECKING:
     from ivos.propagation.engines.protocol import FloatArray
@@ -17,67 +18,98 @@ if TYPE_CHECKING:
 _LEAST_WEIGHT = 0.05  # what a pass still weighs where it is wholly undecided
 
 
-def fuse(forward: FloatArray, backward: FloatArray, before: FloatArray, after: FloatArray) -> FloatArray:
+def fuse(forward: Masks, backward: Masks, before: FloatArray, after: FloatArray) -> Masks:
     """Two passes' probabilities into one, each weighted by how near its annotation is and how decided it is.
 
     Args:
-        forward: (K, H, W) probabilities of the pass that came up from the annotated slice before this one.
-        backward: (K, H, W) of the pass that came down from the annotated slice after it.
+        forward: K structures by the pass that came up from the annotated slice before this one.
+        backward: by the pass that came down from the annotated slice after it.
         before: (K,) slices since that annotation; infinite where there is none, and the pass does not count.
         after: (K,) slices to that one.
 
     Returns:
-        (K, H, W) probabilities, at most 1 in sum over K; zero where neither pass counts.
+        Nothing of a structure for which neither pass counts.
     """
-    near = _per_structure(before) * (np.abs(2 * forward - 1) + _LEAST_WEIGHT)
-    far = _per_structure(after) * (np.abs(2 * backward - 1) + _LEAST_WEIGHT)
-    total = near + far
-    fused = np.divide(near * forward + far * backward, total, out=np.zeros_like(total), where=total > 0)
-    limited: FloatArray = fused / np.maximum(fused.sum(axis=0, keepdims=True), 1.0)
-    return limited
+    pairs = zip(forward.patches, backward.patches, before, after, strict=True)
+    return Masks(forward.shape, tuple(_fused(*pair) for pair in pairs)).limited()
 
 
-def _per_structure(distance: FloatArray) -> FloatArray:
-    weights: FloatArray = (1.0 / np.maximum(distance, 0.5)).astype(np.float32)
-    return weights[:, None, None]
+def _fused(forward: Patch | None, backward: Patch | None, before: float, after: float) -> Patch | None:
+    if np.isinf(before) or np.isinf(after):
+        return backward if np.isfinite(after) else forward if np.isfinite(before) else None
+    parts = [patch for patch in (forward, backward) if patch is not None]
+    if not parts:
+        return None
+    top, left = min(p.top for p in parts), min(p.left for p in parts)
+    bottom, right = max(p.place[0].stop for p in parts), max(p.place[1].stop for p in parts)
+    shape = (bottom - top, right - left)
+    passes = [
+        np.zeros(shape, np.float32)
+        if patch is None
+        else Patch(patch.top - top, patch.left - left, patch.values).dense(shape)
+        for patch in (forward, backward)
+    ]
+    near, far = (
+        (np.abs(2 * mask - 1) + _LEAST_WEIGHT) / max(float(distance), 0.5)
+        for mask, distance in zip(passes, (before, after), strict=True)
+    )
+    return Patch(top, left, np.asarray((near * passes[0] + far * passes[1]) / (near + far), np.float32))
 
 
-def decide(probabilities: FloatArray) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]:
-    """Structure probabilities (K, H, W) into the likeliest class (H, W) and its probability.
+def decide(masks: Masks) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]:
+    """The likeliest class of every pixel (H, W) and its probability.
 
     Returns:
         0 for background and k for structure k of 1..K; the probability as 0..255.
     """
-    everything = np.concatenate([1.0 - probabilities.sum(axis=0, keepdims=True), probabilities])
-    classes = everything.argmax(axis=0)
-    confidence = np.take_along_axis(everything, classes[None], axis=0)[0]
+    confidence = 1.0 - masks.total()
+    classes = np.zeros(masks.shape, np.intp)
+    for number, patch in enumerate(masks.patches, start=1):
+        if patch is not None:
+            likelier = patch.values > confidence[patch.place]
+            confidence[patch.place][likelier] = patch.values[likelier]
+            classes[patch.place][likelier] = number
     return classes, np.rint(np.clip(confidence, 0.0, 1.0) * 255).astype(np.uint8)
 
 
 @dataclass(frozen=True)
+class _Packed:
+    top: int
+    left: int
+    shape: tuple[int, int]
+    data: bytes
+
+
+@dataclass(frozen=True)
 class PackedMasks:
-    """Probabilities (K, H, W) of one slice in little memory: eight bits, the structures' surroundings only, deflated.
+    """The structures of one slice in little memory: eight bits, where they are only, deflated.
 
     A pass has to be kept until the other one meets it; kept whole as floats, a long scan would not fit in memory.
     """
 
-    shape: tuple[int, ...]
-    box: tuple[slice, ...] | None
-    data: bytes
+    shape: tuple[int, int]
+    patches: tuple[_Packed | None, ...]
 
     @staticmethod
-    def pack(probabilities: FloatArray) -> PackedMasks:
-        """Keep (K, H, W) probabilities to the nearest 1/255."""
-        levels = np.rint(probabilities * 255).astype(np.uint8)
-        box = bounding_box(np.any(levels, axis=0))
-        data = b"" if box is None else zlib.compress(levels[(slice(None), *box)].tobytes(), level=1)
-        return PackedMasks(levels.shape, box, data)
+    def pack(masks: Masks) -> PackedMasks:
+        """Keep probabilities to the nearest 1/255."""
+        return PackedMasks(masks.shape, tuple(None if p is None else _packed(p) for p in masks.patches))
 
-    def unpack(self) -> FloatArray:
-        """The probabilities (K, H, W) again, float32."""
-        masks = np.zeros(self.shape, np.float32)
-        if self.box is not None:
-            patch = masks[(slice(None), *self.box)]
-            levels = np.frombuffer(zlib.decompress(self.data), np.uint8).reshape(patch.shape)
-            patch[:] = levels / np.float32(255)
-        return masks
+    def unpack(self) -> Masks:
+        """The structures again."""
+        return Masks(self.shape, tuple(None if p is None else _unpacked(p) for p in self.patches))
+
+
+def _packed(patch: Patch) -> _Packed | None:
+    levels = np.rint(patch.values * 255).astype(np.uint8)
+    filled = Patch.of(levels)
+    if filled is None:
+        return None
+    height, width = filled.values.shape
+    data = zlib.compress(filled.values.astype(np.uint8).tobytes(), level=1)
+    return _Packed(patch.top + filled.top, patch.left + filled.left, (height, width), data)
+
+
+def _unpacked(packed: _Packed) -> Patch:
+    levels = np.frombuffer(zlib.decompress(packed.data), np.uint8).reshape(packed.shape)
+    return Patch(packed.top, packed.left, np.asarray(levels / np.float32(255), np.float32))

@@ -51,6 +51,7 @@ class Memory:
         self._entries: list[_Entry | None] = []  # by slot, None where one is free
         self._order: list[int] = []  # slots by age, oldest first
         self._keys = torch.empty(0)
+        self._squares = torch.empty(0)  # of the keys' lengths; summed as published, since the choice of the top k jumps
         self._values = torch.empty(0)
 
     @property
@@ -88,6 +89,7 @@ class Memory:
         positions = key.shape[1]
         place = slice(free * positions, (free + 1) * positions)
         self._keys[place] = key.T
+        self._squares[place] = key.square().sum(0)
         self._values[:, place] = value.transpose(1, 2)
         self._entries[free] = _Entry(index, keep, known.to(key.device))
         self._order.append(free)
@@ -108,27 +110,30 @@ class Memory:
         positions = len(self._keys) // len(self._entries)
         used = 1 + max(self._order)
         keys = self._keys[: used * positions]
-        similarity = (2 * (query.T @ keys.T) - keys.square().sum(1)) / math.sqrt(len(query))  # (M, used * P)
+        similarity = (2 * (query.T @ keys.T) - self._squares[: used * positions]) / math.sqrt(
+            len(query)
+        )  # (M, used * P)
         known = self._known(used)  # (used, K)
-        readout = self._values.new_zeros(len(self._values), query.shape[1], self._values.shape[2])  # (K, M, V)
+        readout = [self._values.new_zeros(1, 1).expand(query.shape[1], self._values.shape[2])] * len(self._values)
         for pattern, structures in _groups(known):
             usable = pattern.repeat_interleave(positions)
             allowed = similarity if bool(usable.all()) else similarity.masked_fill(~usable, -torch.inf)
             best, where = allowed.topk(min(top_k, int(usable.sum())), dim=1)
-            weights = best.softmax(1)
+            weights = best.softmax(1).to(self._values.dtype)
             for structure in structures:
                 table = self._values[structure, : used * positions]
                 readout[structure] = F.embedding_bag(where, table, per_sample_weights=weights, mode="sum")
-        return readout.transpose(1, 2)
+        return torch.stack(readout).transpose(1, 2)  # from (K, M, V)
 
     def _allocate(self, key: Tensor, value: Tensor) -> None:
         (channels, positions), (structures, width, _) = key.shape, value.shape
-        self._slice_bytes = positions * (channels + structures * width) * key.element_size()
+        self._slice_bytes = positions * (channels * key.element_size() + structures * width * value.element_size())
         slots = min(self._budget_bytes // self._slice_bytes, _MOST_SLICES)
         if slots < 1:
             self._refuse(1)
         self._entries = [None] * slots
         self._keys = key.new_empty(slots * positions, channels)
+        self._squares = key.new_empty(slots * positions)
         self._values = value.new_empty(structures, slots * positions, width)
 
     def _room(self, keep: Keep) -> int | None:

@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import torch
 
-from ivos.nets.fast import Remembered
 from ivos.propagation.focus import Light, View, light_on, view_of
 
 if TYPE_CHECKING:
@@ -20,11 +19,11 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from ivos.nets.fast import FastNet
     from ivos.propagation.engines.protocol import FloatArray
+    from ivos.propagation.patch import Patch
 
 VIEW_PIXELS = 96
-_REFERENCES = 2  # drawn slices that are read from: the nearest ones
+_FLOW_PIXELS = 192
 
 
 @dataclass(frozen=True)
@@ -46,14 +45,14 @@ class Reference:
     shown: FloatArray
 
 
-def reference_of(index: int, image: FloatArray, mask: FloatArray) -> Reference | None:
-    """What to remember of a slice (C, H, W) and a structure drawn on it (H, W); None for an empty mask."""
-    view = view_of(mask, VIEW_PIXELS)
-    if view is None:
+def reference_of(index: int, image: FloatArray, mask: Patch | None) -> Reference | None:
+    """What to remember of a slice (C, H, W) and a structure drawn on it; None where it is absent."""
+    view = view_of([mask], VIEW_PIXELS)
+    if view is None or mask is None:
         return None
     light = light_on(image, mask, view, VIEW_PIXELS)
     seen = light.stretched(view.cut(image[light.channel], VIEW_PIXELS))
-    return Reference(index, view, light, float(mask.sum()), np.stack([seen, view.cut(mask, VIEW_PIXELS)]))
+    return Reference(index, view, light, mask.area, np.stack([seen, view.cut_patch(mask, VIEW_PIXELS)]))
 
 
 @dataclass
@@ -61,98 +60,109 @@ class Track:
     """One structure on its way.
 
     Attributes:
-        image: the slice that it was last seen on, (C, H, W).
-        mask: its probabilities there, (H, W).
+        index: number of the slice that it was last seen on.
+        mask: its probabilities there; None where it is not.
         references: the drawn slices that show it.
+        absent: the slices on which it is known not to be.
         view: where it was last looked for.
     """
 
-    image: FloatArray
-    mask: FloatArray
+    index: int
+    mask: Patch | None
     references: list[Reference] = field(default_factory=list)
+    absent: set[int] = field(default_factory=set)
     view: View | None = None
 
-    def nearest(self, index: int) -> list[Reference]:
-        """The drawn slices to read from, nearest first; the one is doubled where there is no second."""
-        found = sorted(self.references, key=lambda r: abs(r.index - index))[:_REFERENCES]
-        return found * (_REFERENCES if len(found) == 1 else 1)
-
-    def look(self) -> bool:
-        """Turn to where the structure is; False where nothing of it is left."""
-        self.view = view_of(self.mask, VIEW_PIXELS, self.view)
+    def look(self, opposite: Patch | None) -> bool:
+        """Turn to where it is, or to where the other pass has it; False where nothing of it is left."""
+        self.view = view_of([self.mask, opposite], VIEW_PIXELS, self.view)
         return self.view is not None and bool(self.references)
+
+    def nearest(self, index: int) -> list[Reference]:
+        """The drawn slices to read from, the nearest first, then one on the other side if there is one.
+
+        The one is doubled where there is no second: reading from it twice changes nothing.
+        """
+        found = sorted(self.references, key=lambda r: abs(r.index - index))
+        first = found[0]
+        beyond = [r for r in found[1:] if (r.index > index) != (first.index > index)]
+        return [first, (beyond or found[1:] or found)[0]]
+
+    def scalars(self, index: int, *, opposed: bool) -> tuple[float, ...]:
+        """What the network is told in numbers of the step to a slice: see :data:`ivos.nets.fast.SCALARS`."""
+        nearest = min(self.references, key=lambda r: abs(r.index - index))
+        held = 0.0 if self.mask is None else self.mask.area
+        growth = float(np.clip(np.log((held + 1) / (nearest.area + 1)), -3, 3))
+        onward = 1 if index >= self.index else -1
+        shown = {(r.index - index) * onward: 1.0 for r in self.references}
+        known = {
+            gap: there for gap, there in (shown | dict.fromkeys(self._gaps(index, onward), 0.0)).items() if gap > 0
+        }
+        gap = min(known, default=None)
+        ahead = (0.0, 0.0, 0.0) if gap is None else (3 / (2 + gap), known[gap], 1 - known[gap])
+        return (float(np.log1p(abs(nearest.index - index))) / 3, growth, *ahead, float(opposed and gap is not None))
+
+    def _gaps(self, index: int, onward: int) -> list[int]:
+        return [(number - index) * onward for number in self.absent]
 
 
 @dataclass(frozen=True)
-class Batch:
+class Step:
+    """From a slice to the next one, for one structure.
+
+    Attributes:
+        index: number of the slice to come to.
+        previous: the last slice, (C, H, W).
+        current: the next one.
+        ahead: the one after it, or the same at the scan's end.
+        held: what all structures hold of the last slice, this one included, (H, W).
+        opposite: what the other pass said of the structure on the next slice.
+        opposed: whether there is another pass.
+    """
+
+    index: int
+    previous: FloatArray
+    current: FloatArray
+    ahead: FloatArray
+    held: FloatArray
+    opposite: Patch | None = None
+    opposed: bool = False
+
+
+@dataclass(frozen=True)
+class Shown:
     """What the network is shown of B structures at one slice each: see :mod:`ivos.nets.fast`."""
 
-    evidence: Tensor  # (B, 6, S, S)
-    scalars: Tensor  # (B, 2)
-    shown: Tensor  # (B, R, 2, S, S) drawn views and their masks
-
-    def to(self, device: torch.device) -> Batch:
-        """The same on a device."""
-        return Batch(self.evidence.to(device), self.scalars.to(device), self.shown.to(device))
+    evidence: Tensor  # (B, 8, S, S)
+    scalars: Tensor  # (B, 6)
 
 
-def gather(
-    tracks: Sequence[Track], images: Sequence[FloatArray], others: Sequence[FloatArray], index: Sequence[int]
-) -> Batch:
-    """Evidence for each track on the slice that it comes to next.
-
-    Args:
-        tracks: structures that have been turned to (:meth:`Track.look`).
-        images: for each, the next slice (C, H, W).
-        others: for each, what the other structures hold of the last slice, (H, W).
-        index: for each, the next slice's number.
-    """
-    evidence, scalars, shown = [], [], []
-    for track, image, other, number in zip(tracks, images, others, index, strict=True):
-        nearest = track.nearest(number)
-        evidence.append(_evidence(track, image, other, nearest[0].light))
-        growth = np.log((float(track.mask.sum()) + 1) / (nearest[0].area + 1))
-        scalars.append((np.log1p(abs(number - nearest[0].index)) / 3, np.clip(growth, -3, 3)))
-        shown.append(np.stack([reference.shown for reference in nearest]))
-    return Batch(
-        torch.from_numpy(np.stack(evidence)),
-        torch.tensor(np.array(scalars), dtype=torch.float32),
-        torch.from_numpy(np.stack(shown)),
-    )
+def shown(tracks: Sequence[Track], steps: Sequence[Step]) -> Shown:
+    """Evidence for each track, which has been turned to what is there (:meth:`Track.look`), on its next slice."""
+    evidence = [_evidence(track, step) for track, step in zip(tracks, steps, strict=True)]
+    scalars = [track.scalars(step.index, opposed=step.opposed) for track, step in zip(tracks, steps, strict=True)]
+    return Shown(torch.from_numpy(np.stack(evidence)), torch.tensor(scalars, dtype=torch.float32))
 
 
-def answer(network: FastNet, batch: Batch) -> tuple[Tensor, Tensor]:
-    """The network's mask logits (B, 1, S, S) and presence logits (B,)."""
-    count, references = batch.shown.shape[:2]
-    drawn = batch.shown.flatten(0, 1)
-    views, masks = drawn[:, :1], drawn[:, 1:]
-    remembered = network.remember(views, masks, network.encode(views))
-    memory = Remembered(*(_joined(part, count, references) for part in (remembered.keys, remembered.values)))
-    current, previous = (network.encode(batch.evidence[:, n : n + 1]) for n in (0, 1))
-    logits, presence = network(batch.evidence, batch.scalars, current, previous, memory)
-    return logits, presence
-
-
-def _joined(part: Tensor, count: int, references: int) -> Tensor:
-    """(B R, C, P) to (B, C, R P)."""
-    channels, positions = part.shape[1:]
-    return part.reshape(count, references, channels, positions).transpose(1, 2).reshape(count, channels, -1)
-
-
-def _evidence(track: Track, image: FloatArray, others: FloatArray, light: Light) -> FloatArray:
-    view = track.view
+def _evidence(track: Track, step: Step) -> FloatArray:
+    view, light = track.view, track.nearest(step.index)[0].light
     assert view is not None  # noqa: S101 - callers look before they gather
-    current, previous = (light.stretched(view.cut(i[light.channel], VIEW_PIXELS)) for i in (image, track.image))
-    mask = view.cut(track.mask, VIEW_PIXELS)
-    carried = _carried(mask, current, previous)
-    return np.stack([current, previous, mask, carried, light.likelihood(current), view.cut(others, VIEW_PIXELS)])
+    current, previous, ahead = (
+        light.stretched(view.cut(image[light.channel], VIEW_PIXELS))
+        for image in (step.current, step.previous, step.ahead)
+    )
+    mask, opposite = (view.cut_patch(patch, VIEW_PIXELS) for patch in (track.mask, step.opposite))
+    others = np.clip(view.cut(step.held, VIEW_PIXELS) - mask, 0, 1)
+    carried, moved = _carried((mask, others), current, previous)
+    return np.stack([current, previous, ahead, mask, carried, light.likelihood(current), moved, opposite])
 
 
-def _carried(mask: FloatArray, current: FloatArray, previous: FloatArray) -> FloatArray:
-    """A mask along the optical flow between two views, computed at twice their size."""
-    size = 2 * VIEW_PIXELS
-    pictures = [np.rint(255 * cv2.resize(view, (size, size))).astype(np.uint8) for view in (current, previous)]
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(pictures[0], pictures[1], None)
-    halved = cv2.resize(flow, (VIEW_PIXELS, VIEW_PIXELS), interpolation=cv2.INTER_AREA) / 2
-    rows, columns = np.indices(mask.shape, dtype=np.float32)
-    return np.asarray(cv2.remap(mask, columns + halved[..., 0], rows + halved[..., 1], cv2.INTER_LINEAR), np.float32)
+def _carried(masks: Sequence[FloatArray], current: FloatArray, previous: FloatArray) -> list[FloatArray]:
+    """Masks along the optical flow between two views, computed at twice their size."""
+    size = (_FLOW_PIXELS, _FLOW_PIXELS)
+    pictures = [np.rint(255 * cv2.resize(view, size)).astype(np.uint8) for view in (current, previous)]
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(pictures[0], pictures[1], None)
+    halved = cv2.resize(flow, current.shape[::-1], interpolation=cv2.INTER_AREA) * (len(current) / _FLOW_PIXELS)
+    rows, columns = np.indices(current.shape, dtype=np.float32)
+    x, y = columns + halved[..., 0], rows + halved[..., 1]
+    return [np.asarray(cv2.remap(mask, x, y, cv2.INTER_LINEAR), np.float32) for mask in masks]

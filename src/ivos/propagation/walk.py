@@ -6,12 +6,12 @@ meets it, and what comes out is labels and confidence.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ivos.propagation.engines.protocol import Engine, FloatArray, Slice
+from ivos.propagation.engines.protocol import Engine, Slice
 from ivos.propagation.fuse import PackedMasks, decide, fuse
 from ivos.volume.windows import channels
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ivos.propagation.annotations import Annotations
+    from ivos.propagation.masks import Masks
     from ivos.volume.volume import Array
     from ivos.volume.windows import Windows
 
@@ -43,7 +44,16 @@ class SliceStack:
         return len(self.array)
 
     def __getitem__(self, index: int) -> Slice:
-        return Slice(index, channels(self.array[index], self.windows), self.spacing_mm)
+        seen = channels(self.array[index], self.windows)
+        return Slice(index, seen, self.spacing_mm, ahead=seen)
+
+    def along(self, numbers: range) -> Iterator[Slice]:
+        """Slices in walking order, each with the one ahead of it."""
+        following = self[numbers[0]]
+        for number in numbers:
+            current, after = following, number + numbers.step
+            following = self[after] if 0 <= after < len(self) else current
+            yield replace(current, ahead=following.image)
 
 
 @dataclass(frozen=True)
@@ -84,50 +94,51 @@ def walk(stack: SliceStack, annotations: Annotations, engine: Engine) -> Iterato
     """
     first, last = annotations.slices[0], annotations.slices[-1]
     packed: dict[int, PackedMasks] = {}
-    for index, masks in _sweep(stack, annotations, engine, range(first, len(stack))):
+    for index, masks, _ in _sweep(stack, annotations, engine, range(first, len(stack)), {}):
         if index <= last:
             packed[index] = PackedMasks.pack(masks)
             yield None
         else:
-            yield _finish(annotations, index, masks, masks)
-    for index, masks in _sweep(stack, annotations, engine, range(last, -1, -1)):
-        forward = packed.pop(index).unpack() if index in packed else masks
-        yield _finish(annotations, index, forward, masks)
+            yield _finish(annotations, index, masks, masks, fuses=False)
+    for index, masks, forward in _sweep(stack, annotations, engine, range(last, -1, -1), packed):
+        yield _finish(annotations, index, forward or masks, masks, fuses=engine.fuses)
 
 
 def _sweep(
-    stack: SliceStack, annotations: Annotations, engine: Engine, numbers: range
-) -> Iterator[tuple[int, FloatArray]]:
-    """One pass; yields slice numbers with structure probabilities (K, H, W)."""
+    stack: SliceStack, annotations: Annotations, engine: Engine, numbers: range, packed: dict[int, PackedMasks]
+) -> Iterator[tuple[int, Masks, Masks | None]]:
+    """One pass; yields slice numbers with what it says, and what the pass before it has said, which it unpacks."""
     engine.reset()
     away_first = sorted(annotations.slices, key=lambda index: -abs(index - numbers.start))
     for index in away_first:  # an engine with a memory knows all annotated slices from the start
         engine.observe(stack[index], annotations.masks(index), annotations.known[index])
     reached = np.zeros(len(annotations.structures), bool)
-    for index in numbers:
-        image, known = stack[index], annotations.known[index]
+    for image in stack.along(numbers):
+        index, known = image.index, annotations.known[image.index]
+        opposite = packed.pop(index).unpack() if index in packed else None
         if known.all() or index == numbers.start:
             masks = annotations.masks(index)
         else:
-            masks = engine.predict(image)[1:]
-            masks[~reached & ~known] = 0  # this pass has not come by any annotation of these yet
+            masks = engine.predict(image, opposite)
+            masks = masks.only(reached | known)  # this pass has not come by any annotation of the others yet
             if known.any():
                 masks = _with_drawn(masks, annotations, index)
         reached |= known
         if known.any() and index != numbers.start:
             engine.observe(image, masks, known)
-        yield index, masks
+        yield index, masks, opposite
 
 
-def _with_drawn(masks: FloatArray, annotations: Annotations, index: int) -> FloatArray:
-    """Probabilities of a slice with what is drawn on it put in; the other structures give way."""
-    drawn, known = annotations.masks(index), annotations.known[index]
-    free = 1.0 - drawn.sum(axis=0, keepdims=True)
-    return np.where(known[:, None, None], drawn, masks * free)
+def _with_drawn(masks: Masks, annotations: Annotations, index: int) -> Masks:
+    """The structures of a slice with what is drawn on it put in; the other structures give way."""
+    drawn = annotations.masks(index)
+    return masks.scaled(1.0 - drawn.total()).replaced(annotations.known[index], drawn)
 
 
-def _finish(annotations: Annotations, index: int, forward: FloatArray, backward: FloatArray) -> Propagated:
+def _finish(annotations: Annotations, index: int, forward: Masks, backward: Masks, *, fuses: bool) -> Propagated:
     before, after = annotations.distances(index)
+    if fuses:  # the second pass has taken the first one in
+        before = np.where(np.isfinite(after), np.inf, before).astype(np.float32)
     fused = fuse(forward, backward, before, after)
     if annotations.known[index].any():
         fused = _with_drawn(fused, annotations, index)

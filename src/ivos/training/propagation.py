@@ -1,12 +1,8 @@
-"""Training the small network: roll-outs with its own predictions fed back.
-
-References:
-    Ross, Gordon, Bagnell: A reduction of imitation learning and structured prediction to no-regret online learning,
-    AISTATS 2011 (learning on what one's own mistakes lead to).
-"""
+"""Training the small network on walks with its own answers fed back."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -14,122 +10,118 @@ import torch
 import torch.nn.functional as F
 from lightning.pytorch import LightningModule
 
-from ivos.nets.fast import FastNet
-from ivos.propagation.tracks import VIEW_PIXELS, Track, answer, gather, reference_of
+from ivos.nets.fast import FastNet, Remembered
+from ivos.propagation.tracks import Shown, shown
+from ivos.training.walks import Walk, Walks, goes_on
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
-    from ivos.training.sequences import Sequence
+    from ivos.propagation.engines.protocol import FloatArray
+    from ivos.training.examples import Example
 
 _EMA_DECAY = 0.998
-_FAR_REFERENCE = 0.25  # share of sequences whose last slice is drawn too
-_OTHERS_HIDDEN = 0.5  # share of sequences in which no other structure has been drawn
+_WARM_UP_STEPS, _COOL_DOWN = 300, 0.3  # the learning rate rises at first, and falls to 0 over the last share of steps
 
 
 class PropagationTraining(LightningModule):
-    """Learns from sequences: at every slice the network goes on from its own last answer.
+    """Learns from walks: at every slice the network goes on from its own last answer.
 
     Args:
+        network: to begin with.
         learning_rate: at its highest.
         steps: how many optimiser steps the training takes.
     """
 
-    def __init__(self, *, learning_rate: float = 2e-3, steps: int = 10_000) -> None:
+    def __init__(self, network: FastNet, *, learning_rate: float, steps: int) -> None:
         super().__init__()
         self._learning_rate, self._steps = learning_rate, steps
-        self.network = FastNet()
+        self.network = network.to(memory_format=torch.channels_last)
         self.average = torch.optim.swa_utils.AveragedModel(
             self.network,
             multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(_EMA_DECAY),  # type: ignore[no-untyped-call]
             use_buffers=True,
         )
+        self._threads = ThreadPoolExecutor(2)
 
     @property
     def averaged_network(self) -> FastNet:
         """The network whose weights are the running average of those that were trained."""
         return cast("FastNet", self.average.module)
 
-    def training_step(self, batch: list[Sequence], number: int) -> Tensor:  # noqa: ARG002
-        """Mean loss over the slices of some sequences."""
-        rng = np.random.default_rng(self.global_step)
-        loss, dice = self._rolled_out(self.network, batch, rng)
-        self.log_dict({"loss": loss, "dsc": dice}, prog_bar=True, batch_size=len(batch))
+    def training_step(self, batch: Walks, number: int) -> Tensor:  # noqa: ARG002
+        """Loss of one slice of each of the walks."""
+        walks = batch.under_way()
+        loss, scores = self._moved_on(self.network, walks)
+        self.log_dict({"loss": loss, "dsc": _mean(scores)}, prog_bar=True, batch_size=len(walks))
         return loss
 
-    def transfer_batch_to_device(self, batch: list[Sequence], device: torch.device, number: int) -> list[Sequence]:  # noqa: ARG002
-        """Sequences stay where they are: views are cut on the CPU."""
-        return batch
+    def validation_step(self, batch: list[Example], number: int) -> None:  # noqa: ARG002
+        """DSC of the averaged network over whole walks that are not trained on."""
+        walks, scores = [Walk(example) for example in batch], []
+        while under_way := [walk for walk in walks if goes_on(walk)]:
+            scores += self._moved_on(self.averaged_network, under_way)[1]
+        self.log("val_dsc", _mean(scores), prog_bar=True, batch_size=len(batch))
 
-    def validation_step(self, batch: list[Sequence], number: int) -> None:
-        """DSC of the averaged network on sequences that are not trained on."""
-        _, dice = self._rolled_out(self.averaged_network, batch, np.random.default_rng(number))
-        self.log("val_dsc", dice, prog_bar=True, batch_size=len(batch))
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, number: int) -> Any:  # noqa: ARG002
+        """Walks stay where they are: views are cut on the CPU."""
+        return batch
 
     def on_train_batch_end(self, *_: Any) -> None:
         """Move the averaged network on."""
         self.average.update_parameters(self.network)
 
     def configure_optimizers(self) -> Any:
-        """AdamW with one cycle of the learning rate."""
-        rate = self._learning_rate
-        optimiser = torch.optim.AdamW(self.network.parameters(), lr=rate, weight_decay=1e-2)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=self._steps + 1, pct_start=0.05)
+        """AdamW; its rate rises, stays, and falls at the end, so that a run may be made longer."""
+        optimiser = torch.optim.AdamW(self.network.parameters(), lr=self._learning_rate, weight_decay=1e-2)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self._rate)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def _rolled_out(self, network: Any, sequences: list[Sequence], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        tracks = [_started(s, rng) for s in sequences]
-        hidden = [rng.random() < _OTHERS_HIDDEN for _ in sequences]
-        losses, scores = [], []
-        for t in range(1, len(sequences[0].numbers)):
-            now = [n for n, track in enumerate(tracks) if track.look()]
-            if not now:
-                break
-            others = [sequences[n].others[t - 1] * (not hidden[n]) for n in now]
-            images = [sequences[n].images[t] for n in now]
-            shown = gather([tracks[n] for n in now], images, others, [sequences[n].numbers[t] for n in now])
-            logits, presence = answer(network, shown.to(self.device))
-            truth = np.stack([_view(tracks[n], sequences[n].masks[t]) for n in now])
-            target = torch.from_numpy(truth)[:, None].to(self.device)
-            losses.append(_loss(logits, presence, target))
-            seen = logits.detach().sigmoid() * (presence.detach().sigmoid() > 0.5)[:, None, None, None]
-            for n, probabilities in zip(now, seen[:, 0].cpu().numpy(), strict=True):
-                tracks[n].image = sequences[n].images[t]
-                mask = tracks[n].mask
-                view = tracks[n].view
-                assert view is not None  # noqa: S101 - it was looked for
-                tracks[n].mask = view.paste(probabilities, (mask.shape[0], mask.shape[1]))
-            scores += [_dsc(tracks[n].mask, sequences[n].masks[t]) for n in now]
-        found = [score for score in scores if score is not None]
-        return torch.stack(losses).mean(), torch.tensor(np.mean(found) if found else 0.0)
+    def _rate(self, step: int) -> float:
+        left = max(self._steps - step, 0) / (_COOL_DOWN * self._steps)
+        return min(1.0, (step + 1) / min(_WARM_UP_STEPS, self._steps), left)
+
+    def _moved_on(self, network: FastNet, walks: Sequence[Walk]) -> tuple[Tensor, list[float]]:
+        """Every walk a slice further: the loss, and the DSC of each that has one."""
+        gathered = list(self._threads.map(_gathered, walks))
+        evidence, scalars = (torch.cat([getattr(g[0], part) for g in gathered]) for part in ("evidence", "scalars"))
+        target = torch.from_numpy(np.stack([truth for _, truth in gathered]))[:, None].to(self.device)
+        evidence = evidence.to(self.device, memory_format=torch.channels_last)
+        memory = self._memory(network, walks)
+        logits, presence = network(evidence, scalars.to(self.device), memory)
+        logits, presence = logits.float(), presence.float()
+        seen = logits.detach().sigmoid() * (presence.detach() > 0)[:, None, None, None]
+        answers = seen.squeeze(1).cpu().numpy()
+        scores = [walk.advance(answer) for walk, answer in zip(walks, answers, strict=True)]
+        return _loss(logits, presence, target), [score for score in scores if score is not None]
+
+    def _memory(self, network: FastNet, walks: Sequence[Walk]) -> Remembered:
+        """The drawn slices that each walk reads from, each of them encoded once."""
+        nearest = [reference for walk in walks for reference in walk.nearest()]
+        places = {id(reference): reference for reference in nearest}
+        drawn = torch.from_numpy(np.stack([reference.shown for reference in places.values()])).to(self.device)
+        parts = network.remember(drawn[:, 1:], network.encode(drawn[:, :1]))
+        rows = {identity: row for row, identity in enumerate(places)}
+        index = torch.tensor([rows[id(reference)] for reference in nearest], device=self.device)
+        return Remembered(*(part[index].reshape(len(walks), -1, part.shape[2]) for part in (parts.keys, parts.values)))
 
 
-def _started(sequence: Sequence, rng: np.random.Generator) -> Track:
-    """A track at the drawn slice; sometimes the far end is drawn too."""
-    track = Track(sequence.images[0], sequence.masks[0])
-    places = [0] + [len(sequence.numbers) - 1] * (rng.random() < _FAR_REFERENCE)
-    for place in places:
-        reference = reference_of(sequence.numbers[place], sequence.images[place], sequence.masks[place])
-        if reference is not None:
-            track.references.append(reference)
-    return track
-
-
-def _view(track: Track, mask: Any) -> Any:
-    assert track.view is not None  # noqa: S101 - it was looked for
-    return (track.view.cut(mask, VIEW_PIXELS) > 0.5).astype(np.float32)
+def _gathered(walk: Walk) -> tuple[Shown, FloatArray]:
+    """What the network is shown of a walk, and what is true."""
+    return shown([walk.track], [walk.step()]), walk.truth
 
 
 def _loss(logits: Tensor, presence: Tensor, target: Tensor) -> Tensor:
     """Cross-entropy and Dice of the masks, Dice only where there is something; cross-entropy of presence."""
     probabilities = logits.sigmoid()
-    there = (target.sum((1, 2, 3)) > 0).float()
+    there = (target.amax((1, 2, 3)) > 0.5).float()
     shared, both = (probabilities * target).sum((1, 2, 3)), (probabilities + target).sum((1, 2, 3))
     overlap = 1 - (2 * shared + 1) / (both + 1)
     masks = 3 * F.binary_cross_entropy_with_logits(logits, target) + (overlap * there).sum() / there.sum().clamp(min=1)
     return masks + 0.3 * F.binary_cross_entropy_with_logits(presence, there)
 
 
-def _dsc(found: Any, true: Any) -> float | None:
-    together = (found > 0.5).sum() + true.sum()
-    return 2 * float(((found > 0.5) & (true > 0.5)).sum()) / float(together) if together else None
+def _mean(scores: list[float]) -> float:
+    return float(np.mean(scores)) if scores else 0.0

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+import os
 from itertools import islice
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import torch
 from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
+from ivos.device import has_bfloat16, pick_device
 from ivos.nets.checkpoints import save_fast
+from ivos.nets.fast import FastNet
+from ivos.training.examples import Examples
 from ivos.training.propagation import PropagationTraining
-from ivos.training.sequences import Sequences
+from ivos.training.walks import Walks
 
-_SAVE_EVERY_STEPS = 100
-_VALIDATE_EVERY_STEPS = 500
-_BATCH = 16
-_HELD_OUT, _HELD_OUT_SEED = 48, 999_983  # sequences that no training sees, twice as long as those it learns from
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_SAVE_EVERY_STEPS, _VALIDATE_EVERY_STEPS = 100, 500
+_WALKS = 32  # under way at once
+_SCANS_A_STEP = 1  # more than a step ever begins: a run that goes on takes scans that it has not seen
+_LEARNING_RATE = 2e-3
+_HELD_OUT, _HELD_OUT_FIRST = 128, 10**9  # walks over scans that no training sees
 
 
-def train_propagation(folder: Path, *, steps: int, seed: int = 0, length: int = 4, workers: int = 1) -> Path:
+def train_propagation(folder: Path, *, steps: int, seed: int = 0, workers: int = 1) -> Path:
     """Train the small network on synthetic scans.
 
     Args:
         folder: for checkpoints and the log; a run that is there already goes on.
         steps: optimiser steps in all.
         seed: of weights and scans.
-        length: slices of a roll-out.
         workers: processes that make scans.
 
     Returns:
@@ -35,18 +43,24 @@ def train_propagation(folder: Path, *, steps: int, seed: int = 0, length: int = 
     """
     seed_everything(seed, verbose=False)
     last = folder / "last.ckpt"
-    done = _steps_done(last)
-    module = PropagationTraining(steps=steps)
-    data: DataLoader[object] = DataLoader(
-        Sequences(seed, length=length, first=done * _BATCH),
-        batch_size=_BATCH,
+    module = PropagationTraining(FastNet(), learning_rate=_LEARNING_RATE, steps=steps)
+    first = (seed + 1) * 10**7 + _steps_done(last) * _SCANS_A_STEP
+    data: DataLoader[Any] = DataLoader(
+        Examples(first=first),
+        batch_size=None,
         num_workers=workers,
+        prefetch_factor=32 if workers else None,
+        worker_init_fn=_give_way,
+    )
+    held_out: DataLoader[Any] = DataLoader(
+        list(islice(Examples(first=_HELD_OUT_FIRST), _HELD_OUT)),  # type: ignore[arg-type]
+        batch_size=_HELD_OUT // 2,
         collate_fn=list,
-        prefetch_factor=4 if workers else None,
     )
     trainer = Trainer(
         max_steps=steps,
         accelerator="auto",
+        precision="bf16-mixed" if has_bfloat16(pick_device()) else "32-true",
         logger=CSVLogger(folder, name="", version=""),
         callbacks=[ModelCheckpoint(folder, save_last=True, every_n_train_steps=_SAVE_EVERY_STEPS, save_top_k=0)],
         gradient_clip_val=1.0,
@@ -55,20 +69,20 @@ def train_propagation(folder: Path, *, steps: int, seed: int = 0, length: int = 
         val_check_interval=min(_VALIDATE_EVERY_STEPS, steps),
         num_sanity_val_steps=0,
     )
-    held_out = list(islice(Sequences(_HELD_OUT_SEED, length=2 * length), _HELD_OUT))
-    validation: DataLoader[object] = DataLoader(held_out, batch_size=_BATCH, collate_fn=list)  # type: ignore[arg-type]
-    trainer.fit(module, data, validation, ckpt_path=last if last.exists() else None, weights_only=True)
+    walks = Walks(data, _WALKS)
+    trainer.fit(module, walks, held_out, ckpt_path=last if last.exists() else None, weights_only=True)
     trainer.save_checkpoint(last)
     save_fast(module.averaged_network, folder / "fast.safetensors")
     return folder / "fast.safetensors"
 
 
+def _give_way(worker: int) -> None:  # noqa: ARG001
+    """Let the training have the cores when it wants them: it waits for all its threads at every layer."""
+    if hasattr(os, "nice"):
+        os.nice(10)
+
+
 def _steps_done(checkpoint: Path) -> int:
     if not checkpoint.exists():
         return 0
-    import torch
-
     return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
-
-
-Progress = "Callable[[int, int], None]"

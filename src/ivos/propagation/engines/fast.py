@@ -7,61 +7,112 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ivos.propagation.engines.nearest import with_background
-from ivos.propagation.tracks import Track, answer, gather, reference_of
+from ivos.device import has_bfloat16
+from ivos.nets.fast import Remembered
+from ivos.propagation.masks import Masks
+from ivos.propagation.tracks import Step, Track, reference_of, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ivos.nets.fast import FastNet
     from ivos.propagation.engines.protocol import BoolArray, FloatArray, Slice
+    from ivos.propagation.patch import Patch
+    from ivos.propagation.tracks import Reference
 
 
 class FastEngine:
-    """Follows each structure by what its drawn slices and the last slice say of it.
+    """Follows each structure by what its drawn slices, the slices around and the other pass say of it.
 
     Args:
         network: the network, loaded.
         device: where it runs.
     """
 
+    fuses = True
+
     def __init__(self, network: FastNet, *, device: torch.device) -> None:
-        self._network = network.to(device).eval()
+        self._network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self._device = device
-        self._tracks: list[Track] = []
+        self._bfloat16 = has_bfloat16(device)
+        self.reset()
 
     def reset(self) -> None:
         """Forget every structure."""
-        self._tracks = []
+        self._tracks: list[Track] = []
+        self._remembered: dict[int, tuple[Reference, Remembered]] = {}  # by the reference's identity
 
-    def observe(self, image: Slice, masks: FloatArray, known: BoolArray) -> None:
+    def observe(self, image: Slice, masks: Masks, known: BoolArray) -> None:
         """Remember the drawn structures of a slice, and go on from it."""
         if not self._tracks:
-            self._tracks = [Track(image.image, mask) for mask in masks]
-        for track, mask, drawn in zip(self._tracks, masks, known, strict=True):
-            track.image, track.mask = image.image, mask
+            self._tracks = [Track(image.index, None) for _ in masks.patches]
+        for track, patch, drawn in zip(self._tracks, masks.patches, known, strict=True):
+            track.index, track.mask = image.index, patch
             if drawn and image.index not in (reference.index for reference in track.references):
-                reference = reference_of(image.index, image.image, mask)
-                track.references += [reference] if reference is not None else []
+                reference = reference_of(image.index, image.image, patch)
+                if reference is None:
+                    track.absent.add(image.index)
+                else:
+                    track.references.append(reference)
+        self._last, self._held = image, masks.total()
 
     @torch.inference_mode()
-    def predict(self, image: Slice) -> FloatArray:
-        """Probabilities (K + 1, H, W) of the next slice."""
+    def predict(self, image: Slice, opposite: Masks | None) -> Masks:
+        """The structures on the next slice."""
         if not self._tracks:
             raise RuntimeError("predict before observe")
-        everything = sum(track.mask for track in self._tracks)
-        found = [track for track in self._tracks if track.look()]
-        probabilities = np.zeros((0, 1, 1), np.float32)
-        if found:
-            others = [np.clip(everything - track.mask, 0, 1) for track in found]
-            batch = gather(found, [image.image] * len(found), others, [image.index] * len(found))
-            logits, presence = answer(self._network, batch.to(self._device))
-            probabilities = (logits.squeeze(1).sigmoid() * (presence.sigmoid() > 0.5)[:, None, None]).cpu().numpy()
-        for track in self._tracks:
-            track.image, track.mask = image.image, np.zeros_like(track.mask)
-        for track, seen in zip(found, probabilities, strict=True):
-            assert track.view is not None  # noqa: S101 - it was found
-            track.mask = track.view.paste(seen, (track.mask.shape[0], track.mask.shape[1]))
-        masks = np.stack([track.mask for track in self._tracks])
-        masks /= np.maximum(masks.sum(axis=0, keepdims=True), 1.0)
-        for track, mask in zip(self._tracks, masks, strict=True):
-            track.mask = mask
-        return with_background(masks)
+        steps = [self._step(image, said, opposed=opposite is not None) for said in self._said(opposite)]
+        found = [(track, step) for track, step in zip(self._tracks, steps, strict=True) if track.look(step.opposite)]
+        answers = dict(zip((id(track) for track, _ in found), self._answers(found), strict=True)) if found else {}
+        patches = tuple(self._pasted(track, answers.get(id(track))) for track in self._tracks)
+        masks = Masks((image.image.shape[1], image.image.shape[2]), patches).limited()
+        for track, patch in zip(self._tracks, masks.patches, strict=True):
+            track.index, track.mask = image.index, patch
+        self._last, self._held = image, masks.total()
+        return masks
+
+    def _said(self, opposite: Masks | None) -> Sequence[Patch | None]:
+        return [None] * len(self._tracks) if opposite is None else opposite.patches
+
+    def _step(self, image: Slice, said: Patch | None, *, opposed: bool) -> Step:
+        return Step(
+            index=image.index,
+            previous=self._last.image,
+            current=image.image,
+            ahead=image.ahead,
+            held=self._held,
+            opposite=said,
+            opposed=opposed,
+        )
+
+    def _answers(self, found: Sequence[tuple[Track, Step]]) -> FloatArray:
+        """What the network says of the structures that there is something of: (B, S, S)."""
+        seen = shown([track for track, _ in found], [step for _, step in found])
+        evidence = seen.evidence.to(self._device, memory_format=torch.channels_last)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16):
+            memory = self._memory([track.nearest(step.index) for track, step in found])
+            logits, presence = self._network(evidence, seen.scalars.to(self._device), memory)
+        probabilities = logits.float().squeeze(1).sigmoid() * (presence > 0)[:, None, None]
+        answers: FloatArray = probabilities.cpu().numpy()
+        return answers
+
+    def _memory(self, nearest: Sequence[Sequence[Reference]]) -> Remembered:
+        """Keys and values of the drawn slices to read from, each of which is encoded once."""
+        new = {id(r): r for references in nearest for r in references if id(r) not in self._remembered}
+        if new:
+            drawn = torch.from_numpy(np.stack([reference.shown for reference in new.values()])).to(self._device)
+            made = self._network.remember(drawn[:, 1:], self._network.encode(drawn[:, :1]))
+            for row, reference in enumerate(new.values()):
+                part = slice(row, row + 1)
+                self._remembered[id(reference)] = reference, Remembered(made.keys[part], made.values[part])
+        kept = [[self._remembered[id(reference)][1] for reference in references] for references in nearest]
+        return Remembered(
+            torch.cat([torch.cat([part.keys for part in parts], 1) for parts in kept]),
+            torch.cat([torch.cat([part.values for part in parts], 1) for parts in kept]),
+        )
+
+    def _pasted(self, track: Track, answer: FloatArray | None) -> Patch | None:
+        if answer is None or track.view is None:
+            return None
+        height, width = self._last.image.shape[1:]
+        return track.view.paste(answer, (height, width))

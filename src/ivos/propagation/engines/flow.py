@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ivos.propagation.engines.nearest import with_background
+from ivos.propagation.masks import Masks
 from ivos.volume.box import bounding_box
 
 if TYPE_CHECKING:
@@ -25,17 +25,19 @@ class FlowEngine:
         Kroeger, Timofte, Dai, Van Gool: Fast Optical Flow using Dense Inverse Search, ECCV 2016.
     """
 
+    fuses = False
+
     def __init__(self) -> None:
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._image: npt.NDArray[np.uint8] | None = None
         self._masks: FloatArray | None = None
 
-    def observe(self, image: Slice, masks: FloatArray, known: BoolArray) -> None:  # noqa: ARG002
-        """Go on from this slice and these masks (K, H, W)."""
-        self._image, self._masks = _grey(image), masks
+    def observe(self, image: Slice, masks: Masks, known: BoolArray) -> None:  # noqa: ARG002
+        """Go on from this slice and these masks."""
+        self._image, self._masks = _grey(image), masks.dense()
 
-    def predict(self, image: Slice) -> FloatArray:
-        """The masks carried along the flow from the last slice to this one: (K + 1, H, W)."""
+    def predict(self, image: Slice, opposite: Masks | None) -> Masks:  # noqa: ARG002
+        """The masks carried along the flow from the last slice to this one."""
         if self._image is None or self._masks is None:
             raise RuntimeError("predict before observe")
         current, previous, masks = _grey(image), self._image, self._masks
@@ -47,7 +49,7 @@ class FlowEngine:
                 if mask[region].any():
                     out[region] = _warp(mask[region], displacement)
         self._image, self._masks = current, carried
-        return with_background(carried)
+        return Masks.of(carried)
 
     def reset(self) -> None:
         """Forget the last slice."""

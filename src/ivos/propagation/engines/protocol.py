@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from ivos.propagation.masks import Masks
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
@@ -20,11 +23,13 @@ class Slice:
         index: its number along the walked axis; neighbours differ by one.
         image: three intensity windows (3, H, W), float32 in [0, 1].
         spacing_mm: pixel spacing (row, column).
+        ahead: the windows of the slice after it on the walk's way; its own at the scan's end.
     """
 
     index: int
     image: FloatArray
     spacing_mm: tuple[float, float]
+    ahead: FloatArray
 
 
 class Engine(Protocol):
@@ -33,20 +38,31 @@ class Engine(Protocol):
     A pass over the scan is: ``reset()``; ``observe`` every annotated slice, the one to start from last; then
     ``predict`` one neighbouring slice after another in one direction, with ``observe`` again on each annotated slice
     that is reached. K stays the same until the next ``reset``.
+
+    Attributes:
+        fuses: whether ``predict`` takes what the pass from the other side said into account, so that its answer stands
+            for both.
     """
 
-    def observe(self, image: Slice, masks: FloatArray, known: BoolArray) -> None:
+    fuses: bool
+
+    def observe(self, image: Slice, masks: Masks, known: BoolArray) -> None:
         """Take a slice whose masks are trusted; the walk goes on from it.
 
         Args:
             image: the slice.
-            masks: (K, H, W) in [0, 1], at most 1 in sum over K.
-            known: (K,) which structures the annotation speaks of. An all-zero mask of a known structure says that it
+            masks: the K structures on it.
+            known: (K,) which structures the annotation speaks of. The empty mask of a known structure says that it
                 is absent here; the mask of an unknown one is what the pass believes so far, or zero.
         """
 
-    def predict(self, image: Slice) -> FloatArray:
-        """Probabilities (K + 1, H, W), background first, summing to 1, of the slice next to the last one."""
+    def predict(self, image: Slice, opposite: Masks | None) -> Masks:
+        """The K structures on the slice next to the last one.
+
+        Args:
+            image: the slice.
+            opposite: what the pass from the other side said of it; None in a pass that has none.
+        """
 
     def reset(self) -> None:
         """Forget everything."""

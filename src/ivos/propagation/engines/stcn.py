@@ -9,7 +9,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ivos.nets.stcn import STCN, KeyFeatures, aggregate
+from ivos.nets.stcn import STCN, KeyFeatures, aggregate, for_inference
+from ivos.propagation.masks import Masks
 from ivos.propagation.memory import Keep, Memory
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, on which the encoders were trained first
 _STRIDE = 16
-_STRUCTURES_AT_ONCE = 8  # what value encoder and decoder hold is bounded by this
+_STRUCTURES_AT_ONCE = 16  # what value encoder and decoder hold is bounded by this
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,15 @@ class STCNEngine:
         memory_every: predicted slices whose number is a multiple of this are remembered, as long as there is room.
         keep_last: whether the last slice is remembered until the next.
         working_size: slices are scaled so that their longer side has this many pixels; None for no scaling.
+        bfloat16: whether features are computed and remembered in bfloat16: faster where the hardware has it, and not
+            quite the same.
 
     References:
         Cheng, Tai, Tang: Rethinking Space-Time Networks with Improved Memory Coverage for Efficient Video Object
         Segmentation, NeurIPS 2021.
     """
+
+    fuses = False
 
     def __init__(
         self,
@@ -59,8 +64,11 @@ class STCNEngine:
         memory_every: int = 5,
         keep_last: bool = True,
         working_size: int | None = None,
+        bfloat16: bool = False,
     ) -> None:
-        self._network = network.to(device)
+        self._dtype = torch.bfloat16 if bfloat16 else torch.float32
+        winograd = device.type == "cpu" and not bfloat16
+        self._network = for_inference(network.to(device), dtype=self._dtype, winograd=winograd)
         self._device = device
         self._budget_bytes = memory_budget_bytes
         self._top_k, self._memory_every, self._keep_last = top_k, memory_every, keep_last
@@ -70,26 +78,26 @@ class STCNEngine:
     def reset(self) -> None:
         """Forget everything."""
         self._memory = Memory(self._budget_bytes)
-        self._observed: dict[int, FloatArray] = {}
+        self._observed: dict[int, Masks] = {}
         self._last: _Seen | None = None
 
     @torch.inference_mode()
-    def observe(self, image: Slice, masks: FloatArray, known: BoolArray) -> None:
+    def observe(self, image: Slice, masks: Masks, known: BoolArray) -> None:
         """Remember an annotated slice for good."""
         self._last = None  # what was predicted of this slice is superseded
-        before = self._observed.get(image.index)
-        if before is not None and np.array_equal(before, masks):
+        before, dense = self._observed.get(image.index), masks.dense()
+        if before is not None and np.array_equal(before.dense(), dense):
             return
         self._observed[image.index] = masks
         pixels = self._prepared(image)
-        drawn = self._padded(self._scaled(torch.from_numpy(masks)[None].to(self._device)))[0]
+        drawn = self._padded(self._scaled(torch.from_numpy(dense)[None].to(self._device)))[0]
         features = self._network.encode_key(pixels)
         seen = _Seen(image.index, pixels, features, aggregate(drawn)[1:])
         self._remember(seen, torch.from_numpy(known).to(self._device), Keep.ALWAYS)
 
     @torch.inference_mode()
-    def predict(self, image: Slice) -> FloatArray:
-        """Probabilities (K + 1, H, W) of the next slice."""
+    def predict(self, image: Slice, opposite: Masks | None) -> Masks:  # noqa: ARG002
+        """The structures on the next slice."""
         if not self._observed:
             raise RuntimeError("predict before observe")
         self._remember_last()
@@ -101,7 +109,7 @@ class STCNEngine:
         parts = [self._network.decode(part, features) for part in torch.split(maps, _STRUCTURES_AT_ONCE)]
         shares = aggregate(torch.cat(parts))
         self._last = _Seen(image.index, pixels, features, shares[1:])
-        return self._restored(shares, image.image.shape[1:])
+        return Masks.of(self._restored(shares[1:], image.image.shape[1:]))
 
     def _remember_last(self) -> None:
         """Take up the slice predicted before this one: late, since the last slice of a pass is never needed."""
@@ -114,7 +122,7 @@ class STCNEngine:
         self._last = None
 
     def _remember(self, seen: _Seen, known: Tensor, keep: Keep) -> None:
-        masks = seen.masks[:, None]  # (K, 1, h, w)
+        masks = seen.masks[:, None].to(self._dtype)  # (K, 1, h, w)
         others = masks.sum(0, keepdim=True) - masks
         parts = [
             self._network.encode_value(seen.image, seen.features.f16, mask, other)
@@ -128,7 +136,7 @@ class STCNEngine:
         """(1, 3, h, w): scaled, normalised, padded."""
         pixels = torch.from_numpy(image.image)[None].to(self._device)
         mean, std = (torch.tensor(values, device=self._device)[:, None, None] for values in (_MEAN, _STD))
-        return self._padded((self._scaled(pixels) - mean) / std)
+        return self._padded((self._scaled(pixels) - mean) / std).to(self._dtype)
 
     def _scaled(self, pixels: Tensor) -> Tensor:
         return _resized(pixels, self._size(pixels.shape[2:]))

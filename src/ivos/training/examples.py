@@ -1,0 +1,154 @@
+"""Endless examples to learn propagation from: some slices of a scan, with one structure to follow through them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch.utils.data import IterableDataset, get_worker_info
+
+from ivos.phantom import abdomen, random_shapes
+from ivos.volume.windows import channels, windows_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy.typing as npt
+
+    from ivos.propagation.engines.protocol import BoolArray, FloatArray
+    from ivos.volume.volume import Volume
+
+_ABDOMENS = 0.3  # share of scans that are phantom abdomens
+_PER_SCAN = 16  # examples taken from each scan before it is let go
+_LEAST_PIXELS = 12
+_LARGEST_SHARE = 0.35  # of a slice; larger structures are left to be background
+_WAITING = 64  # examples that are mixed, so that those of one scan do not come together
+_LONGEST = 28  # slices of an example
+_BEYOND = 4  # slices past the structure's end that are still walked
+_BETWEEN = 0.4  # share of examples with a drawn slice at both ends
+_ANOTHER = 0.25  # share of examples with another drawn slice behind the first one
+_WHOLE = 0.15  # share of examples that follow all pieces of a label, not one
+_OTHERS = (0.0, 0.5, 1.0)  # shares of the other structures that have been drawn too
+
+
+@dataclass(frozen=True)
+class Example:
+    """Slices in walking order, the drawn one first, and what one structure is on them.
+
+    Attributes:
+        images: (T, C, H, W) windows, 0..255.
+        masks: (T, H, W) the structure.
+        others: (T, H, W) other structures that are propagated with it.
+        numbers: the slices' numbers.
+        walked: positions of the slices to walk over; those outside are drawn slices to read from.
+        between: whether the last walked slice is drawn too.
+    """
+
+    images: npt.NDArray[np.uint8]
+    masks: BoolArray
+    others: BoolArray
+    numbers: tuple[int, ...]
+    walked: range
+    between: bool
+
+    def image(self, position: int) -> FloatArray:
+        """A slice as engines see it: (C, H, W) in [0, 1]."""
+        return np.asarray(self.images[position] / np.float32(255), np.float32)
+
+
+def synthetic(seed: int) -> tuple[Volume, Volume]:
+    """A synthetic scan and its labels: random structures, or a phantom abdomen."""
+    rng = np.random.default_rng((seed, 1))
+    if rng.random() < _ABDOMENS:
+        plane_mm, through_mm = float(rng.uniform(1.8, 3.2)), float(rng.uniform(1.5, 6))
+        made = abdomen(seed, shape=(int(rng.integers(32, 56)), 160, 160), spacing_mm=(through_mm, plane_mm, plane_mm))
+    else:
+        side = int(rng.choice([128, 160, 192]))
+        made = random_shapes(seed, shape=(int(rng.integers(24, 44)), side, side))
+    return made.scan, made.labels
+
+
+class Examples(IterableDataset[Example]):
+    """Examples from scan after scan.
+
+    Args:
+        scan: gives the scan of a number, with its labels.
+        first: number of the first scan, to go on where a training stopped; workers take every n-th scan.
+    """
+
+    def __init__(self, scan: Callable[[int], tuple[Volume, Volume]] = synthetic, *, first: int = 0) -> None:
+        super().__init__()
+        self._scan, self._first = scan, first
+
+    def __iter__(self) -> Iterator[Example]:
+        """Examples without end."""
+        worker = get_worker_info()
+        torch.set_num_threads(1)
+        number, step = (self._first, 1) if worker is None else (self._first + worker.id, worker.num_workers)
+        waiting: list[Example] = []
+        while True:
+            rng = np.random.default_rng((number, 2))
+            for example in examples_of(*self._scan(number), rng):
+                waiting.append(example)
+                if len(waiting) >= _WAITING:
+                    yield waiting.pop(int(rng.integers(len(waiting))))
+            number += step
+
+
+def examples_of(scan: Volume, labels: Volume, rng: np.random.Generator) -> Iterator[Example]:
+    """Some structures of a scan, each followed from one of its slices."""
+    windows = windows_for(scan)
+    images = [np.rint(255 * channels(plane, windows)).astype(np.uint8) for plane in scan.array]
+    ids = [int(label) for label in np.unique(labels.array) if label]
+    for _ in range(_PER_SCAN if ids else 0):
+        label = int(rng.choice(ids))
+        mask = _followed(labels.array == label, rng)
+        path = _path(mask, rng)
+        if path is None:
+            continue
+        numbers, walked, between = path
+        drawn = [k for k in ids if k != label and rng.random() < rng.choice(_OTHERS)]
+        yield Example(
+            images=np.stack([images[n] for n in numbers]),
+            masks=mask[numbers],
+            others=np.isin(labels.array[numbers], drawn),
+            numbers=tuple(numbers),
+            walked=walked,
+            between=between,
+        )
+
+
+def _followed(mask: BoolArray, rng: np.random.Generator) -> BoolArray:
+    """One piece of a label, larger ones more often, or all of it."""
+    pieces, count = ndimage.label(mask, np.ones((3, 3, 3)))
+    if count < 2 or rng.random() < _WHOLE:
+        return mask
+    sizes = np.bincount(pieces.ravel())[1:].astype(float)
+    piece: BoolArray = pieces == 1 + rng.choice(count, p=sizes / sizes.sum())
+    return piece
+
+
+def _path(mask: BoolArray, rng: np.random.Generator) -> tuple[list[int], range, bool] | None:
+    """Numbers of the slices of an example, which of them are walked, and whether the last one is drawn."""
+    areas = mask.sum(axis=(1, 2))
+    drawable = np.flatnonzero((areas >= _LEAST_PIXELS) & (areas <= _LARGEST_SHARE * mask[0].size))
+    if not drawable.size:
+        return None
+    start = int(areas.argmax()) if rng.random() < 0.4 and areas.argmax() in drawable else int(rng.choice(drawable))
+    step = int(rng.choice([-2, -1, -1, -1, 1, 1, 1, 2]))
+    numbers = [n for n in range(start, start + step * _LONGEST, step) if 0 <= n < len(mask)]
+    present = np.flatnonzero(areas[numbers])
+    numbers = numbers[: int(present[-1]) + 1 + _BEYOND]
+    between = len(numbers) > 3 and rng.random() < _BETWEEN
+    if between:
+        numbers = numbers[: int(rng.integers(4, min(len(numbers), 15), endpoint=True))]
+    if len(numbers) < 2:
+        return None
+    walked = range(len(numbers))
+    behind = start - step * int(rng.integers(2, 9))
+    if rng.random() < _ANOTHER and behind in drawable:
+        numbers.append(behind)
+    return numbers, walked, between

@@ -1,0 +1,166 @@
+"""Walks over examples, many at once, each at a place of its own: every step of the training moves all of them on.
+
+A walk goes on from the network's own answers, as long as they are of use, so that the network learns from what its
+mistakes lead to, at every distance from the drawn slice.
+
+References:
+    Ross, Gordon, Bagnell: A reduction of imitation learning and structured prediction to no-regret online learning,
+    AISTATS 2011.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ivos.propagation.patch import Patch
+from ivos.propagation.tracks import VIEW_PIXELS, Reference, Step, Track, reference_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ivos.propagation.engines.protocol import FloatArray
+    from ivos.training.examples import Example
+
+_HOPELESS_DSC, _HOPELESS_STEPS = 0.1, 3  # a walk that has lost its structure this long teaches nothing any more
+
+
+class Walk:
+    """One structure followed through an example; between two drawn slices there, and back again.
+
+    Attributes:
+        example: the slices.
+        track: where the structure is held to be.
+    """
+
+    def __init__(self, example: Example) -> None:
+        self.example = example
+        self._said: list[Patch | None] = [None] * len(example.numbers)
+        self._ahead: list[int] = []
+        self._opposed = False
+        self._last = self._lost = 0
+        self._begin(example.walked, opposed=False)
+
+    @property
+    def truth(self) -> FloatArray:
+        """What the view shows of the true structure on the slice that the walk comes to: (S, S), 0..1."""
+        assert self.track.view is not None  # noqa: S101 - look comes first
+        return self.track.view.cut(self.example.masks[self._ahead[0]].astype(np.float32), VIEW_PIXELS)
+
+    def look(self) -> bool:
+        """Turn to the structure; where nothing is left of it, go on to what the walk has beside, or finish."""
+        while self._ahead and not self.track.look(self._opposite()):
+            if self._opposed:
+                self._pass()  # the other pass may have it further on
+            else:
+                self._ahead = []
+        return bool(self._ahead)
+
+    def step(self) -> Step:
+        """What lies before the walk."""
+        position = self._ahead[0]
+        after = self._ahead[1] if len(self._ahead) > 1 else position
+        last, example = self._last, self.example
+        held = example.others[last].astype(np.float32)
+        if self.track.mask is not None:
+            held[self.track.mask.place] += self.track.mask.values
+        return Step(
+            index=example.numbers[position],
+            previous=example.image(last),
+            current=example.image(position),
+            ahead=example.image(after),
+            held=held,
+            opposite=self._opposite(),
+            opposed=self._opposed,
+        )
+
+    def nearest(self) -> list[Reference]:
+        """The drawn slices to read from on the slice that the walk comes to."""
+        return self.track.nearest(self.example.numbers[self._ahead[0]])
+
+    def advance(self, probabilities: FloatArray) -> float | None:
+        """Go on from the network's answer (S, S); gives its DSC on the slice, None where both are empty."""
+        assert self.track.view is not None  # noqa: S101 - look comes first
+        truth = self.example.masks[self._ahead[0]]
+        said = self.track.view.paste(probabilities, (truth.shape[0], truth.shape[1]))
+        score = _dsc(said, truth)
+        self._lost = self._lost + 1 if score is not None and score < _HOPELESS_DSC else 0
+        self._said[self._ahead[0]] = said
+        self.track.mask = said
+        self._pass()
+        if self._lost >= _HOPELESS_STEPS:
+            self._ahead = []
+        return score
+
+    def back(self) -> bool:
+        """Begin the pass from the other drawn slice, if there is one and it is still to come."""
+        if not self.example.between or self._opposed:
+            return False
+        self._begin(self.example.walked[::-1], opposed=True)
+        return True
+
+    def _begin(self, positions: range, *, opposed: bool) -> None:
+        example, first = self.example, positions[0]
+        drawn = [first, *range(len(example.walked), len(example.numbers))]
+        drawn += [positions[-1]] if example.between else []
+        self.track = Track(example.numbers[first], Patch.of(example.masks[first].astype(np.float32)))
+        for position in drawn:
+            number, mask = example.numbers[position], Patch.of(example.masks[position].astype(np.float32))
+            reference = reference_of(number, example.image(position), mask)
+            if reference is None:
+                self.track.absent.add(number)
+            else:
+                self.track.references.append(reference)
+        self._last, self._lost, self._opposed = first, 0, opposed
+        self._ahead = list(positions[1:-1] if example.between else positions[1:])
+
+    def _pass(self) -> None:
+        self._last = self._ahead.pop(0)
+        self.track.index = self.example.numbers[self._last]
+
+    def _opposite(self) -> Patch | None:
+        return self._said[self._ahead[0]] if self._opposed else None
+
+
+class Walks:
+    """So many walks at once: those that are finished make room for new ones.
+
+    Args:
+        examples: where new walks come from.
+        count: how many are under way.
+    """
+
+    def __init__(self, examples: Iterable[Example], count: int) -> None:
+        self._examples, self._count = examples, count
+
+    def __iter__(self) -> Iterator[Walks]:
+        """The walks, again and again: a training step moves on those of :meth:`under_way`."""
+        self._fresh = iter(self._examples)
+        self._walks: list[Walk] = []
+        while True:
+            yield self
+
+    def under_way(self) -> list[Walk]:
+        """Walks that have somewhere to go and look there."""
+        self._walks = [walk for walk in self._walks if goes_on(walk)]
+        while len(self._walks) < self._count:
+            new = (Walk(example) for example in islice(self._fresh, self._count - len(self._walks)))
+            self._walks += [walk for walk in new if goes_on(walk)]
+        return self._walks
+
+
+def goes_on(walk: Walk) -> bool:
+    """Turn a walk to what lies before it, back from the other end if need be; False where it is over."""
+    return walk.look() or (walk.back() and walk.look())
+
+
+def _dsc(found: Patch | None, true: FloatArray) -> float | None:
+    total = float(true.sum())
+    shared = 0.0
+    if found is not None:
+        inside = found.values > 0.5
+        total += float(inside.sum())
+        shared = float((inside & (true[found.place] > 0.5)).sum())
+    return 2 * shared / total if total else None

@@ -1,0 +1,70 @@
+"""Examples to learn from, and walks over them: endless, repeatable, and of use."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from ivos.training.examples import Example, Examples
+from ivos.training.walks import Walk, Walks, goes_on
+
+
+@pytest.fixture(scope="module")
+def taken() -> list[Example]:
+    return list(islice(Examples(first=5), 40))
+
+
+def test_they_repeat_by_number(taken: list[Example]) -> None:
+    for first, second in zip(taken, islice(Examples(first=5), 6), strict=False):
+        np.testing.assert_array_equal(first.images, second.images)
+    other = next(iter(Examples(first=50)))
+    assert other.images.shape != taken[0].images.shape or not np.array_equal(other.images, taken[0].images)
+
+
+def test_the_first_slice_shows_the_structure_and_some_end(taken: list[Example]) -> None:
+    for example in taken:
+        assert len(example.images) == len(example.masks) == len(example.numbers)
+        assert example.masks[0].sum() >= 12
+        assert not (example.masks & example.others).any()
+    ended = [not example.masks[example.walked[-1]].any() for example in taken]
+    assert 0.05 < np.mean(ended) < 0.9
+
+
+def test_both_directions_wider_steps_and_drawn_ends(taken: list[Example]) -> None:
+    assert {example.numbers[1] - example.numbers[0] for example in taken} == {-2, -1, 1, 2}
+    assert {example.between for example in taken} == {False, True}
+
+
+def test_a_walk_between_drawn_slices_goes_there_and_back(taken: list[Example]) -> None:
+    example = next(e for e in taken if e.between and e.masks[e.walked].any(axis=(1, 2)).all())
+    walk, visited = Walk(example), []
+    while goes_on(walk):
+        step = walk.step()
+        visited.append((step.index, step.opposed))
+        walk.advance(walk.truth)
+    inside = list(example.numbers[1 : example.walked[-1]])
+    assert visited == [(n, False) for n in inside] + [(n, True) for n in inside[::-1]]
+
+
+def test_answers_that_are_right_score_high_and_lost_walks_stop(taken: list[Example]) -> None:
+    example = max(taken, key=lambda e: int(e.masks.any(axis=(1, 2)).sum()))
+    walk = Walk(example)
+    assert goes_on(walk)
+    score = walk.advance(walk.truth)
+    assert score is not None
+    assert score > 0.8
+    lost = Walk(example)
+    assert goes_on(lost)
+    lost.advance(np.zeros((96, 96), np.float32))
+    assert not goes_on(lost) or example.between
+
+
+def test_finished_walks_make_room_for_new_ones(taken: list[Example]) -> None:
+    walks = next(iter(Walks(taken, 5)))
+    for _ in range(4):
+        under_way = walks.under_way()
+        assert len(under_way) == 5
+        for walk in under_way:
+            walk.advance(walk.truth)
