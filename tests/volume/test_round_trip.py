@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import ivos
 from ivos.volume.geometry import displacement_mm
+from tests.propagation.scenes import volume_of
 from tests.volume.grids import AXIS_ORDERS, image_of, rotation
 
 SHAPE = (3, 4, 5)
@@ -137,3 +138,10 @@ def test_geometry_of_a_reoriented_grid_holds_the_same_points(tmp_path: Path) -> 
     back = volume.to_source.geometry(volume.geometry)
     assert back.shape == volume.source.shape
     assert displacement_mm(back, volume.source) < 1e-9
+
+
+def test_the_readme_names_files_by_strings(tmp_path: Path) -> None:
+    name = str(tmp_path / "labels.nii.gz")
+    labels = volume_of(np.eye(4, dtype=np.uint8)[None].repeat(3, axis=0))
+    ivos.write(name, labels)
+    np.testing.assert_array_equal(ivos.read_labels(name).array, labels.array)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,8 +13,6 @@ from ivos.volume.itk import image_of
 from ivos.volume.names import embed_names
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ivos.volume.volume import Array, Volume
 
 WRITABLE = (".nii", ".nii.gz", ".nrrd", ".mha")
@@ -31,7 +30,7 @@ def check_writable(path: Path) -> None:
         raise InputError(f"{path}: is a folder; give the name of a file")
 
 
-def write_volume(path: Path, volume: Volume) -> None:
+def write_volume(path: str | Path, volume: Volume) -> None:
     """Write a scan or labels in the size, spacing, origin and direction of ``volume.source``.
 
     The file appears whole or not at all.
@@ -45,6 +44,7 @@ def write_volume(path: Path, volume: Volume) -> None:
     """
     import SimpleITK as sitk
 
+    path = Path(path)
     check_writable(path)
     image = image_of(_compact(volume.source_array()), volume.source)
     if suffix_of(path) == ".nrrd":
