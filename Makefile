@@ -7,7 +7,7 @@ READY := .venv/ready
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo     set up, and segment a synthetic abdomen from five drawn slices: demo/report.html"
+	@echo "make demo     set up, and segment a synthetic abdomen from a few drawn slices: demo/report.html"
 	@echo "make test     set up, and run format check, lint, types and tests"
 	@echo "make fuzz     thousands of damaged files, other ones every time (minutes)"
 	@echo "make figures  the benchmark tables on synthetic scans (minutes)"

@@ -73,6 +73,16 @@ class Track:
     absent: set[int] = field(default_factory=set)
     view: View | None = None
 
+    def learn(self, index: int, image: FloatArray, mask: Patch | None) -> None:
+        """Remember a slice (C, H, W) on which the structure is drawn, or known to be absent; once."""
+        if index in self.absent or index in (reference.index for reference in self.references):
+            return
+        reference = reference_of(index, image, mask)
+        if reference is None:
+            self.absent.add(index)
+        else:
+            self.references.append(reference)
+
     def look(self, opposite: Patch | None) -> bool:
         """Turn to where it is, or to where the other pass has it; False where nothing of it is left."""
         self.view = view_of([self.mask, opposite], VIEW_PIXELS, self.view)
@@ -90,20 +100,15 @@ class Track:
 
     def scalars(self, index: int, *, opposed: bool) -> tuple[float, ...]:
         """What the network is told in numbers of the step to a slice: see :data:`ivos.nets.fast.SCALARS`."""
-        nearest = min(self.references, key=lambda r: abs(r.index - index))
+        nearest = self.nearest(index)[0]
         held = 0.0 if self.mask is None else self.mask.area
         growth = float(np.clip(np.log((held + 1) / (nearest.area + 1)), -3, 3))
         onward = 1 if index >= self.index else -1
-        shown = {(r.index - index) * onward: 1.0 for r in self.references}
-        known = {
-            gap: there for gap, there in (shown | dict.fromkeys(self._gaps(index, onward), 0.0)).items() if gap > 0
-        }
-        gap = min(known, default=None)
-        ahead = (0.0, 0.0, 0.0) if gap is None else (3 / (2 + gap), known[gap], 1 - known[gap])
+        known = dict.fromkeys(self.absent, 0.0) | {reference.index: 1.0 for reference in self.references}
+        to_come = {(number - index) * onward: there for number, there in known.items() if (number - index) * onward > 0}
+        gap = min(to_come, default=None)
+        ahead = (0.0, 0.0, 0.0) if gap is None else (3 / (2 + gap), to_come[gap], 1 - to_come[gap])
         return (float(np.log1p(abs(nearest.index - index))) / 3, growth, *ahead, float(opposed and gap is not None))
-
-    def _gaps(self, index: int, onward: int) -> list[int]:
-        return [(number - index) * onward for number in self.absent]
 
 
 @dataclass(frozen=True)

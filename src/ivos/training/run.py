@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _SAVE_EVERY_STEPS, _VALIDATE_EVERY_STEPS = 100, 500
 _WALKS = 32  # under way at once
-_SCANS_A_STEP = 1  # more than a step ever begins: a run that goes on takes scans that it has not seen
 _LEARNING_RATE = 2e-3
 _HELD_OUT, _HELD_OUT_FIRST = 128, 10**9  # walks over scans that no training sees
 
@@ -44,7 +43,7 @@ def train_propagation(folder: Path, *, steps: int, seed: int = 0, workers: int =
     seed_everything(seed, verbose=False)
     last = folder / "last.ckpt"
     module = PropagationTraining(FastNet(), learning_rate=_LEARNING_RATE, steps=steps)
-    first = (seed + 1) * 10**7 + _steps_done(last) * _SCANS_A_STEP
+    first = (seed + 1) * 10**7 + _steps_done(last)  # a step begins less than one scan: these have not been seen
     data: DataLoader[Any] = DataLoader(
         Examples(first=first),
         batch_size=None,

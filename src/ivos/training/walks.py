@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.propagation.patch import Patch
-from ivos.propagation.tracks import VIEW_PIXELS, Reference, Step, Track, reference_of
+from ivos.propagation.tracks import VIEW_PIXELS, Reference, Step, Track
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -107,12 +107,8 @@ class Walk:
         drawn += [positions[-1]] if example.between else []
         self.track = Track(example.numbers[first], Patch.of(example.masks[first].astype(np.float32)))
         for position in drawn:
-            number, mask = example.numbers[position], Patch.of(example.masks[position].astype(np.float32))
-            reference = reference_of(number, example.image(position), mask)
-            if reference is None:
-                self.track.absent.add(number)
-            else:
-                self.track.references.append(reference)
+            mask = Patch.of(example.masks[position].astype(np.float32))
+            self.track.learn(example.numbers[position], example.image(position), mask)
         self._last, self._lost, self._opposed = first, 0, opposed
         self._ahead = list(positions[1:-1] if example.between else positions[1:])
 

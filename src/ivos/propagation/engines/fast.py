@@ -10,7 +10,7 @@ import torch
 from ivos.device import has_bfloat16
 from ivos.nets.fast import Remembered
 from ivos.propagation.masks import Masks
-from ivos.propagation.tracks import Step, Track, reference_of, shown
+from ivos.propagation.tracks import Step, Track, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,12 +48,8 @@ class FastEngine:
             self._tracks = [Track(image.index, None) for _ in masks.patches]
         for track, patch, drawn in zip(self._tracks, masks.patches, known, strict=True):
             track.index, track.mask = image.index, patch
-            if drawn and image.index not in (reference.index for reference in track.references):
-                reference = reference_of(image.index, image.image, patch)
-                if reference is None:
-                    track.absent.add(image.index)
-                else:
-                    track.references.append(reference)
+            if drawn:
+                track.learn(image.index, image.image, patch)
         self._last, self._held = image, masks.total()
 
     @torch.inference_mode()
