@@ -102,6 +102,7 @@ def test_refusals_are_one_line_and_write_nothing(scene: Path) -> None:
     assert "cannot write '.jpg'" in refused("propagate", scan, *with_slices, "-o", scene / "out.jpg")
     assert "is an input" in refused("propagate", scan, *with_slices, "-o", slices)
     assert "needs weights" in refused("propagate", scan, *with_slices, "-o", out, "--engine", "stcn")
+    assert "for the engine 'stcn'" in refused("propagate", scan, *with_slices, "-o", out, "--bfloat16")
     assert "takes no checkpoint" in refused("propagate", scan, *flow, "-o", out, "--checkpoint", scan)
     assert "not drawn anywhere" in refused("propagate", scan, *with_slices, "-o", out, "--structures", "5")
     assert "1,4,7-9" in refused("propagate", scan, *with_slices, "-o", out, "--structures", "liver")

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ivos.nets.resnet import WinogradConv
 from ivos.nets.stcn import STCN, KeyFeatures, for_inference
+from ivos.nets.winograd import WinogradConv
 
 
 def scaled(network: nn.Module) -> nn.Module:

@@ -68,6 +68,7 @@ def propagate(
     ] = None,
     modality: Annotated[ModalityChoice, typer.Option(help="Intensity windows.")] = ModalityChoice.auto,
     device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = DeviceChoice.auto,
+    bfloat16: Annotated[bool, typer.Option("--bfloat16", help="stcn: faster, less exact.")] = False,
     memory_budget: Annotated[str, typer.Option(help="What the engine's memory of slices may take.")] = "2GB",
     series: Annotated[str | None, typer.Option(help="DICOM: last characters of the series to take.")] = None,
     report: Annotated[Path | None, typer.Option(help="Folder for a report of the run (HTML, PNG, GIF).")] = None,
@@ -87,7 +88,11 @@ def propagate(
             raise InputError(f"{output}: is an input of this command; give the output another name")
     ids = None if structures is None else numbers(structures)
     chosen = choose_engine(
-        engine.value, checkpoint=checkpoint, device=device.value, memory_budget_bytes=size_bytes(memory_budget)
+        engine.value,
+        checkpoint=checkpoint,
+        device=device.value,
+        memory_budget_bytes=size_bytes(memory_budget),
+        bfloat16=bfloat16,
     )
     started = time.perf_counter()
     volume = read(scan, series=series)

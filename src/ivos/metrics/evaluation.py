@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ivos.errors import InputError
-from ivos.files import stem_of, suffix_of
 from ivos.metrics.overlap import dsc
 from ivos.metrics.surface import hd95_mm, nsd
 from ivos.volume.box import bounding_box
-from ivos.volume.read import READABLE, read_labels
+from ivos.volume.cases import files_by_case
+from ivos.volume.read import read_labels
 from ivos.volume.volume import on_grid_of
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def evaluate_folders(
     Raises:
         InputError: no labels, a case without a prediction, or what :func:`evaluate` and reading refuse.
     """
-    predictions, truths = _cases(prediction), _cases(truth)
+    predictions, truths = (files_by_case(folder, "label") for folder in (prediction, truth))
     missing = sorted(set(truths) - set(predictions))
     if missing:
         some = ", ".join(missing[:3]) + ", ..." * (len(missing) > 3)
@@ -124,18 +124,6 @@ def evaluate_folders(
         if progress is not None:
             progress(number, len(truths))
     return scores
-
-
-def _cases(folder: Path) -> dict[str, Path]:
-    paths = [p for p in sorted(folder.iterdir()) if p.is_file() and suffix_of(p) in READABLE]
-    if not paths:
-        raise InputError(f"{folder}: no label files ({', '.join(READABLE)})")
-    cases: dict[str, Path] = {}
-    for path in paths:
-        if stem_of(path) in cases:
-            raise InputError(f"{path}: the case '{stem_of(path)}' is there twice, as {cases[stem_of(path)].name} too")
-        cases[stem_of(path)] = path
-    return cases
 
 
 def means(scores: Sequence[Score]) -> dict[str, float]:

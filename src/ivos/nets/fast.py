@@ -16,7 +16,7 @@ from torch import nn
 if TYPE_CHECKING:
     from torch import Tensor
 
-EVIDENCE = ("current", "previous", "ahead", "mask", "carried", "likelihood", "others", "opposite")
+EVIDENCE = ("current", "previous", "ahead", "mask", "carried", "likelihood", "others", "opposite", "anchor")
 SCALARS = ("distance", "growth", "ahead", "present ahead", "absent ahead", "opposite")
 KEY_CHANNELS, VALUE_CHANNELS = 48, 48
 _CARRIED = EVIDENCE.index("carried")
@@ -45,8 +45,9 @@ class FastNet(nn.Module):
     """Evidence about a structure in a slice to its mask there, and whether it is there at all.
 
     Evidence is the current slice, the previous one and the one ahead, the previous mask, that mask carried by optical
-    flow, the intensity likelihood learned on a drawn slice, the masks of other structures, and what the pass from the
-    other side said of this slice; beside them what the drawn slices hold where they look like this one (affinity).
+    flow, the intensity likelihood learned on a drawn slice, the masks of other structures, what the pass from the other
+    side said of this slice, and the last drawn mask carried here by flow alone; beside them what the drawn slices hold
+    where they look like this one (affinity).
 
     Args:
         channels: at strides 2, 4, 8 and 16.
@@ -88,7 +89,7 @@ class FastNet(nn.Module):
         """Mask logits (B, 1, S, S) and presence logits (B,).
 
         Args:
-            evidence: (B, 8, S, S) in the order of :data:`EVIDENCE`.
+            evidence: (B, 9, S, S) in the order of :data:`EVIDENCE`.
             scalars: (B, 6) in the order of :data:`SCALARS`.
             memory: of the drawn slices.
         """

@@ -18,7 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ivos.nets.resnet import BasicBlock, Bottleneck, ResNet, WinogradConv, fold_batch_norms
+from ivos.nets.resnet import BasicBlock, Bottleneck, ResNet, fold_batch_norms
+from ivos.nets.winograd import WinogradConv
 
 if TYPE_CHECKING:
     from torch import Tensor

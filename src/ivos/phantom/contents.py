@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from ivos.phantom.forms import Structure
     from ivos.phantom.tissue import Palette
 
-_SIMILAR = 0.3  # share of structures that differ little in brightness from what they lie in
-_LEAST_APART = 0.05  # from it, or they could not be seen
+_UNSEEN = 0.12  # share of structures that are as bright as what they lie in
+_SIMILAR = 0.3  # share of those that differ little from it
+_LEAST_APART = 0.05  # what the others differ at least
 _SHEATHED = 1 / 3
 _REACH_MM = 4.0  # as far from a surface as anything is painted
 
@@ -63,6 +64,8 @@ def paint_structure(
 
 
 def _brightness(around: float, palette: Palette, rng: np.random.Generator) -> float:
+    if rng.random() < _UNSEEN:
+        return around + float(rng.uniform(-0.03, 0.03))
     sign = 1.0 if rng.random() > around else -1.0  # away from black and white, where windows cut contrast off
     if rng.random() < _SIMILAR:
         return around + sign * float(rng.uniform(0.07, 0.15))

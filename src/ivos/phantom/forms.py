@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ivos.phantom.shapes import Ellipsoid, Point, Shape3d, Shell, Tube, Union3d
+from ivos.phantom.shapes import Cut, Ellipsoid, Point, Shape3d, Shell, Tube, Union3d
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,9 @@ class Structure:
     size_mm: float
 
 
+_CUT = 0.2  # share of structures that end in a flat face
+
+
 def drawn(centre: Point, size_mm: float, extent_mm: float, rng: np.random.Generator) -> Structure:
     """A structure of one kind or another about a place.
 
@@ -33,7 +36,23 @@ def drawn(centre: Point, size_mm: float, extent_mm: float, rng: np.random.Genera
         extent_mm: the scan's width, by which tubes are long.
         rng: draws the kind and the form.
     """
-    size = size_mm
+    structure = _whole(centre, size_mm, extent_mm, rng)
+    return replace(structure, shape=_cut(structure, centre, rng)) if rng.random() < _CUT else structure
+
+
+def _cut(structure: Structure, centre: Point, rng: np.random.Generator) -> Cut:
+    """Cut off by a plane near its middle, most often about along the slices, as discs and vertebrae end."""
+    x, y, z = rng.normal(0, 1, 3) * (0.3, 0.3, 1.0)
+    normal = np.array([x, y, z]) / np.linalg.norm([x, y, z])
+    place = np.array(centre) + normal * structure.size_mm * rng.uniform(-0.3, 1.0)
+    return Cut(structure.shape, _point(place), _point(normal))
+
+
+def _point(place: np.ndarray) -> Point:
+    return float(place[0]), float(place[1]), float(place[2])
+
+
+def _whole(centre: Point, size: float, extent_mm: float, rng: np.random.Generator) -> Structure:
     kind = rng.choice(["ellipsoid", "lump", "tube", "tree", "sheet"], p=(0.2, 0.3, 0.2, 0.15, 0.15))
     if kind in ("tube", "tree"):
         branches = int(rng.integers(1, 4)) if kind == "tree" else 0

@@ -18,6 +18,7 @@ from ivos.phantom.canvas import Canvas
 from ivos.phantom.case import Phantom
 from ivos.phantom.contents import paint_structure
 from ivos.phantom.degrade import blended, degraded, moved
+from ivos.phantom.fields import smooth_field
 from ivos.phantom.forms import drawn
 from ivos.phantom.tissue import Palette, paint_tissue
 from ivos.volume.geometry import Geometry
@@ -40,7 +41,8 @@ def random_shapes(seed: int, *, shape: Shape = (24, 128, 128), step_mm: float | 
     Ellipsoids and lumps, tubes that bend, branch, taper and end, thin sheets, hollow structures with something in them,
     touching neighbours, in half of the scans on densely packed irregular regions; small ones beside large ones, most of
     them beginning or ending inside the volume; any brightness, hardly visible ones among them; thin layers between
-    structures, lesions, vessels, texture; thick slices, motion, shading, blur, noise, streaks, reversed contrast.
+    structures, borders that cannot be seen, lesions, vessels, texture; thick slices, motion, shading, blur, noise,
+    streaks, reversed contrast.
 
     Args:
         seed: which case.
@@ -57,9 +59,21 @@ def random_shapes(seed: int, *, shape: Shape = (24, 128, 128), step_mm: float | 
         centre = _next_to(last, size, rng) if rng.random() < 0.4 else _somewhere(grid, rng)
         label += paint_structure(canvas, drawn(centre, size, shape[2], rng), label + 1, palette, rng)
         last = (*centre, size)
+    _divide(canvas.labels, grid, rng)
     intensities, labels = moved(blended(canvas.hu, rng), canvas.labels, rng)
     scan = Volume.from_array(np.rint(1000 * degraded(intensities, rng)).astype(np.int16), grid)
     return Phantom(scan, scan.with_array(labels))
+
+
+def _divide(labels: npt.NDArray[np.uint8], grid: Geometry, rng: np.random.Generator) -> None:
+    """Some labels in two, where nothing is to be seen, as a vessel's and an organ's segments are."""
+    for _ in range(int(rng.integers(0, 4))):
+        ids = np.unique(labels[labels > 0])
+        if not ids.size:
+            return
+        across = smooth_field(rng, grid.shape, grid.spacing_mm, float(rng.uniform(30, 90)))
+        part = labels == rng.choice(ids)
+        labels[part & (across > np.median(across[part]))] = int(ids[-1]) + 1
 
 
 def _centred_grid(shape: Shape, step_mm: float) -> Geometry:

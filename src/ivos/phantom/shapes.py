@@ -118,6 +118,32 @@ class Union3d:
 
 
 @dataclass(frozen=True)
+class Cut:
+    """A shape without what lies beyond a plane.
+
+    Attributes:
+        whole: the shape.
+        place: a point of the plane.
+        normal: of length 1, to the side that is cut off.
+    """
+
+    whole: Shape3d
+    place: Point
+    normal: Point
+
+    def bounds(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Corners of the box around the whole shape."""
+        return self.whole.bounds()
+
+    def distance(self, x: Field, y: Field, z: Field) -> Field:
+        """Distance from the shape or from the plane, whichever is farther out."""
+        terms = (
+            np.float32(n) * (p - np.float32(c)) for n, p, c in zip(self.normal, (x, y, z), self.place, strict=True)
+        )
+        return np.asarray(np.maximum(self.whole.distance(x, y, z), sum(terms)), np.float32)
+
+
+@dataclass(frozen=True)
 class Shell:
     """A thin sheet: the skin of an ellipsoid on one side of a plane through it.
 

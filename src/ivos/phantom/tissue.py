@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from ivos.phantom.canvas import Canvas, Region
 
 _DENSE = 0.5  # share of scans whose patches are structures
-_LEAST_APART = 0.06  # brightness between two labelled patches, or their border could not be seen
+_LEAST_APART = 0.06  # brightness between two labelled patches whose border is to be seen
+_SEEN = 0.6  # share of scans in which all those borders are
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def paint_tissue(canvas: Canvas, palette: Palette, rng: np.random.Generator) -> 
     fine = float(rng.uniform(0.1, 0.35)) if rng.random() < 0.4 else 0.0
     patches, lead = _tessellation(canvas, count, wavelength_mm, fine, rng)
     values = np.array([palette.draw(rng) for _ in range(count)], np.float32)
-    if labelled:
+    if labelled and rng.random() < _SEEN:
         values = _apart(values)
     grains = rng.choice([0.0, 0.02, 0.05], count).astype(np.float32)
     canvas.hu[:] = values[patches] + grains[patches] * _grain(canvas, whole, rng)

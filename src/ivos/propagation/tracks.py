@@ -123,6 +123,7 @@ class Step:
         held: what all structures hold of the last slice, this one included, (H, W).
         opposite: what the other pass said of the structure on the next slice.
         opposed: whether there is another pass.
+        anchor: the last drawn mask of the structure, carried to the next slice by flow alone.
     """
 
     index: int
@@ -130,15 +131,16 @@ class Step:
     current: FloatArray
     ahead: FloatArray
     held: FloatArray
-    opposite: Patch | None = None
-    opposed: bool = False
+    opposite: Patch | None
+    opposed: bool
+    anchor: Patch | None
 
 
 @dataclass(frozen=True)
 class Shown:
     """What the network is shown of B structures at one slice each: see :mod:`ivos.nets.fast`."""
 
-    evidence: Tensor  # (B, 8, S, S)
+    evidence: Tensor  # (B, 9, S, S)
     scalars: Tensor  # (B, 6)
 
 
@@ -156,10 +158,10 @@ def _evidence(track: Track, step: Step) -> FloatArray:
         light.stretched(view.cut(image[light.channel], VIEW_PIXELS))
         for image in (step.current, step.previous, step.ahead)
     )
-    mask, opposite = (view.cut_patch(patch, VIEW_PIXELS) for patch in (track.mask, step.opposite))
+    mask, opposite, anchor = (view.cut_patch(patch, VIEW_PIXELS) for patch in (track.mask, step.opposite, step.anchor))
     others = np.clip(view.cut(step.held, VIEW_PIXELS) - mask, 0, 1)
     carried, moved = _carried((mask, others), current, previous)
-    return np.stack([current, previous, ahead, mask, carried, light.likelihood(current), moved, opposite])
+    return np.stack([current, previous, ahead, mask, carried, light.likelihood(current), moved, opposite, anchor])
 
 
 def _carried(masks: Sequence[FloatArray], current: FloatArray, previous: FloatArray) -> list[FloatArray]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,8 +11,9 @@ import torch
 from scipy import ndimage
 from torch.utils.data import IterableDataset, get_worker_info
 
-from ivos.phantom import abdomen, random_shapes
-from ivos.volume.windows import channels, windows_for
+from ivos.propagation.flow import displacement
+from ivos.training.anchors import Anchored, anchored
+from ivos.training.scans import LabelledScan, synthetic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,9 +21,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ivos.propagation.engines.protocol import BoolArray, FloatArray
-    from ivos.volume.volume import Volume
 
-_ABDOMENS = 0.3  # share of scans that are phantom abdomens
 _PER_SCAN = 16  # examples taken from each scan before it is let go
 _LEAST_PIXELS = 12
 _LARGEST_SHARE = 0.35  # of a slice; larger structures are left to be background
@@ -32,6 +32,7 @@ _BETWEEN = 0.4  # share of examples with a drawn slice at both ends
 _ANOTHER = 0.25  # share of examples with another drawn slice behind the first one
 _WHOLE = 0.15  # share of examples that follow all pieces of a label, not one
 _OTHERS = (0.0, 0.5, 1.0)  # shares of the other structures that have been drawn too
+_TRUE_OTHERS = 0.4  # share of examples in which those are where they should be; else where flow has carried them
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Example:
     Attributes:
         images: (T, C, H, W) windows, 0..255.
         masks: (T, H, W) the structure.
-        others: (T, H, W) other structures that are propagated with it.
+        passes: what flow carries over the walked slices: from the first one and, if the last one is drawn, from there.
         numbers: the slices' numbers.
         walked: positions of the slices to walk over; those outside are drawn slices to read from.
         between: whether the last walked slice is drawn too.
@@ -49,7 +50,7 @@ class Example:
 
     images: npt.NDArray[np.uint8]
     masks: BoolArray
-    others: BoolArray
+    passes: tuple[Anchored, ...]
     numbers: tuple[int, ...]
     walked: range
     between: bool
@@ -59,27 +60,15 @@ class Example:
         return np.asarray(self.images[position] / np.float32(255), np.float32)
 
 
-def synthetic(seed: int) -> tuple[Volume, Volume]:
-    """A synthetic scan and its labels: random structures, or a phantom abdomen."""
-    rng = np.random.default_rng((seed, 1))
-    if rng.random() < _ABDOMENS:
-        plane_mm, through_mm = float(rng.uniform(1.8, 3.2)), float(rng.uniform(1.5, 6))
-        made = abdomen(seed, shape=(int(rng.integers(32, 56)), 160, 160), spacing_mm=(through_mm, plane_mm, plane_mm))
-    else:
-        side = int(rng.choice([128, 160, 192]))
-        made = random_shapes(seed, shape=(int(rng.integers(24, 44)), side, side))
-    return made.scan, made.labels
-
-
 class Examples(IterableDataset[Example]):
     """Examples from scan after scan.
 
     Args:
-        scan: gives the scan of a number, with its labels.
+        scan: gives the scan of a number.
         first: number of the first scan, to go on where a training stopped; workers take every n-th scan.
     """
 
-    def __init__(self, scan: Callable[[int], tuple[Volume, Volume]] = synthetic, *, first: int = 0) -> None:
+    def __init__(self, scan: Callable[[int], LabelledScan] = synthetic, *, first: int = 0) -> None:
         super().__init__()
         self._scan, self._first = scan, first
 
@@ -91,30 +80,38 @@ class Examples(IterableDataset[Example]):
         waiting: list[Example] = []
         while True:
             rng = np.random.default_rng((number, 2))
-            for example in examples_of(*self._scan(number), rng):
+            for example in examples_of(self._scan(number), rng):
                 waiting.append(example)
                 if len(waiting) >= _WAITING:
                     yield waiting.pop(int(rng.integers(len(waiting))))
             number += step
 
 
-def examples_of(scan: Volume, labels: Volume, rng: np.random.Generator) -> Iterator[Example]:
+def examples_of(scan: LabelledScan, rng: np.random.Generator) -> Iterator[Example]:
     """Some structures of a scan, each followed from one of its slices."""
-    windows = windows_for(scan)
-    images = [np.rint(255 * channels(plane, windows)).astype(np.uint8) for plane in scan.array]
-    ids = [int(label) for label in np.unique(labels.array) if label]
+    images, labels = scan.images, scan.labels
+    ids = [int(label) for label in np.unique(labels) if label]
+    flow = cache(lambda current, previous: displacement(images[current][0], images[previous][0]))
     for _ in range(_PER_SCAN if ids else 0):
         label = int(rng.choice(ids))
-        mask = _followed(labels.array == label, rng)
+        mask = _followed(labels == label, rng)
         path = _path(mask, rng)
         if path is None:
             continue
         numbers, walked, between = path
-        drawn = [k for k in ids if k != label and rng.random() < rng.choice(_OTHERS)]
+        share = rng.choice(_OTHERS)
+        others = [labels == k for k in ids if k != label and rng.random() < share]
+        way = [numbers[position] for position in walked]
+        passes = [anchored(mask, others, way, flow)]
+        if between:
+            passes.append(anchored(mask, others, way[::-1], flow).backwards())
+        if rng.random() < _TRUE_OTHERS:
+            true = np.any([other[way] for other in others], axis=0) if others else np.zeros_like(mask[way])
+            passes = [replace(there, others=true) for there in passes]
         yield Example(
-            images=np.stack([images[n] for n in numbers]),
+            images=images[numbers],
             masks=mask[numbers],
-            others=np.isin(labels.array[numbers], drawn),
+            passes=tuple(passes),
             numbers=tuple(numbers),
             walked=walked,
             between=between,

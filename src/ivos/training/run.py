@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -17,23 +18,39 @@ from ivos.nets.checkpoints import save_fast
 from ivos.nets.fast import FastNet
 from ivos.training.examples import Examples
 from ivos.training.propagation import PropagationTraining
+from ivos.training.scans import OwnScans, part_in_turn, synthetic
 from ivos.training.walks import Walks
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from ivos.training.examples import Example
+    from ivos.volume.cases import LabelledCase
 
 _SAVE_EVERY_STEPS, _VALIDATE_EVERY_STEPS = 100, 500
 _WALKS = 32  # under way at once
-_LEARNING_RATE = 2e-3
+_LEARNING_RATE, _FINE_TUNING_RATE = 2e-3, 5e-4
+_HOLD_OUT_EVERY = 5  # so many cases: one of them is left for validation
 _HELD_OUT, _HELD_OUT_FIRST = 128, 10**9  # walks over scans that no training sees
 
 
-def train_propagation(folder: Path, *, steps: int, seed: int = 0, workers: int = 1) -> Path:
-    """Train the small network on synthetic scans.
+def train_propagation(
+    folder: Path,
+    *,
+    steps: int,
+    cases: Sequence[LabelledCase] = (),
+    init: FastNet | None = None,
+    seed: int = 0,
+    workers: int = 1,
+) -> Path:
+    """Train the small network on synthetic scans, or go on from trained weights with the user's own scans.
 
     Args:
         folder: for checkpoints and the log; a run that is there already goes on.
         steps: optimiser steps in all.
+        cases: labelled scans to train on; every fifth one is left for validation. None: synthetic scans.
+        init: a network to begin with instead of one with random weights.
         seed: of weights and scans.
         workers: processes that make scans.
 
@@ -42,17 +59,22 @@ def train_propagation(folder: Path, *, steps: int, seed: int = 0, workers: int =
     """
     seed_everything(seed, verbose=False)
     last = folder / "last.ckpt"
-    module = PropagationTraining(FastNet(), learning_rate=_LEARNING_RATE, steps=steps)
-    first = (seed + 1) * 10**7 + _steps_done(last)  # a step begins less than one scan: these have not been seen
+    network = FastNet() if init is None else init.train().requires_grad_()
+    rate = _LEARNING_RATE if init is None else _FINE_TUNING_RATE
+    module = PropagationTraining(network, learning_rate=rate, steps=steps)
+    held_out_cases = cases[_HOLD_OUT_EVERY - 1 :: _HOLD_OUT_EVERY]
+    training_cases = [case for case in cases if case not in held_out_cases]
+    done = _steps_done(last)
+    first = (seed + 1) * 10**7 + done  # a step begins less than one scan: these have not been seen
     data: DataLoader[Any] = DataLoader(
-        Examples(first=first),
+        Examples(OwnScans(training_cases) if cases else synthetic, first=first),
         batch_size=None,
         num_workers=workers,
         prefetch_factor=32 if workers else None,
         worker_init_fn=_give_way,
     )
     held_out: DataLoader[Any] = DataLoader(
-        list(islice(Examples(first=_HELD_OUT_FIRST), _HELD_OUT)),  # type: ignore[arg-type]
+        _held_out(held_out_cases),  # type: ignore[arg-type]
         batch_size=_HELD_OUT // 2,
         collate_fn=list,
     )
@@ -60,7 +82,7 @@ def train_propagation(folder: Path, *, steps: int, seed: int = 0, workers: int =
         max_steps=steps,
         accelerator="auto",
         precision="bf16-mixed" if has_bfloat16(pick_device()) else "32-true",
-        logger=CSVLogger(folder, name="", version=""),
+        logger=CSVLogger(folder, name="log", version=f"from_step_{done}"),
         callbacks=[ModelCheckpoint(folder, save_last=True, every_n_train_steps=_SAVE_EVERY_STEPS, save_top_k=0)],
         gradient_clip_val=1.0,
         log_every_n_steps=20,
@@ -73,6 +95,12 @@ def train_propagation(folder: Path, *, steps: int, seed: int = 0, workers: int =
     trainer.save_checkpoint(last)
     save_fast(module.averaged_network, folder / "fast.safetensors")
     return folder / "fast.safetensors"
+
+
+def _held_out(cases: Sequence[LabelledCase]) -> list[Example]:
+    """Walks to validate on: over parts of cases in turn, or over synthetic scans."""
+    source = partial(part_in_turn, cases) if cases else synthetic
+    return list(islice(Examples(source, first=_HELD_OUT_FIRST), _HELD_OUT))
 
 
 def _give_way(worker: int) -> None:  # noqa: ARG001

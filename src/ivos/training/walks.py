@@ -63,7 +63,8 @@ class Walk:
         position = self._ahead[0]
         after = self._ahead[1] if len(self._ahead) > 1 else position
         last, example = self._last, self.example
-        held = example.others[last].astype(np.float32)
+        there = example.passes[self._opposed]
+        held = there.others[last].astype(np.float32)
         if self.track.mask is not None:
             held[self.track.mask.place] += self.track.mask.values
         return Step(
@@ -74,6 +75,7 @@ class Walk:
             held=held,
             opposite=self._opposite(),
             opposed=self._opposed,
+            anchor=there.anchors[position],
         )
 
     def nearest(self) -> list[Reference]:

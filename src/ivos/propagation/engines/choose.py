@@ -23,6 +23,7 @@ def choose_engine(
     checkpoint: Path | None = None,
     device: DeviceChoice = "auto",
     memory_budget_bytes: int = 2 * 10**9,
+    bfloat16: bool = False,
 ) -> Engine:
     """The engine of that name, ready to use.
 
@@ -31,12 +32,16 @@ def choose_engine(
         checkpoint: weights, for ``"stcn"`` (needed) and ``"fast"`` (instead of the bundled ones).
         device: where networks run.
         memory_budget_bytes: what the memory of slices may take.
+        bfloat16: whether ``"stcn"`` computes in it: faster, and not quite the same; ``"fast"`` does where that pays.
 
     Raises:
-        InputError: a checkpoint is missing, unreadable or not wanted; the device is not there.
+        InputError: a checkpoint is missing, unreadable or not wanted; bfloat16 for another engine than ``"stcn"``; the
+            device is not there.
     """
     if name in ("flow", "nearest") and checkpoint is not None:
         raise InputError(f"{checkpoint}: the engine '{name}' takes no checkpoint; add --engine fast or stcn")
+    if name != "stcn" and bfloat16:
+        raise InputError(f"--bfloat16 is for the engine 'stcn'; leave it out with '{name}'")
     if name == "flow":
         from ivos.propagation.engines.flow import FlowEngine
 
@@ -62,4 +67,5 @@ def choose_engine(
         device=pick_device(device),
         memory_budget_bytes=memory_budget_bytes,
         working_size=_STCN_WORKING_SIZE,
+        bfloat16=bfloat16,
     )

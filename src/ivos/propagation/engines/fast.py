@@ -9,6 +9,7 @@ import torch
 
 from ivos.device import has_bfloat16
 from ivos.nets.fast import Remembered
+from ivos.propagation.flow import carried, grey
 from ivos.propagation.masks import Masks
 from ivos.propagation.tracks import Step, Track, shown
 
@@ -40,6 +41,8 @@ class FastEngine:
     def reset(self) -> None:
         """Forget every structure."""
         self._tracks: list[Track] = []
+        self._last: Slice | None = None
+        self._anchors = Masks((0, 0), ())
         self._remembered: dict[int, tuple[Reference, Remembered]] = {}  # by the reference's identity
 
     def observe(self, image: Slice, masks: Masks, known: BoolArray) -> None:
@@ -50,36 +53,43 @@ class FastEngine:
             track.index, track.mask = image.index, patch
             if drawn:
                 track.learn(image.index, image.image, patch)
+        arrived = self._last is not None and self._last.index == image.index
+        self._anchors = self._anchors.replaced(known, masks) if arrived else masks
         self._last, self._held = image, masks.total()
 
     @torch.inference_mode()
     def predict(self, image: Slice, opposite: Masks | None) -> Masks:
         """The structures on the next slice."""
-        if not self._tracks:
+        if self._last is None:
             raise RuntimeError("predict before observe")
-        steps = [self._step(image, said, opposed=opposite is not None) for said in self._said(opposite)]
+        self._anchors = carried(self._anchors, grey(image.image), grey(self._last.image))
+        steps = self._steps(self._last, image, opposite)
         found = [(track, step) for track, step in zip(self._tracks, steps, strict=True) if track.look(step.opposite)]
         answers = dict(zip((id(track) for track, _ in found), self._answers(found), strict=True)) if found else {}
-        patches = tuple(self._pasted(track, answers.get(id(track))) for track in self._tracks)
-        masks = Masks((image.image.shape[1], image.image.shape[2]), patches).limited()
+        shape = self._anchors.shape
+        patches = tuple(_pasted(track, answers.get(id(track)), shape) for track in self._tracks)
+        masks = Masks(shape, patches).limited()
         for track, patch in zip(self._tracks, masks.patches, strict=True):
             track.index, track.mask = image.index, patch
         self._last, self._held = image, masks.total()
         return masks
 
-    def _said(self, opposite: Masks | None) -> Sequence[Patch | None]:
-        return [None] * len(self._tracks) if opposite is None else opposite.patches
-
-    def _step(self, image: Slice, said: Patch | None, *, opposed: bool) -> Step:
-        return Step(
-            index=image.index,
-            previous=self._last.image,
-            current=image.image,
-            ahead=image.ahead,
-            held=self._held,
-            opposite=said,
-            opposed=opposed,
-        )
+    def _steps(self, last: Slice, image: Slice, opposite: Masks | None) -> list[Step]:
+        """What lies before each structure."""
+        said = [None] * len(self._tracks) if opposite is None else opposite.patches
+        return [
+            Step(
+                index=image.index,
+                previous=last.image,
+                current=image.image,
+                ahead=image.ahead,
+                held=self._held,
+                opposite=patch,
+                opposed=opposite is not None,
+                anchor=anchor,
+            )
+            for patch, anchor in zip(said, self._anchors.patches, strict=True)
+        ]
 
     def _answers(self, found: Sequence[tuple[Track, Step]]) -> FloatArray:
         """What the network says of the structures that there is something of: (B, S, S)."""
@@ -107,8 +117,6 @@ class FastEngine:
             torch.cat([torch.cat([part.values for part in parts], 1) for parts in kept]),
         )
 
-    def _pasted(self, track: Track, answer: FloatArray | None) -> Patch | None:
-        if answer is None or track.view is None:
-            return None
-        height, width = self._last.image.shape[1:]
-        return track.view.paste(answer, (height, width))
+
+def _pasted(track: Track, answer: FloatArray | None, shape: tuple[int, int]) -> Patch | None:
+    return None if answer is None or track.view is None else track.view.paste(answer, shape)

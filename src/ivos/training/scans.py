@@ -1,0 +1,111 @@
+"""Labelled scans to take examples from: synthetic ones without end, or the user's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ivos.phantom import abdomen, random_shapes
+from ivos.volume.windows import channels, windows_for
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from ivos.volume.cases import LabelledCase
+    from ivos.volume.volume import Array
+    from ivos.volume.windows import Windows
+
+_ABDOMENS = 0.3  # share of synthetic scans that are phantom abdomens
+_COARSE = 0.3  # share of the others at half their resolution, so that some structures are few pixels wide
+_SYNTHETIC = 0.25  # share of synthetic scans among the user's own, so that what was learned from them is kept
+_MOST_SLICES, _MOST_PIXELS = 64, 256  # of a part of a scan; a view shows the largest structures no finer
+
+
+@dataclass(frozen=True)
+class LabelledScan:
+    """A scan as engines see it.
+
+    Attributes:
+        images: (N, C, H, W) windows, 0..255.
+        labels: (N, H, W) label ids.
+    """
+
+    images: npt.NDArray[np.uint8]
+    labels: Array
+
+    @staticmethod
+    def of(array: Array, labels: Array, windows: Windows) -> LabelledScan:
+        """From intensities (N, H, W) and the windows to see them through."""
+        return LabelledScan(
+            np.stack([np.rint(255 * channels(plane, windows)).astype(np.uint8) for plane in array]), labels
+        )
+
+
+def synthetic(number: int) -> LabelledScan:
+    """The synthetic scan of a number: random structures, or a phantom abdomen."""
+    rng = np.random.default_rng((number, 1))
+    if rng.random() < _ABDOMENS:
+        plane_mm, through_mm = float(rng.uniform(1.8, 3.2)), float(rng.uniform(1.5, 6))
+        made = abdomen(number, shape=(int(rng.integers(32, 56)), 160, 160), spacing_mm=(through_mm, plane_mm, plane_mm))
+        return LabelledScan.of(made.scan.array, made.labels.array, windows_for(made.scan))
+    side = int(rng.choice([128, 160, 192]))
+    made = random_shapes(number, shape=(int(rng.integers(24, 44)), side, side))
+    array, labels = made.scan.array, made.labels.array
+    if rng.random() < _COARSE:
+        array, labels = _halved(array, labels)
+    return LabelledScan.of(array, labels, windows_for(made.scan))
+
+
+class OwnScans:
+    """Parts of the user's labelled scans, mirrored at random, and some synthetic scans between them.
+
+    Args:
+        cases: the scans.
+    """
+
+    def __init__(self, cases: Sequence[LabelledCase]) -> None:
+        self._cases = tuple(cases)
+
+    def __call__(self, number: int) -> LabelledScan:
+        """The same number gives the same part."""
+        rng = np.random.default_rng((number, 3))
+        if rng.random() < _SYNTHETIC:
+            return synthetic(number)
+        part = part_in_turn(self._cases, number)
+        axes = tuple(axis for axis in (-1, -2) if rng.random() < 0.5)
+        return LabelledScan(
+            np.ascontiguousarray(np.flip(part.images, axes)), np.ascontiguousarray(np.flip(part.labels, axes))
+        )
+
+
+def part_in_turn(cases: Sequence[LabelledCase], number: int) -> LabelledScan:
+    """Slices about some labelled voxel of a scan, all of each at a coarser resolution or a part of it at its own.
+
+    Args:
+        cases: the scans, of which one comes after another.
+        number: the same one gives the same part.
+    """
+    rng = np.random.default_rng((number, 4))
+    scan, truth = cases[number % len(cases)].read()
+    array, labels = scan.array, truth.array
+    while max(array.shape[1:]) > _MOST_PIXELS and rng.random() < 0.5:
+        array, labels = _halved(array, labels)
+    places = np.flatnonzero(labels)
+    centre = np.unravel_index(int(rng.choice(places)) if places.size else labels.size // 2, labels.shape)
+    box = []
+    for place, length, most in zip(centre, labels.shape, (_MOST_SLICES, _MOST_PIXELS, _MOST_PIXELS), strict=True):
+        first = int(np.clip(int(place) - rng.integers(most), 0, max(0, length - most)))
+        box.append(slice(first, first + most))
+    return LabelledScan.of(array[tuple(box)], labels[tuple(box)], windows_for(scan))
+
+
+def _halved(array: Array, labels: Array) -> tuple[Array, Array]:
+    """Half as many pixels in plane (N, H, W), each the mean of four."""
+    depth, height, width = array.shape
+    even = array[:, : height // 2 * 2, : width // 2 * 2]
+    mean = even.reshape(depth, height // 2, 2, width // 2, 2).mean(axis=(2, 4), dtype=np.float32)
+    return mean, labels[:, : height // 2 * 2 : 2, : width // 2 * 2 : 2]
