@@ -13,6 +13,7 @@ import typer
 from ivos.cli.data import info, phantom
 from ivos.cli.demo import demo
 from ivos.cli.evaluate import evaluate
+from ivos.cli.prepare import prepare
 from ivos.cli.propagate import propagate
 from ivos.cli.train import train
 from ivos.errors import InputError
@@ -25,7 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(train, name="train")
-for command in (propagate, info, evaluate, phantom, demo):
+for command in (propagate, info, evaluate, prepare, phantom, demo):
     app.command()(command)
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from jinja2 import Template
+
     from ivos.metrics.evaluation import Score
     from ivos.propagation.propagate import Propagation
     from ivos.volume.volume import Volume
@@ -64,7 +66,6 @@ def write_report(
         InputError: the folder cannot be written to.
     """
     import cv2
-    from jinja2 import Environment, PackageLoader, select_autoescape
 
     from ivos.report.pictures import Painter, film, montage, save_film
     from ivos.volume.labels import scheme_from_names
@@ -77,10 +78,7 @@ def write_report(
 
     scheme = scheme_from_names(result.labels.names)
     by_structure = {score.structure: score for score in scores}
-    page = Environment(loader=PackageLoader("ivos.report", "."), autoescape=select_autoescape(["j2"])).get_template(
-        "report.html.j2"
-    )
-    html = page.render(
+    html = template("report.html.j2").render(
         title=title,
         engine=engine,
         scan=scan.source.describe(),
@@ -97,12 +95,22 @@ def write_report(
             for row in structure_rows(result)
         ],
         scored=bool(scores),
-        montage=_embedded(folder / "montage.png", "image/png"),
-        film=_embedded(folder / "slices.gif", "image/gif"),
+        montage=embedded(folder / "montage.png", "image/png"),
+        film=embedded(folder / "slices.gif", "image/gif"),
     )
     with replacing(folder / "report.html") as path:
         path.write_text(html, encoding="utf-8")
 
 
-def _embedded(path: Path, kind: str) -> str:
+def template(name: str) -> Template:
+    """One of the pages of this folder."""
+    from jinja2 import Environment, PackageLoader, select_autoescape
+
+    return Environment(loader=PackageLoader("ivos.report", "."), autoescape=select_autoescape(["j2"])).get_template(
+        name
+    )
+
+
+def embedded(path: Path, kind: str) -> str:
+    """A picture as the address of an image in a page."""
     return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"

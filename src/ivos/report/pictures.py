@@ -85,14 +85,18 @@ class Painter:
 def montage(painter: Painter, annotated: Sequence[int], *, tiles: int = 12, columns: int = 4) -> Picture:
     """Slices spread over the labelled part of the scan, the annotated ones among them."""
     shown = _spread(_labelled(painter), annotated, tiles)
-    pictures = [painter.paint(index, drawn=index in annotated) for index in shown]
-    height, width, _ = pictures[0].shape
+    return tiled([painter.paint(index, drawn=index in annotated) for index in shown], columns)
+
+
+def tiled(pictures: Sequence[Picture], columns: int) -> Picture:
+    """Pictures of one width on one sheet, row by row; lower ones are filled up."""
+    height, width = max(len(picture) for picture in pictures), pictures[0].shape[1]
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
     sheet = np.full((rows * (height + 4) - 4, columns * (width + 4) - 4, 3), 16, np.uint8)
     for number, picture in enumerate(pictures):
         top, left = (number // columns) * (height + 4), (number % columns) * (width + 4)
-        sheet[top : top + height, left : left + width] = picture
+        sheet[top : top + len(picture), left : left + width] = picture
     return sheet
 
 

@@ -1,0 +1,251 @@
+"""From a folder as it was downloaded to a store that training reads: checked, split, and the same every time."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ivos.errors import InputError
+from ivos.files import replacing, stem_of
+from ivos.training.raw import RawCase, Refusal, find_cases
+from ivos.training.store import SUFFIX, ScanInfo, StoredScan, store
+from ivos.volume.labels import bundled_scheme, canonical_name
+from ivos.volume.read import read, read_labels
+from ivos.volume.volume import Volume, on_grid_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+MANIFEST = "manifest.json"
+_SCANS = "scans"
+_HIGHEST_LABEL = 32_767
+_MASKS_SCHEME = "totalsegmentator"  # numbers the masks of a case folder
+
+
+class ManifestCase(BaseModel):
+    """A case of the manifest.
+
+    Attributes:
+        info: what is known of it.
+        file: its file, relative to the manifest.
+        patient: whom it belongs to.
+        split: ``"train"``, or ``"test"`` for what is never trained on.
+        fold: 0 to n-1 for labelled training cases: the fold in which it validates.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    info: ScanInfo
+    file: str
+    patient: str
+    split: str
+    fold: int | None
+
+
+class RefusedCase(BaseModel):
+    """A case that was left out, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    case: str
+    reason: str
+
+
+class Manifest(BaseModel):
+    """What a prepared folder holds.
+
+    Attributes:
+        names: label ids to names.
+        seed: of the split.
+        folds: how many.
+        cases: by name.
+        refused: by name.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    names: dict[int, str]
+    seed: int
+    folds: int
+    cases: tuple[ManifestCase, ...]
+    refused: tuple[RefusedCase, ...]
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """The manifest of a prepared folder.
+
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
+    path = folder / MANIFEST
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise InputError(f"{folder}: not a prepared folder: it has no {MANIFEST}; run ivos prepare first") from error
+    except (OSError, ValidationError) as error:
+        raise InputError(f"{path}: damaged; run ivos prepare again, which keeps what is whole") from error
+
+
+def prepare(
+    raw: Path,
+    output: Path,
+    *,
+    folds: int = 5,
+    test_share: float = 0.0,
+    seed: int = 0,
+    workers: int = 1,
+    patients: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Manifest:
+    """Check every case of a folder, store it, and split the cases.
+
+    What is stored already from the same files stays as it is, so that a run that was stopped goes on and a second run
+    does nothing. A case that cannot be used is left out with its reason.
+
+    Args:
+        raw: the folder, in one of the layouts of :mod:`ivos.training.raw`.
+        output: where ``scans/``, ``manifest.json`` and ``refused.csv`` go.
+        folds: into how many the labelled training cases are divided.
+        test_share: share of patients with labels that is kept for testing, beside what the data set itself holds out.
+        seed: of the split.
+        workers: processes.
+        patients: CSV file with columns ``case`` and ``patient``; without it every case is a patient of its own.
+        progress: called with cases done and cases in all.
+
+    Raises:
+        InputError: nothing to prepare, or nothing that can be used.
+    """
+    found, whose = find_cases(raw), _patients(patients)
+    done: list[ScanInfo] = []
+    refused = list(found.refused)
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        tasks = [pool.submit(_stored, case, output / _SCANS, dict(found.names)) for case in found.cases]
+        for number, task in enumerate(as_completed(tasks), start=1):
+            result = task.result()
+            if isinstance(result, Refusal):
+                refused.append(result)
+            else:
+                done.append(result)
+            if progress is not None:
+                progress(number, len(tasks))
+    if not done:
+        raise InputError(f"{raw}: none of {len(found.cases)} cases can be used; the first: {refused[0].reason}")
+    held_out = {case.name for case in found.cases if case.held_out}
+    cases = _split(sorted(done, key=lambda info: info.case), held_out, whose, folds=folds, share=test_share, seed=seed)
+    left_out = tuple(RefusedCase(case=r.case, reason=r.reason) for r in sorted(refused, key=lambda r: r.case))
+    masks = any(case.masks for case in found.cases)
+    names = bundled_scheme(_MASKS_SCHEME).names if masks else dict(found.names)
+    manifest = Manifest(names=names, seed=seed, folds=folds, cases=tuple(cases), refused=left_out)
+    _write(output, manifest)
+    return manifest
+
+
+def _stored(case: RawCase, folder: Path, names: Mapping[int, str]) -> ScanInfo | Refusal:
+    """A case in the store; what was wrong with it otherwise."""
+    path, fingerprint = folder / f"{case.name}{SUFFIX}", _fingerprint(case)
+    try:
+        if path.exists():
+            try:
+                info = StoredScan(path).info
+            except InputError:
+                pass  # damaged: made anew
+            else:
+                if info.fingerprint == fingerprint:
+                    return info
+        scan = read(case.scan)
+        labels = _labels(case, scan)
+        if labels is not None:
+            _check(labels, names, case)
+        return store(path, scan, labels, case=case.name, fingerprint=fingerprint)
+    except InputError as error:
+        return Refusal(case.name, str(error))
+
+
+def _labels(case: RawCase, scan: Volume) -> Volume | None:
+    """The case's labels on its scan's grid; masks of single structures under the ids of their scheme."""
+    if case.labels is not None:
+        return on_grid_of(read_labels(case.labels), scan, str(case.labels))
+    if not case.masks:
+        return None
+    joined = np.zeros(scan.array.shape, np.uint16)
+    for path in case.masks:
+        mask = on_grid_of(read_labels(path), scan, str(path))
+        joined[mask.array > 0] = _id_of_mask(path)
+    return scan.with_array(joined)
+
+
+def _id_of_mask(path: Path) -> int:
+    """The id of a mask file by its structure's name."""
+    name = canonical_name(stem_of(path))
+    found = [label.id for label in bundled_scheme(_MASKS_SCHEME).labels if canonical_name(label.name) == name]
+    if not found:
+        raise InputError(f"{path}: '{stem_of(path)}' is no structure of the scheme '{_MASKS_SCHEME}'")
+    return found[0]
+
+
+def _check(labels: Volume, names: Mapping[int, str], case: RawCase) -> None:
+    ids = [int(label) for label in np.unique(labels.array) if label]
+    unknown = [label for label in ids if label > _HIGHEST_LABEL or (names and label not in names)]
+    if not ids:
+        raise InputError(f"{case.files[1]}: empty: no voxel is labelled")
+    if unknown:
+        raise InputError(f"{case.files[1]}: labels {unknown[:5]} are not among those of the data set")
+
+
+def _fingerprint(case: RawCase) -> str:
+    """Changes when any of the case's files does."""
+    told = [f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in case.files]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+
+def _patients(path: Path | None) -> dict[str, str]:
+    if path is None:
+        return {}
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return {row["case"]: row["patient"] for row in csv.DictReader(file)}
+    except (OSError, KeyError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a CSV file with columns 'case' and 'patient'") from error
+
+
+def _split(
+    infos: Sequence[ScanInfo], held_out: set[str], whose: Mapping[str, str], *, folds: int, share: float, seed: int
+) -> list[ManifestCase]:
+    """Cases into test and training and those into folds, patient by patient, in an order that the seed draws."""
+    patient = {info.case: whose.get(info.case, info.case) for info in infos}
+    tested = {patient[case] for case in held_out if case in patient}
+    drawn = sorted({patient[info.case] for info in infos if info.labelled} - tested)
+    order = np.random.default_rng(seed).permutation(len(drawn))
+    shuffled = [drawn[n] for n in order]
+    for_test = round(share * len(shuffled))
+    tested |= set(shuffled[:for_test])
+    fold = {name: number % folds for number, name in enumerate(shuffled[for_test:])}
+    return [
+        ManifestCase(
+            info=info,
+            file=f"{_SCANS}/{info.case}{SUFFIX}",
+            patient=patient[info.case],
+            split="test" if patient[info.case] in tested else "train",
+            fold=fold.get(patient[info.case]) if info.labelled else None,
+        )
+        for info in infos
+    ]
+
+
+def _write(output: Path, manifest: Manifest) -> None:
+    text = manifest.model_dump_json(indent=1) + "\n"
+    path = output / MANIFEST
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    with replacing(output / "refused.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("case", "reason"))
+        writer.writerows((refusal.case, refusal.reason) for refusal in manifest.refused)

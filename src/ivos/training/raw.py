@@ -1,0 +1,171 @@
+"""What a folder of scans and labels holds, in the layouts in which public data sets come.
+
+A folder whose name begins with ``label``, ``mask`` or ``seg`` holds labels, every other one scans: so FLARE22
+(``images``, ``labels``, ``FLARE22_UnlabeledCase1-1000``), nnU-Net, MSD and AMOS (``imagesTr``, ``labelsTr``,
+``imagesTs``), BTCV (``img``, ``label``) and plain folders are read alike. TotalSegmentator's case folders, with a file
+for each structure, are a layout of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ivos.errors import InputError
+from ivos.files import stem_of, suffix_of
+from ivos.volume.read import READABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LABEL_FOLDER = re.compile(r"^(label|mask|seg)", re.IGNORECASE)
+_BEFORE_NUMBERS = re.compile(r"^(img|image|label|mask|seg)_?(?=\d)", re.IGNORECASE)  # BTCV: img0001 and label0001
+_CHANNEL = re.compile(r"_(\d{4})$")
+_MOST_CHANNELS = 4  # files that end in more numbers are cases of their own
+_TESTS = re.compile(r"^(imagests|test|testing|imagesva|validation)$", re.IGNORECASE)
+_CASE_SCAN, _CASE_MASKS = "ct", "segmentations"  # TotalSegmentator; its MR data have mri.nii.gz
+_CASE_SCANS = (_CASE_SCAN, "mri")
+
+
+@dataclass(frozen=True)
+class RawCase:
+    """A scan as it was downloaded.
+
+    Attributes:
+        name: the file's name without suffix, channel and words like ``img``.
+        scan: its file.
+        labels: its label file; None where there is none.
+        masks: instead of that, a file for each structure.
+        held_out: whether the data set keeps it for testing or validation.
+    """
+
+    name: str
+    scan: Path
+    labels: Path | None = None
+    masks: tuple[Path, ...] = ()
+    held_out: bool = False
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that belongs to it, the scan first."""
+        return (self.scan, *self.masks) if self.labels is None else (self.scan, self.labels)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A case that was left out."""
+
+    case: str
+    reason: str
+
+
+@dataclass
+class RawFolder:
+    """What was found.
+
+    Attributes:
+        cases: by name.
+        refused: what is not a case, and why.
+        names: label ids to names, where ``dataset.json`` has them.
+    """
+
+    cases: list[RawCase] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    names: Mapping[int, str] = field(default_factory=dict)
+
+
+def find_cases(raw: Path) -> RawFolder:
+    """Scans and labels in a folder and those below it.
+
+    Raises:
+        InputError: no such folder, no scans in it, or a ``dataset.json`` that cannot be read.
+    """
+    if not raw.is_dir():
+        raise InputError(f"{raw}: no such folder")
+    found = RawFolder(names=_dataset_names(raw / "dataset.json"))
+    files = [p for p in sorted(raw.rglob("*")) if p.is_file() and suffix_of(p) in READABLE and p.name[0] != "."]
+    in_cases = [p for p in files if p.parent.name == _CASE_MASKS or stem_of(p) in _CASE_SCANS]
+    if any(p.parent.name == _CASE_MASKS for p in in_cases):
+        _add_case_folders(found, in_cases)
+    else:
+        _add_files(found, files, raw)
+    if not found.cases:
+        some = f": {found.refused[0].case}: {found.refused[0].reason}" if found.refused else ""
+        raise InputError(f"{raw}: no scans ({', '.join(READABLE)}){some}")
+    return found
+
+
+def _add_files(found: RawFolder, files: list[Path], raw: Path) -> None:
+    folders = {path: path.relative_to(raw).parts[:-1] for path in files}
+    drawn = [path for path in files if any(_LABEL_FOLDER.match(folder) for folder in folders[path])]
+    labels = _by_name([(_bare(stem_of(path)), path) for path in drawn], found)
+    scans = [path for path in files if path not in set(drawn)]
+    channels = _channels(scans, set(labels))
+    for path in scans:
+        if channels[path] > 0:
+            found.refused.append(Refusal(stem_of(path), f"channel {channels[path]}: the first of several is taken"))
+    first = [path for path in scans if channels[path] <= 0]
+    named = [(_bare(_CHANNEL.sub("", stem_of(p)) if channels[p] == 0 else stem_of(p)), p) for p in first]
+    for name, path in _by_name(named, found).items():
+        held_out = any(_TESTS.match(folder) for folder in folders[path])
+        found.cases.append(RawCase(name, path, labels.pop(name, None), held_out=held_out))
+    for name, path in labels.items():
+        found.refused.append(Refusal(name, f"labels without a scan: {path}"))
+
+
+def _by_name(named: list[tuple[str, Path]], found: RawFolder) -> dict[str, Path]:
+    """Files by case name; a second one of a name is refused."""
+    chosen: dict[str, Path] = {}
+    for name, path in named:
+        if name in chosen:
+            found.refused.append(Refusal(name, f"there twice: {chosen[name]} and {path}"))
+        else:
+            chosen[name] = path
+    return chosen
+
+
+def _channels(scans: list[Path], labelled: set[str]) -> dict[Path, int]:
+    """The channel that a scan's name ends in, as in ``case_0000``; -1 for a name that merely ends in a number."""
+    siblings = Counter((path.parent, _CHANNEL.sub("", stem_of(path))) for path in scans)
+    found = {}
+    for path in scans:
+        stem = stem_of(path)
+        match, base = _CHANNEL.search(stem), _CHANNEL.sub("", stem)
+        several = (
+            siblings[path.parent, base] <= _MOST_CHANNELS
+            and (path.parent / path.name.replace(stem, base + "_0000")).exists()
+        )
+        is_channel = match and _bare(stem) not in labelled and (_bare(base) in labelled or several)
+        found[path] = int(match[1]) if match and is_channel else -1
+    return found
+
+
+def _bare(stem: str) -> str:
+    return _BEFORE_NUMBERS.sub("", stem)
+
+
+def _add_case_folders(found: RawFolder, files: list[Path]) -> None:
+    for path in files:
+        if path.parent.name != _CASE_MASKS:
+            masks = tuple(p for p in files if p.parent == path.parent / _CASE_MASKS)
+            found.cases.append(RawCase(path.parent.name, path, masks=masks))
+    known = {case.name for case in found.cases}
+    for folder in sorted({p.parent.parent for p in files if p.parent.name == _CASE_MASKS}):
+        if folder.name not in known:
+            found.refused.append(Refusal(folder.name, f"masks without {_CASE_SCAN}.nii.gz"))
+
+
+def _dataset_names(path: Path) -> dict[int, str]:
+    """Label names of nnU-Net's ``dataset.json``, in the direction of its first and of its second version."""
+    if not path.is_file():
+        return {}
+    try:
+        table = json.loads(path.read_text(encoding="utf-8")).get("labels", {})
+        pairs = [(k, v) if str(k).isdigit() else (v, k) for k, v in table.items()]
+        return {int(label): str(name) for label, name in pairs if int(label) > 0}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not the dataset.json of nnU-Net: {error}") from error

@@ -1,0 +1,168 @@
+"""Scans in a form that training reads fast: one compressed, memory-mapped file a scan, a chunk a slice.
+
+Slices are read in any order and from any process; the intensities and labels of one lie together.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ivos.errors import InputError
+from ivos.files import replacing
+from ivos.volume.geometry import Geometry
+from ivos.volume.volume import Volume
+from ivos.volume.windows import CT_WINDOWS_HU, Windows, channels, windows_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+SUFFIX = ".b2nd"
+_LIMIT = 32_000  # of a stored intensity; beyond it is metal or padding
+_META = "ivos"
+
+
+class ScanInfo(BaseModel):
+    """What is known of a stored scan without reading its voxels.
+
+    Attributes:
+        case: its name.
+        modality: ``"CT"``, ``"MR"``, ... where the file says so.
+        shape: voxels (Z, Y, X) in canonical orientation.
+        spacing_mm: (z, y, x).
+        origin_mm: LPS point of the first voxel.
+        axes: LPS unit vectors of the three array axes.
+        windows: in stored intensities, those of the three channels.
+        volumes_ml: volume of each labelled structure; None for an unlabelled scan.
+        fingerprint: of the files that it was made from.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    case: str
+    modality: str | None
+    shape: tuple[int, int, int]
+    spacing_mm: tuple[float, float, float]
+    origin_mm: tuple[float, float, float]
+    axes: tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
+    windows: Windows
+    volumes_ml: dict[int, float] | None
+    fingerprint: str
+
+    @property
+    def labelled(self) -> bool:
+        """Whether there are labels."""
+        return self.volumes_ml is not None
+
+
+class StoredScan:
+    """A scan in the store; opening it reads no voxels.
+
+    Args:
+        path: its file.
+
+    Raises:
+        InputError: no such file, or not one of the store.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import blosc2
+
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; prepare the scans again")
+        try:
+            self._array: Any = blosc2.open(str(path), mmap_mode="r", dparams={"nthreads": 1})
+            self.info = ScanInfo.model_validate_json(self._array.schunk.vlmeta[_META])
+        except (RuntimeError, KeyError, ValidationError, AttributeError) as error:
+            raise InputError(f"{path}: not a stored scan, or damaged; prepare the scans again") from error
+
+    def __len__(self) -> int:
+        return self.info.shape[0]
+
+    def slice(self, index: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int16] | None]:
+        """A slice as networks see it, (C, H, W) in [0, 1], and its labels (H, W) if there are any."""
+        voxels = self._array[index]
+        return channels(voxels[0], self.info.windows), voxels[1] if self.info.labelled else None
+
+    def labels_on(self, index: int) -> npt.NDArray[np.int16]:
+        """The labels (H, W) of a slice of a labelled scan."""
+        return np.asarray(self._array[index, 1])
+
+    @cached_property
+    def geometry(self) -> Geometry:
+        """The grid, in canonical orientation."""
+        return Geometry(self.info.shape, self.info.spacing_mm, self.info.origin_mm, self.info.axes)
+
+    def scan(self) -> Volume:
+        """The whole scan, in stored intensities."""
+        return Volume.from_array(self._array[:, 0], self.geometry, modality=self.info.modality)
+
+    def labels(self) -> Volume:
+        """All labels of a labelled scan."""
+        return Volume.from_array(self._array[:, 1].astype(np.uint16), self.geometry)
+
+
+def store(path: Path, scan: Volume, labels: Volume | None, *, case: str, fingerprint: str) -> ScanInfo:
+    """Write a scan and its labels into the store.
+
+    CT keeps its HU, rounded; other intensities are scaled to whole numbers, with their windows.
+
+    Args:
+        path: the file.
+        scan: the scan.
+        labels: on its grid; None for an unlabelled scan.
+        case: its name.
+        fingerprint: of the files that they come from.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    import blosc2
+
+    array, windows = _whole_numbers(scan)
+    grid = scan.geometry
+    info = ScanInfo(
+        case=case,
+        modality=scan.modality,
+        shape=grid.shape,
+        spacing_mm=grid.spacing_mm,
+        origin_mm=grid.origin_mm,
+        axes=grid.axes,
+        windows=windows,
+        volumes_ml=None if labels is None else _volumes_ml(labels),
+        fingerprint=fingerprint,
+    )
+    parts = [array] if labels is None else [array, labels.array.astype(np.int16)]
+    voxels = np.stack(parts, axis=1)  # (Z, 1 or 2, Y, X)
+    settings = {"codec": blosc2.Codec.ZSTD, "clevel": 5, "filters": [blosc2.Filter.BITSHUFFLE], "nthreads": 1}
+    with replacing(path) as temporary:
+        made = blosc2.asarray(voxels, urlpath=str(temporary), mode="w", chunks=(1, *voxels.shape[1:]), cparams=settings)
+        made.schunk.vlmeta[_META] = info.model_dump_json()
+        del made
+    return info
+
+
+def _whole_numbers(scan: Volume) -> tuple[npt.NDArray[np.int16], Windows]:
+    windows, array = windows_for(scan), scan.array
+    whole = np.issubdtype(array.dtype, np.integer) and array.min() >= -_LIMIT and array.max() <= _LIMIT
+    if windows == CT_WINDOWS_HU or whole:
+        return np.clip(np.rint(array), -_LIMIT, _LIMIT).astype(np.int16), windows
+    low, high = float(array.min()), float(array.max())
+    step = max((high - low) / (2 * _LIMIT), 1e-12)
+
+    def scaled(values: Any) -> Any:
+        return (values - low) / step - _LIMIT
+
+    first, second, third = ((scaled(bottom), scaled(top)) for bottom, top in windows)
+    return np.rint(scaled(array.astype(np.float64))).astype(np.int16), (first, second, third)
+
+
+def _volumes_ml(labels: Volume) -> dict[int, float]:
+    ids, counts = np.unique(labels.array, return_counts=True)
+    voxel_ml = labels.geometry.voxel_volume_ml
+    return {int(label): round(int(n) * voxel_ml, 4) for label, n in zip(ids, counts, strict=True) if label}

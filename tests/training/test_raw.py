@@ -1,0 +1,113 @@
+"""Folders as they are downloaded: which files are cases, and which are not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ivos.errors import InputError
+from ivos.training.raw import RawFolder, find_cases
+
+
+def _made(root: Path, *names: str) -> RawFolder:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return find_cases(root)
+
+
+def _pairs(found: RawFolder) -> dict[str, tuple[str, ...]]:
+    return {case.name: tuple(path.name for path in case.files) for case in found.cases}
+
+
+def test_flare22(tmp_path: Path) -> None:
+    found = _made(
+        tmp_path,
+        "Training/FLARE22_LabeledCase50/images/FLARE22_Tr_0001_0000.nii.gz",
+        "Training/FLARE22_LabeledCase50/images/FLARE22_Tr_0002_0000.nii.gz",
+        "Training/FLARE22_LabeledCase50/labels/FLARE22_Tr_0001.nii.gz",
+        "Training/FLARE22_LabeledCase50/labels/FLARE22_Tr_0002.nii.gz",
+        "Training/FLARE22_UnlabeledCase1-1000/Case_00001_0000.nii.gz",
+        "Validation/FLARETs_0001_0000.nii.gz",
+    )
+    assert _pairs(found) == {
+        "FLARE22_Tr_0001": ("FLARE22_Tr_0001_0000.nii.gz", "FLARE22_Tr_0001.nii.gz"),
+        "FLARE22_Tr_0002": ("FLARE22_Tr_0002_0000.nii.gz", "FLARE22_Tr_0002.nii.gz"),
+        "Case_00001": ("Case_00001_0000.nii.gz",),
+        "FLARETs_0001": ("FLARETs_0001_0000.nii.gz",),
+    }
+    assert [case.name for case in found.cases if case.held_out] == ["FLARETs_0001"]
+    assert not found.refused
+
+
+@pytest.mark.parametrize("labels", [{"background": 0, "liver": 1}, {"0": "background", "1": "liver"}])
+def test_nnunet_raw_with_its_names_and_a_second_channel(tmp_path: Path, labels: dict[str, object]) -> None:
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": labels}))
+    found = _made(
+        tmp_path,
+        "imagesTr/case_001_0000.nii.gz",
+        "imagesTr/case_001_0001.nii.gz",
+        "imagesTs/case_002_0000.nii.gz",
+        "labelsTr/case_001.nii.gz",
+    )
+    assert _pairs(found) == {
+        "case_001": ("case_001_0000.nii.gz", "case_001.nii.gz"),
+        "case_002": ("case_002_0000.nii.gz",),
+    }
+    assert [(case.name, case.held_out) for case in found.cases] == [("case_001", False), ("case_002", True)]
+    assert [refusal.case for refusal in found.refused] == ["case_001_0001"]
+    assert found.names == {1: "liver"}
+
+
+def test_btcv_msd_and_plain_names(tmp_path: Path) -> None:
+    btcv = _made(
+        tmp_path / "btcv",
+        "Training/img/img0001.nii.gz",
+        "Training/label/label0001.nii.gz",
+        "Testing/img/img0061.nii.gz",
+    )
+    assert _pairs(btcv) == {"0001": ("img0001.nii.gz", "label0001.nii.gz"), "0061": ("img0061.nii.gz",)}
+    msd = _made(tmp_path / "msd", "imagesTr/spleen_2.nii.gz", "imagesTr/._spleen_2.nii.gz", "labelsTr/spleen_2.nii.gz")
+    assert _pairs(msd) == {"spleen_2": ("spleen_2.nii.gz", "spleen_2.nii.gz")}
+    plain = _made(tmp_path / "plain", "scans/a.nrrd", "masks/a.nii.gz", "scans/b.mha", "masks/lonely.nii.gz")
+    assert _pairs(plain) == {"a": ("a.nrrd", "a.nii.gz"), "b": ("b.mha",)}
+    assert [refusal.case for refusal in plain.refused] == ["lonely"]
+
+
+def test_numbers_at_the_end_are_not_taken_for_channels(tmp_path: Path) -> None:
+    labelled = _made(tmp_path / "a", *(f"{kind}/case_000{n}.nii.gz" for kind in ("images", "labels") for n in range(3)))
+    assert sorted(_pairs(labelled)) == ["case_0000", "case_0001", "case_0002"]
+    unlabelled = _made(tmp_path / "b", *(f"images/case_{n:04d}.nii.gz" for n in range(12)))
+    assert len(unlabelled.cases) == 12
+    assert not unlabelled.refused
+
+
+def test_totalsegmentator_case_folders(tmp_path: Path) -> None:
+    found = _made(
+        tmp_path,
+        "s0001/ct.nii.gz",
+        "s0001/segmentations/liver.nii.gz",
+        "s0001/segmentations/spleen.nii.gz",
+        "s0002/segmentations/liver.nii.gz",
+    )
+    assert _pairs(found) == {"s0001": ("ct.nii.gz", "liver.nii.gz", "spleen.nii.gz")}
+    assert [refusal.case for refusal in found.refused] == ["s0002"]
+
+
+def test_the_same_name_twice_is_refused(tmp_path: Path) -> None:
+    found = _made(tmp_path, "site1/scan.nii.gz", "site2/scan.nii.gz")
+    assert len(found.cases) == 1
+    assert "there twice" in found.refused[0].reason
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        find_cases(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="no scans"):
+        find_cases(tmp_path)
+    (tmp_path / "dataset.json").write_text("[1, 2]")
+    with pytest.raises(InputError, match=r"not the dataset\.json"):
+        find_cases(tmp_path)
