@@ -75,6 +75,8 @@ def test_btcv_msd_and_plain_names(tmp_path: Path) -> None:
     plain = _made(tmp_path / "plain", "scans/a.nrrd", "masks/a.nii.gz", "scans/b.mha", "masks/lonely.nii.gz")
     assert _pairs(plain) == {"a": ("a.nrrd", "a.nii.gz"), "b": ("b.mha",)}
     assert [refusal.case for refusal in plain.refused] == ["lonely"]
+    beside = _made(tmp_path / "beside", "a.nii.gz", "a_labels.nii.gz", "b_seg.nrrd", "b.nrrd", "c.nii")
+    assert _pairs(beside) == {"a": ("a.nii.gz", "a_labels.nii.gz"), "b": ("b.nrrd", "b_seg.nrrd"), "c": ("c.nii",)}
 
 
 def test_numbers_at_the_end_are_not_taken_for_channels(tmp_path: Path) -> None:

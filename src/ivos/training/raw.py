@@ -1,9 +1,10 @@
 """What a folder of scans and labels holds, in the layouts in which public data sets come.
 
-A folder whose name begins with ``label``, ``mask`` or ``seg`` holds labels, every other one scans: so FLARE22
-(``images``, ``labels``, ``FLARE22_UnlabeledCase1-1000``), nnU-Net, MSD and AMOS (``imagesTr``, ``labelsTr``,
-``imagesTs``), BTCV (``img``, ``label``) and plain folders are read alike. TotalSegmentator's case folders, with a file
-for each structure, are a layout of their own.
+A folder whose name begins with ``label``, ``mask`` or ``seg`` holds labels, and so does a file whose name ends in one
+of these words (``a.nii.gz`` and ``a_labels.nii.gz``); everything else is a scan. So FLARE22 (``images``, ``labels``,
+``FLARE22_UnlabeledCase1-1000``), nnU-Net, MSD and AMOS (``imagesTr``, ``labelsTr``, ``imagesTs``), BTCV (``img``,
+``label``) and plain folders are read alike. TotalSegmentator's case folders, with a file for each structure, are a
+layout of their own.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LABEL_FOLDER = re.compile(r"^(label|mask|seg)", re.IGNORECASE)
+_LABEL_SUFFIX = re.compile(r"[_.-](labels?|masks?|seg|segmentation|gt)$", re.IGNORECASE)
 _BEFORE_NUMBERS = re.compile(r"^(img|image|label|mask|seg)_?(?=\d)", re.IGNORECASE)  # BTCV: img0001 and label0001
 _CHANNEL = re.compile(r"_(\d{4})$")
 _MOST_CHANNELS = 4  # files that end in more numbers are cases of their own
@@ -101,7 +103,8 @@ def find_cases(raw: Path) -> RawFolder:
 
 def _add_files(found: RawFolder, files: list[Path], raw: Path) -> None:
     folders = {path: path.relative_to(raw).parts[:-1] for path in files}
-    drawn = [path for path in files if any(_LABEL_FOLDER.match(folder) for folder in folders[path])]
+    in_folders = {path for path in files if any(_LABEL_FOLDER.match(folder) for folder in folders[path])}
+    drawn = [path for path in files if path in in_folders or _LABEL_SUFFIX.search(stem_of(path))]
     labels = _by_name([(_bare(stem_of(path)), path) for path in drawn], found)
     scans = [path for path in files if path not in set(drawn)]
     channels = _channels(scans, set(labels))
@@ -145,7 +148,7 @@ def _channels(scans: list[Path], labelled: set[str]) -> dict[Path, int]:
 
 
 def _bare(stem: str) -> str:
-    return _BEFORE_NUMBERS.sub("", stem)
+    return _BEFORE_NUMBERS.sub("", _LABEL_SUFFIX.sub("", stem))
 
 
 def _add_case_folders(found: RawFolder, files: list[Path]) -> None:
