@@ -1,0 +1,91 @@
+"""ImageNet-21k weights of R50-ViT-B/16, as Google publishes them (.npz), for the encoder of TransUNet."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from ivos.errors import InputError
+from ivos.nets.transunet import resized_positions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from ivos.nets.transunet import TransUNet
+
+_ATTENTION = "MultiHeadDotProductAttention_1"
+_RENAMED = (
+    (r"^conv_root/kernel$", "embeddings.hybrid_model.root.conv.weight"),
+    (r"^gn_root/", "embeddings.hybrid_model.root.gn."),
+    (r"^block(\d)/unit(\d+)/conv_proj/kernel$", r"embeddings.hybrid_model.body.block\1.unit\2.downsample.weight"),
+    (r"^block(\d)/unit(\d+)/(\w+)/", r"embeddings.hybrid_model.body.block\1.unit\2.\3."),
+    (r"^embedding/", "embeddings.patch_embeddings."),
+    (r"^Transformer/encoderblock_(\d+)/", r"encoder.layer.\1."),
+    (r"^Transformer/encoder_norm/", "encoder.encoder_norm."),
+    (rf"{_ATTENTION}/(query|key|value|out)/", r"attn.\1."),
+    (r"MlpBlock_3/Dense_0/", "ffn.fc1."),
+    (r"MlpBlock_3/Dense_1/", "ffn.fc2."),
+    (r"LayerNorm_0/", "attention_norm."),
+    (r"LayerNorm_2/", "ffn_norm."),
+    (r"(kernel|scale)$", "weight"),
+)
+_POSITIONS = "Transformer/posembed_input/pos_embedding"
+_NOT_WANTED = re.compile(r"^(cls$|head/|pre_logits/)")
+
+
+def load_imagenet(network: TransUNet, path: Path) -> None:
+    """Put published ImageNet-21k weights into the encoder; position embeddings are interpolated to its grid.
+
+    Raises:
+        InputError: no such file, not an .npz of arrays, or not the weights of R50-ViT-B/16.
+    """
+    try:
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such weights file") from error
+    except (OSError, ValueError, AttributeError, zipfile.BadZipFile, EOFError) as error:
+        raise InputError(f"{path}: not an .npz file of weights, or damaged; download it again") from error
+    wanted = network.transformer.state_dict()
+    weights = {_renamed(name): _tensor(name, array) for name, array in arrays.items() if not _NOT_WANTED.match(name)}
+    if _POSITIONS in arrays:
+        grid = round(wanted["embeddings.position_embeddings"].shape[1] ** 0.5)
+        positions = torch.from_numpy(arrays[_POSITIONS].astype(np.float32))[:, -_largest_square(arrays[_POSITIONS]) :]
+        weights.pop(_renamed(_POSITIONS))
+        weights["embeddings.position_embeddings"] = resized_positions(positions, grid, grid)
+    for name, value in weights.items():
+        if name in wanted and value.numel() == wanted[name].numel():
+            weights[name] = value.reshape(wanted[name].shape)
+    differing = [
+        n for n in {*wanted, *weights} if n not in wanted or n not in weights or wanted[n].shape != weights[n].shape
+    ]
+    if differing:
+        raise InputError(f"{path}: not the weights of R50-ViT-B/16: {len(differing)} differ, as {sorted(differing)[0]}")
+    network.transformer.load_state_dict(weights, strict=True)
+
+
+def _renamed(name: str) -> str:
+    for pattern, replacement in _RENAMED:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def _tensor(name: str, array: np.ndarray) -> Tensor:
+    """From the order of TensorFlow: kernels of convolutions as H, W, in, out, of layers as in, out."""
+    values = torch.from_numpy(array.astype(np.float32))
+    if not name.endswith("kernel"):
+        return values
+    if _ATTENTION in name:  # (768, heads, 64), out: (heads, 64, 768)
+        values = values.flatten(0, 1) if "/out/" in name else values.flatten(1)
+    return values.permute(3, 2, 0, 1) if values.dim() == 4 else values.t()
+
+
+def _largest_square(positions: np.ndarray) -> int:
+    """How many of the embeddings (1, n, C) belong to places: all, or all but the class token's at the front."""
+    return int(positions.shape[1] ** 0.5) ** 2
