@@ -22,6 +22,27 @@ def _group() -> None:
 
 
 @train.command()
+def reference(
+    settings: Annotated[Path, typer.Argument(help="YAML file of settings, like those in configs/.")],
+    changes: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings to change.")] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder of the run; one that is there goes on.")
+    ] = Path("run"),
+) -> None:
+    """Train networks that segment single slices, on labelled scans alone or with unlabelled ones."""
+    try:
+        from ivos.training.reference import train_reference
+        from ivos.training.reference_settings import ReferenceSettings
+    except ModuleNotFoundError as error:
+        raise InputError(f"training needs {error.name}: pip install 'ivos[train]'") from error
+    from ivos.config import load_settings
+
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    for path in train_reference(load_settings(ReferenceSettings, settings, changes or []), output):
+        print_line(f"Weights: {path}")
+
+
+@train.command()
 def propagation(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run; one that is there goes on.")],
     scans: Annotated[Path | None, typer.Option(help="Folder of own scans to fine-tune on.")] = None,

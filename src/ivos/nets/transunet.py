@@ -52,15 +52,23 @@ class TransUNet(nn.Module):
             image: (B, 3, H, W), sides multiples of 16.
             position: (B,) where each slice lies, from 0 for the scan's first slice to 1 for its last.
         """
+        return self.decode(self.encode(image), position)
+
+    def encode(self, image: Tensor) -> list[Tensor]:
+        """Features of (B, 3, H, W) at strides 2, 4 and 8, and what the transformer makes of those at stride 16."""
         tokens, skips = self.transformer(image)
         height, width = (side // _STRIDE for side in image.shape[2:])
-        features = self.decoder(tokens.transpose(1, 2).reshape(len(image), -1, height, width), skips)
+        return [*skips[::-1], tokens.transpose(1, 2).unflatten(2, (height, width))]
+
+    def decode(self, features: list[Tensor], position: Tensor | None = None) -> Tensor:
+        """Logits of those features."""
+        x = self.decoder(features[-1], features[-2::-1])
         if self._position:
             if position is None:
                 raise ValueError("this network needs the slices' positions")
-            plane = position.to(features)[:, None, None, None].expand(-1, 1, *features.shape[2:])
-            features = torch.cat([features, plane], 1)
-        logits: Tensor = self.segmentation_head(features)
+            plane = position.to(x)[:, None, None, None].expand(-1, 1, *x.shape[2:])
+            x = torch.cat([x, plane], 1)
+        logits: Tensor = self.segmentation_head(x)
         return logits
 
 

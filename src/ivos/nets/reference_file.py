@@ -1,0 +1,80 @@
+"""A trained reference network in one file, with all that is needed to use it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ivos.errors import InputError
+from ivos.files import replacing
+from ivos.nets.checkpoints import load_strictly, read_weights
+from ivos.nets.reference import ReferenceName, reference_network
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import nn
+
+_META = "ivos"
+_WINDOWS = 3
+
+
+class ReferenceInfo(BaseModel):
+    """What a reference network was trained for.
+
+    Attributes:
+        network: which one.
+        structures: label ids; class ``k + 1`` is the k-th of them.
+        names: of label ids.
+        size: longer side of its slices in pixels.
+        neighbours: slices on each side that it sees.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    network: ReferenceName
+    structures: tuple[int, ...]
+    names: dict[int, str]
+    size: int
+    neighbours: int
+
+    def made(self) -> nn.Module:
+        """The network with random weights."""
+        channels = _WINDOWS * (2 * self.neighbours + 1)
+        return reference_network(self.network, classes=len(self.structures) + 1, channels=channels, size=self.size)
+
+
+def save_reference(network: nn.Module, info: ReferenceInfo, path: Path) -> None:
+    """Write weights and what they are for as safetensors.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    from safetensors.torch import save_file
+
+    weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    with replacing(path) as temporary:
+        save_file(weights, temporary, {_META: info.model_dump_json()})
+
+
+def load_reference(path: Path) -> tuple[nn.Module, ReferenceInfo]:
+    """The network of such a file, ready for inference, and what it is for.
+
+    Raises:
+        InputError: no such file, not one of a trained reference network, or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such checkpoint file")
+    try:
+        with safe_open(path, "pt") as file:
+            info = ReferenceInfo.model_validate_json((file.metadata() or {})[_META])
+    except (SafetensorError, KeyError, ValidationError) as error:
+        raise InputError(
+            f"{path}: not the file of a trained reference network; give its reference.safetensors"
+        ) from error
+    network = info.made()
+    load_strictly(network, read_weights(path), path)
+    return network.eval().requires_grad_(requires_grad=False), info

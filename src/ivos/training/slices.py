@@ -1,0 +1,195 @@
+"""Slices of prepared scans as training samples: which one, and how it is varied.
+
+Sample ``i`` is the same in every run and in every process: a run that is taken up again goes on with the samples that
+it has not seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import Dataset, Sampler
+
+from ivos.training.store import StoredScan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from ivos.propagation.engines.protocol import FloatArray
+
+IGNORED = -1
+"""Label of pixels that say nothing: padding, and what a pseudo-label leaves open."""
+
+_BY_STRUCTURE = 0.5  # share of labelled samples that are drawn for a structure, so that small ones are seen often
+_EMPTY_KEPT = 0.25  # share of the other samples that may be any slice; the rest shows something
+_TURN_DEGREES, _ZOOM, _SHIFT = 15.0, (0.8, 1.25), 0.06
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A slice, ready for a network.
+
+    Attributes:
+        image: (C, S, S) in [0, 1]; the neighbours' windows behind the slice's own.
+        labels: (S, S) class numbers, 0 for background, :data:`IGNORED` where nothing is known and beyond the slice; of
+            a slice without labels 0 wherever it reaches.
+        position: its place in the scan, 0..1.
+    """
+
+    image: FloatArray
+    labels: npt.NDArray[np.int64]
+    position: float
+
+
+class LabelledSlices(Dataset[Sample]):
+    """Slices of labelled scans, drawn so that every structure comes as often.
+
+    Args:
+        paths: stored scans.
+        structures: label ids; class ``k + 1`` is the k-th of them, others are background.
+        size: side of the samples.
+        neighbours: slices on each side whose windows are given too.
+        seed: of the draw.
+    """
+
+    def __init__(
+        self, paths: Sequence[Path], structures: Sequence[int], *, size: int, neighbours: int, seed: int
+    ) -> None:
+        self._scans = [StoredScan(path) for path in paths]
+        self._size, self._neighbours, self._seed = size, neighbours, seed
+        self._classes = _class_table(structures)
+        self._showing: list[list[tuple[int, int]]] = [[] for _ in structures]
+        self._any: list[tuple[int, int]] = []
+        for number, scan in enumerate(self._scans):
+            for index in range(len(scan)):
+                found = np.unique(self._classes[scan.labels_on(index)])
+                for k in found[found > 0]:
+                    self._showing[k - 1].append((number, index))
+                if (found > 0).any():
+                    self._any.append((number, index))
+        self._showing = [places for places in self._showing if places]
+
+    def __getitem__(self, number: int) -> Sample:
+        rng = np.random.default_rng((self._seed, number))
+        scan, index = self._drawn(rng)
+        image, labels = _seen(self._scans[scan], index, self._neighbours)
+        return varied(image, self._classes[labels], _position(self._scans[scan], index), self._size, rng)
+
+    def _drawn(self, rng: np.random.Generator) -> tuple[int, int]:
+        if self._showing and rng.random() < _BY_STRUCTURE:
+            places = self._showing[int(rng.integers(len(self._showing)))]
+        elif self._any and rng.random() > _EMPTY_KEPT:
+            places = self._any
+        else:
+            scan = int(rng.integers(len(self._scans)))
+            return scan, int(rng.integers(len(self._scans[scan])))
+        return places[int(rng.integers(len(places)))]
+
+
+class UnlabelledSlices(Dataset[Sample]):
+    """Slices of scans whose labels are not looked at.
+
+    Args:
+        paths: stored scans.
+        size: side of the samples.
+        neighbours: slices on each side whose windows are given too.
+        seed: of the draw.
+    """
+
+    def __init__(self, paths: Sequence[Path], *, size: int, neighbours: int, seed: int) -> None:
+        self._scans = [StoredScan(path) for path in paths]
+        self._size, self._neighbours, self._seed = size, neighbours, seed
+
+    def __getitem__(self, number: int) -> Sample:
+        rng = np.random.default_rng((self._seed, number))
+        scan = self._scans[int(rng.integers(len(self._scans)))]
+        index = int(rng.integers(len(scan)))
+        image, _ = _seen(scan, index, self._neighbours)
+        return varied(image, np.zeros(image.shape[1:], np.int64), _position(scan, index), self._size, rng)
+
+
+class From(Sampler[int]):
+    """Sample numbers from one on, every so many, without end."""
+
+    def __init__(self, first: int, step: int) -> None:
+        self._first, self._step = first, step
+
+    def __iter__(self) -> Iterator[int]:
+        number = self._first
+        while True:
+            yield number
+            number += self._step
+
+
+def collated(samples: Sequence[Sample]) -> dict[str, torch.Tensor]:
+    """A batch: images (B, C, S, S), labels (B, S, S), positions (B,)."""
+    return {
+        "image": torch.from_numpy(np.stack([sample.image for sample in samples])),
+        "labels": torch.from_numpy(np.stack([sample.labels for sample in samples])),
+        "position": torch.tensor([sample.position for sample in samples], dtype=torch.float32),
+    }
+
+
+def with_neighbours(scan: StoredScan, index: int, neighbours: int) -> FloatArray:
+    """A slice's windows, and behind them those of its neighbours from near to far: (3 (2 n + 1), H, W)."""
+    return _seen(scan, index, neighbours)[0]
+
+
+def varied(
+    image: FloatArray, classes: npt.NDArray[np.int64], position: float, size: int, rng: np.random.Generator
+) -> Sample:
+    """A slice turned, magnified, shifted and mirrored sideways at random, in a square of ``size`` pixels.
+
+    CT and MR slices have an up and a down: they are never mirrored upside down.
+    """
+    image, classes = _within(image, classes, size)
+    height, width = classes.shape
+    zoom = size / max(height, width) * float(np.exp(rng.uniform(*np.log(_ZOOM))))
+    turn = float(rng.uniform(-_TURN_DEGREES, _TURN_DEGREES))
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), turn, zoom)
+    matrix[:, 2] += (size - 1) / 2 - np.array([width - 1, height - 1]) / 2 + rng.uniform(-_SHIFT, _SHIFT, 2) * size
+    if rng.random() < 0.5:
+        matrix = np.array([[-1, 0, size - 1], [0, 1, 0]]) @ np.vstack([matrix, [0, 0, 1]])
+    planes = [cv2.warpAffine(plane, matrix, (size, size), flags=cv2.INTER_LINEAR) for plane in image]
+    labels = cv2.warpAffine(
+        classes.astype(np.int16), matrix, (size, size), flags=cv2.INTER_NEAREST, borderValue=float(IGNORED)
+    )
+    return Sample(np.stack(planes), labels.astype(np.int64), position)
+
+
+def _within(image: FloatArray, classes: npt.NDArray[np.int64], size: int) -> tuple[FloatArray, npt.NDArray[np.int64]]:
+    """A slice averaged down to at most ``size`` pixels a side."""
+    height, width = classes.shape
+    scale = size / max(height, width)
+    if scale >= 1:
+        return image, classes
+    smaller = (max(1, round(width * scale)), max(1, round(height * scale)))
+    planes = [cv2.resize(plane, smaller, interpolation=cv2.INTER_AREA) for plane in image]
+    labels = cv2.resize(classes.astype(np.int16), smaller, interpolation=cv2.INTER_NEAREST)
+    return np.stack(planes), labels.astype(np.int64)
+
+
+def _seen(scan: StoredScan, index: int, neighbours: int) -> tuple[FloatArray, npt.NDArray[np.int16]]:
+    image, labels = scan.slice(index)
+    beside = [index + sign * away for away in range(1, neighbours + 1) for sign in (-1, 1)]
+    others = [scan.slice(min(max(number, 0), len(scan) - 1))[0] for number in beside]
+    return np.concatenate([image, *others]), labels if labels is not None else np.zeros(image.shape[1:], np.int16)
+
+
+def _position(scan: StoredScan, index: int) -> float:
+    return index / max(len(scan) - 1, 1)
+
+
+def _class_table(structures: Sequence[int]) -> npt.NDArray[np.int64]:
+    """Label ids to class numbers; ids that are not trained are background."""
+    table = np.zeros(32_768, np.int64)
+    for k, label in enumerate(structures, start=1):
+        table[label] = k
+    return table
