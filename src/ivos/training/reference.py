@@ -55,7 +55,7 @@ class ReferenceTraining(LightningModule):
             method.networks,
             multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings.optimiser.average),  # type: ignore[no-untyped-call]
             use_buffers=True,
-        )
+        ).requires_grad_(requires_grad=False)
 
     @property
     def networks(self) -> list[nn.Module]:
@@ -75,8 +75,9 @@ class ReferenceTraining(LightningModule):
         self.log_dict({**parts, "loss": total}, prog_bar=True, batch_size=count, sync_dist=True)
         return total
 
-    def on_train_batch_end(self, *_: Any) -> None:
-        """Move the average on."""
+    def optimizer_step(self, *arguments: Any, **named: Any) -> None:
+        """Step, and move the average on: before a checkpoint is saved, so that one holds both."""
+        super().optimizer_step(*arguments, **named)
         self.average.update_parameters(cast("Method", self.method).networks)
 
     def validation_step(self, batch: Sequence[Path], number: int) -> None:  # noqa: ARG002
@@ -238,4 +239,4 @@ def _share_of_rate(chosen: OptimiserSettings, steps: int, step: int) -> float:
 
 
 def _in_bfloat16(settings: ReferenceSettings) -> bool:
-    return settings.precision == "bf16" or (settings.precision == "auto" and has_bfloat16(pick_device()))
+    return settings.precision == "bfloat16" or (settings.precision == "auto" and has_bfloat16(pick_device()))

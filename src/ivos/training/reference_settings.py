@@ -83,7 +83,7 @@ class ReferenceSettings(Settings):
     steps: int = Field(default=2000, ge=1)
     validate_every: int = Field(default=500, ge=1)
     save_every: int = Field(default=100, ge=1)
-    precision: Literal["auto", "32", "bf16"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     devices: int = Field(default=1, ge=1)
     seed: int = 0
 

@@ -1,0 +1,96 @@
+"""Training reference networks: every recipe runs, a killed run ends the same, two processes learn what one does."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+import ivos as package
+from ivos.config import load_settings
+from ivos.nets.checkpoints import read_weights
+from ivos.nets.reference_file import load_reference
+from ivos.phantom import abdomen
+from ivos.training.prepare import prepare
+from ivos.training.reference_settings import ReferenceSettings
+from tests.cli.runner import ivos, refused
+
+CONFIGS = sorted(Path("configs").rglob("*.yaml"))
+_SMALL = ("data.size=32", "data.workers=0", "data.batch=2", "validate_every=1000", "data.structures=[1,2,3]")
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cohort")
+    for number in range(4):
+        phantom = abdomen(number, shape=(12, 48, 48))
+        package.write(folder / "images" / f"{number}_0000.nii.gz", phantom.scan)
+        if number < 3:
+            package.write(folder / "labels" / f"{number}.nii.gz", phantom.labels)
+    prepare(folder, folder / "prepared", folds=3)
+    return folder / "prepared"
+
+
+def _train(prepared: Path, run: Path, *changes: str, config: str = "configs/laptop/supervised.yaml") -> None:
+    done = ivos("train", "reference", config, f"data.prepared={prepared}", *_SMALL, *changes, "-o", run)
+    assert done.returncode == 0, done.stderr
+
+
+def _same(first: Path, second: Path) -> None:
+    a, b = (read_weights(path / "reference.safetensors") for path in (first, second))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: "-".join(path.with_suffix("").parts[1:]))
+def test_every_recipe_runs(prepared: Path, tmp_path: Path, config: Path) -> None:
+    settings = load_settings(ReferenceSettings, config, [f"data.prepared={prepared}", *_SMALL])
+    _train(prepared, tmp_path, "steps=2", "validate_every=2", config=str(config))
+    network, info = load_reference(tmp_path / "reference.safetensors")
+    assert info.network == settings.networks[0]
+    assert info.structures == (1, 2, 3)
+    assert not network.training
+    log = next((tmp_path / "log").rglob("metrics.csv")).read_text()
+    assert "val_dsc" in log
+
+
+def test_a_killed_run_ends_as_if_it_had_not_been(prepared: Path, tmp_path: Path) -> None:
+    changes = ("steps=8", "save_every=2", "precision=float32", "method=consistency", "data.workers=1")
+    _train(prepared, tmp_path / "whole", *changes)
+    given = [str(part) for part in (f"data.prepared={prepared}", *_SMALL, *changes, "-o", tmp_path / "killed")]
+    command = [sys.executable, "-c", "from ivos.cli.main import main; main()", "train", "reference"]
+    process = subprocess.Popen([*command, "configs/laptop/consistency.yaml", *given], start_new_session=True)
+    for _ in range(1200):
+        if (tmp_path / "killed" / "last.ckpt").exists() or process.poll() is not None:
+            break
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    _train(prepared, tmp_path / "killed", *changes)
+    _same(tmp_path / "whole", tmp_path / "killed")
+
+
+def test_two_processes_learn_what_one_does_with_twice_the_batch(prepared: Path, tmp_path: Path) -> None:
+    changes = ("steps=20", "precision=float32")
+    _train(prepared, tmp_path / "one", *changes, "data.batch=4")
+    _train(prepared, tmp_path / "two", *changes, "data.batch=2", "devices=2")
+    losses = []
+    for run in ("one", "two"):
+        with next((tmp_path / run / "log").rglob("metrics.csv")).open(newline="") as file:
+            losses.append([float(row["loss"]) for row in csv.DictReader(file) if row.get("loss")])
+    assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+    assert len(losses[0]) == 2
+
+
+def test_what_cannot_be_trained_is_refused(prepared: Path, tmp_path: Path) -> None:
+    run = ("train", "reference", "configs/laptop/supervised.yaml", "-o", tmp_path, f"data.prepared={prepared}")
+    assert "did you mean" in refused(*run, "stepz=3")
+    assert "no training case has label 99" in refused(*run, "data.structures=[99]")
+    assert "trains 2, networks names 1" in refused(*run, "method=cps")
+    assert "ivos prepare first" in refused(*run[:-1], f"data.prepared={tmp_path}")
