@@ -8,6 +8,7 @@ import torch
 
 from ivos.nets.checkpoints import load_fast
 from ivos.nets.fast import FastNet
+from ivos.nets.runners import TorchRunner
 from ivos.propagation.engines.fast import FastEngine
 from ivos.propagation.propagate import propagate
 from tests.propagation.scenes import dice, drawn_on, moving_discs
@@ -24,7 +25,7 @@ def network() -> FastNet:
 
 
 def engine(network: FastNet) -> FastEngine:
-    return FastEngine(network, device=torch.device("cpu"))
+    return FastEngine(TorchRunner(network, torch.device("cpu")))
 
 
 def test_untrained_it_follows_what_moves(network: FastNet) -> None:
@@ -69,7 +70,7 @@ def test_the_bundled_weights_let_a_structure_end_where_flow_alone_does_not(netwo
     bare, _ = moving_discs(slices=14)
     scan.array[7:] = np.where(labels.array[7:] > 0, np.roll(bare.array[7:], 30, axis=1), scan.array[7:])
     after = []
-    for made in (FastEngine(load_fast(), device=torch.device("cpu")), engine(network)):
+    for made in (FastEngine(TorchRunner(load_fast(), torch.device("cpu"))), engine(network)):
         result = propagate(scan, drawn_on(labels, 2), engine=made).labels.array
         assert min(dice(result[6] == k, labels.array[6] == k) for k in (3, 8)) > 0.85
         after.append(int((result[8:] > 0).sum()))

@@ -92,5 +92,7 @@ def test_what_cannot_be_trained_is_refused(prepared: Path, tmp_path: Path) -> No
     run = ("train", "reference", "configs/laptop/supervised.yaml", "-o", tmp_path, f"data.prepared={prepared}")
     assert "did you mean" in refused(*run, "stepz=3")
     assert "no training case has label 99" in refused(*run, "data.structures=[99]")
+    assert "imagenet is for the network transunet" in refused(*run, "imagenet=weights.npz")
+    assert "no such weights" in refused(*run, "imagenet=weights.npz", "networks=[transunet]")
     assert "trains 2, networks names 1" in refused(*run, "method=cps")
     assert "ivos prepare first" in refused(*run[:-1], f"data.prepared={tmp_path}")

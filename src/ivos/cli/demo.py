@@ -51,7 +51,7 @@ def demo(
     found, true = result.labels.array[undrawn], case.labels.array[undrawn]
     undrawn_dsc = np.nanmean([dsc(found == organ, true == organ) for organ in case.labels.names])
     scores = evaluate(result.labels, case.labels)
-    write_report(output, case.scan, result, title="A synthetic abdomen", engine="flow", seconds=seconds, scores=scores)
+    write_report(output, case.scan, result, title="A synthetic abdomen", engine="fast", seconds=seconds, scores=scores)
     print_line(
         f"Mean DSC of {len(scores)} organs on the {len(undrawn)} other slices: {undrawn_dsc:.3f}, "
         f"in {seconds['propagate']:.1f} s."

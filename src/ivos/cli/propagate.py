@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class EngineChoice(str, Enum):
     """What carries masks from slice to slice."""
 
-    flow = "flow"
     fast = "fast"
+    flow = "flow"
     stcn = "stcn"
     nearest = "nearest"
 
@@ -55,7 +55,7 @@ def propagate(
     scan: Annotated[Path, typer.Argument(help="NIfTI, NRRD or MetaImage file, DICOM folder or zip.")],
     annotations: Annotated[Path, typer.Option(help="Label volume on the scan's grid in which some slices are drawn.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where the labels go: .nii.gz, .nrrd, .mha.")],
-    engine: Annotated[EngineChoice, typer.Option(help="What carries masks from slice to slice.")] = EngineChoice.flow,
+    engine: Annotated[EngineChoice, typer.Option(help="What carries masks from slice to slice.")] = EngineChoice.fast,
     checkpoint: Annotated[Path | None, typer.Option(help="Weights for the engine (stcn, fast).")] = None,
     axis: Annotated[AxisChoice | None, typer.Option(help="Walk along this axis; default: the drawn one.")] = None,
     structures: Annotated[str | None, typer.Option(help="Only these label ids, like 1,4,7-9.")] = None,

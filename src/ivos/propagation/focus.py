@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _WANTED, _LEAST, _MOST = 0.40, 0.24, 0.62  # a structure's extent as a share of the view's side
 _ZOOM = (0.15, 4.5)
 _BINS = 32
+_DEVIATIONS, _LEAST_SPREAD = 4.0, 0.01  # what close contrast shows, to each side; of intensities 0..1
 
 
 @dataclass(frozen=True)
@@ -110,16 +111,24 @@ class Light:
         low: intensity that becomes 0.
         high: intensity that becomes 1.
         ratio: (bins,) log of how much likelier an intensity is inside than outside, about -2..2.
+        middle: the structure's median intensity.
+        spread: standard deviation of its intensities, outliers left out.
     """
 
     channel: int
     low: float
     high: float
     ratio: FloatArray
+    middle: float
+    spread: float
 
     def stretched(self, image: FloatArray) -> FloatArray:
-        """An image (H, W) of that channel with the structure's contrast brought to 0..1."""
+        """An image (H, W) of that channel with the view's contrast brought to 0..1."""
         return np.asarray(np.clip((image - self.low) / (self.high - self.low), 0, 1), np.float32)
+
+    def close(self, image: FloatArray) -> FloatArray:
+        """The same with the structure's own contrast brought to 0..1: what differs little from it stands out too."""
+        return np.asarray(np.clip((image - self.middle) / (2 * _DEVIATIONS * self.spread) + 0.5, 0, 1), np.float32)
 
     def likelihood(self, stretched: FloatArray) -> FloatArray:
         """For every pixel of a stretched image, the log-likelihood ratio of inside against outside."""
@@ -142,15 +151,21 @@ def light_on(image: FloatArray, mask: Patch, view: View, size: int) -> Light:
     for channel, window in enumerate(image):
         seen = view.cut(window, size)
         low, high = (float(v) for v in np.percentile(seen, (1, 99)))
-        light = Light(channel, low, max(high, low + 1e-2), np.zeros(_BINS, np.float32))
+        light = Light(channel, low, max(high, low + 1e-2), np.zeros(_BINS, np.float32), *_middle(seen[inside]))
         stretched = light.stretched(seen)
         own, other = _histogram(stretched[inside]), _histogram(stretched[~inside])
         apart = float(np.abs(own - other).sum())
         if best is None or apart > best[0] + 1e-6:
             ratio = np.log((own + 0.003) / (other + 0.003)) / 3
-            best = (apart, Light(channel, light.low, light.high, ratio.astype(np.float32)))
+            best = (apart, replace(light, ratio=ratio.astype(np.float32)))
     assert best is not None  # noqa: S101 - a slice has at least one window
     return best[1]
+
+
+def _middle(values: FloatArray) -> tuple[float, float]:
+    """Median and standard deviation of most of the values."""
+    middle = float(np.median(values))
+    return middle, max(1.48 * float(np.median(np.abs(values - middle))), _LEAST_SPREAD)
 
 
 def _histogram(values: FloatArray) -> FloatArray:

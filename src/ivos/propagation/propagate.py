@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.propagation.annotations import annotations_along, axis_number, drawn_axis
-from ivos.propagation.engines.flow import FlowEngine
+from ivos.propagation.engines.choose import choose_engine
 from ivos.propagation.walk import SliceStack, steps, walk
 from ivos.volume.volume import Volume, on_grid_of
 from ivos.volume.windows import windows_for
@@ -54,7 +54,7 @@ def propagate(
         scan: the scan.
         drawn: label volume on the scan's grid, 0 but on the drawn slices. A structure that is not drawn on an
             annotated slice may still be there, unless the slice is complete.
-        engine: how masks get from a slice to the next; optical flow by default.
+        engine: how masks get from a slice to the next; the bundled network, ``fast``, by default.
         axis: ``"axial"``, ``"coronal"`` or ``"sagittal"``; by default the through-plane one, or the one along which
             the slices are plainly drawn.
         structures: label ids to carry on; all that are drawn by default.
@@ -79,7 +79,7 @@ def propagate(
     confidence = np.zeros(scan.array.shape, np.uint8)
     ids = np.array([0, *annotations.structures], drawn.array.dtype)
     total = steps(annotations)
-    for done, finished in enumerate(walk(stack, annotations, engine or FlowEngine()), start=1):
+    for done, finished in enumerate(walk(stack, annotations, engine or choose_engine("fast")), start=1):
         if finished is not None:
             np.moveaxis(labels, along, 0)[finished.index] = ids[finished.classes]
             np.moveaxis(confidence, along, 0)[finished.index] = finished.confidence

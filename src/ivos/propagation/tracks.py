@@ -35,7 +35,7 @@ class Reference:
         view: where the structure lies in it.
         light: how it stands out there.
         area: its pixels there.
-        shown: the view of the slice and that of the mask, (2, S, S).
+        shown: the view of the slice in wide and in close contrast and that of the mask, (3, S, S).
     """
 
     index: int
@@ -51,8 +51,9 @@ def reference_of(index: int, image: FloatArray, mask: Patch | None) -> Reference
     if view is None or mask is None:
         return None
     light = light_on(image, mask, view, VIEW_PIXELS)
-    seen = light.stretched(view.cut(image[light.channel], VIEW_PIXELS))
-    return Reference(index, view, light, mask.area, np.stack([seen, view.cut_patch(mask, VIEW_PIXELS)]))
+    seen = view.cut(image[light.channel], VIEW_PIXELS)
+    shown = np.stack([light.stretched(seen), light.close(seen), view.cut_patch(mask, VIEW_PIXELS)])
+    return Reference(index, view, light, mask.area, shown)
 
 
 @dataclass
@@ -140,7 +141,7 @@ class Step:
 class Shown:
     """What the network is shown of B structures at one slice each: see :mod:`ivos.nets.fast`."""
 
-    evidence: Tensor  # (B, 9, S, S)
+    evidence: Tensor  # (B, 12, S, S)
     scalars: Tensor  # (B, 6)
 
 
@@ -154,14 +155,13 @@ def shown(tracks: Sequence[Track], steps: Sequence[Step]) -> Shown:
 def _evidence(track: Track, step: Step) -> FloatArray:
     view, light = track.view, track.nearest(step.index)[0].light
     assert view is not None  # noqa: S101 - callers look before they gather
-    current, previous, ahead = (
-        light.stretched(view.cut(image[light.channel], VIEW_PIXELS))
-        for image in (step.current, step.previous, step.ahead)
-    )
+    views = [view.cut(image[light.channel], VIEW_PIXELS) for image in (step.current, step.previous, step.ahead)]
+    current, previous, ahead = (light.stretched(image) for image in views)
     mask, opposite, anchor = (view.cut_patch(patch, VIEW_PIXELS) for patch in (track.mask, step.opposite, step.anchor))
     others = np.clip(view.cut(step.held, VIEW_PIXELS) - mask, 0, 1)
     carried, moved = _carried((mask, others), current, previous)
-    return np.stack([current, previous, ahead, mask, carried, light.likelihood(current), moved, opposite, anchor])
+    likelihood, close = light.likelihood(current), [light.close(image) for image in views]
+    return np.stack([current, previous, ahead, mask, carried, likelihood, moved, opposite, anchor, *close])
 
 
 def _carried(masks: Sequence[FloatArray], current: FloatArray, previous: FloatArray) -> list[FloatArray]:

@@ -75,7 +75,8 @@ class Examples(IterableDataset[Example]):
     def __iter__(self) -> Iterator[Example]:
         """Examples without end."""
         worker = get_worker_info()
-        torch.set_num_threads(1)
+        if worker is not None:
+            torch.set_num_threads(1)  # the training needs the others
         number, step = (self._first, 1) if worker is None else (self._first + worker.id, worker.num_workers)
         waiting: list[Example] = []
         while True:

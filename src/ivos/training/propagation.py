@@ -69,8 +69,9 @@ class PropagationTraining(LightningModule):
         """Walks stay where they are: views are cut on the CPU."""
         return batch
 
-    def on_train_batch_end(self, *_: Any) -> None:
-        """Move the averaged network on."""
+    def optimizer_step(self, *arguments: Any, **named: Any) -> None:
+        """Step, and move the averaged network on: before a checkpoint is saved, so that one holds both."""
+        super().optimizer_step(*arguments, **named)
         self.average.update_parameters(self.network)
 
     def configure_optimizers(self) -> Any:
@@ -102,7 +103,7 @@ class PropagationTraining(LightningModule):
         nearest = [reference for walk in walks for reference in walk.nearest()]
         places = {id(reference): reference for reference in nearest}
         drawn = torch.from_numpy(np.stack([reference.shown for reference in places.values()])).to(self.device)
-        parts = network.remember(drawn[:, 1:], network.encode(drawn[:, :1]))
+        parts = network.remember(drawn[:, 2:], network.encode(drawn[:, :2]))
         rows = {identity: row for row, identity in enumerate(places)}
         index = torch.tensor([rows[id(reference)] for reference in nearest], device=self.device)
         return Remembered(*(part[index].reshape(len(walks), -1, part.shape[2]) for part in (parts.keys, parts.values)))

@@ -19,6 +19,7 @@ from ivos.config import save_settings
 from ivos.device import has_bfloat16, pick_device
 from ivos.errors import InputError
 from ivos.metrics.overlap import dsc
+from ivos.nets.imagenet import load_imagenet
 from ivos.nets.reference_file import ReferenceInfo, save_reference
 from ivos.segment import segmented_slices
 from ivos.training.prepare import load_manifest
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from ivos.nets.transunet import TransUNet
     from ivos.training.prepare import Manifest, ManifestCase
     from ivos.training.reference_settings import OptimiserSettings, ReferenceSettings
     from ivos.training.semi_supervised import Batch, Method
@@ -127,7 +129,9 @@ def train_reference(settings: ReferenceSettings, folder: Path) -> list[Path]:
         max_steps=settings.steps,
         accelerator="auto" if settings.devices == 1 or torch.cuda.is_available() else "cpu",
         devices=settings.devices,
-        strategy="ddp" if settings.devices > 1 else "auto",
+        num_nodes=settings.nodes,
+        strategy="ddp" if settings.devices * settings.nodes > 1 else "auto",
+        sync_batchnorm=torch.cuda.is_available(),
         use_distributed_sampler=False,
         precision="bf16-mixed" if _in_bfloat16(settings) else "32-true",
         logger=CSVLogger(folder, name="log", version=f"from_step_{done}"),
@@ -202,6 +206,9 @@ def _info(manifest: Manifest, settings: ReferenceSettings, training: Sequence[Pa
 
 def _method(settings: ReferenceSettings, info: ReferenceInfo) -> Method:
     networks = [info.model_copy(update={"network": name}).made() for name in settings.networks]
+    for name, network in zip(settings.networks, networks, strict=True):
+        if settings.imagenet is not None and name == "transunet":
+            load_imagenet(cast("TransUNet", network.network), settings.imagenet)
     if settings.method == "supervised":
         return Supervised(networks[0])
     if settings.method == "consistency":

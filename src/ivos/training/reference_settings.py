@@ -65,19 +65,22 @@ class ReferenceSettings(Settings):
         data: scans and slices.
         method: labelled slices alone, or with unlabelled ones in one of three ways.
         networks: one; two for cross pseudo supervision.
+        imagenet: published ImageNet-21k weights (.npz) of R50-ViT-B/16 for the encoder of ``transunet``.
         pseudo_weight: weight of what unlabelled slices teach.
         optimiser: AdamW and its rate.
         steps: optimiser steps in all.
         validate_every: steps from one validation to the next.
         save_every: steps from one checkpoint to the next.
         precision: of the computation; ``"auto"`` is bfloat16 where the device multiplies in it.
-        devices: processes or GPUs to train on together.
+        devices: processes or GPUs to train on together, on each machine.
+        nodes: machines, as SLURM or torchrun starts them.
         seed: of weights, samples and disturbances.
     """
 
     data: DataSettings
     method: Literal["supervised", "cps", "cps-uncertainty", "consistency"] = "supervised"
     networks: tuple[ReferenceName, ...] = ("small",)
+    imagenet: Path | None = None
     pseudo_weight: float = Field(default=1.0, ge=0)
     optimiser: OptimiserSettings = OptimiserSettings()
     steps: int = Field(default=2000, ge=1)
@@ -85,6 +88,7 @@ class ReferenceSettings(Settings):
     save_every: int = Field(default=100, ge=1)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     devices: int = Field(default=1, ge=1)
+    nodes: int = Field(default=1, ge=1)
     seed: int = 0
 
     @model_validator(mode="after")
@@ -92,4 +96,6 @@ class ReferenceSettings(Settings):
         wanted = 2 if self.method.startswith("cps") else 1
         if len(self.networks) != wanted:
             raise ValueError(f"method {self.method} trains {wanted}, networks names {len(self.networks)}")
+        if self.imagenet is not None and "transunet" not in self.networks:
+            raise ValueError("imagenet is for the network transunet, which networks does not name")
         return self

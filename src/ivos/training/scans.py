@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ivos.volume.volume import Array
     from ivos.volume.windows import Windows
 
-_ABDOMENS = 0.3  # share of synthetic scans that are phantom abdomens
+_ABDOMENS = 0.4  # share of synthetic scans that are phantom abdomens
 _COARSE = 0.3  # share of the others at half their resolution, so that some structures are few pixels wide
 _SYNTHETIC = 0.25  # share of synthetic scans among the user's own, so that what was learned from them is kept
 _MOST_SLICES, _MOST_PIXELS = 64, 256  # of a part of a scan; a view shows the largest structures no finer

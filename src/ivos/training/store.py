@@ -73,6 +73,7 @@ class StoredScan:
     def __init__(self, path: Path) -> None:
         import blosc2
 
+        self._path = path
         if not path.is_file():
             raise InputError(f"{path}: no such file; prepare the scans again")
         try:
@@ -83,6 +84,9 @@ class StoredScan:
 
     def __len__(self) -> int:
         return self.info.shape[0]
+
+    def __reduce__(self) -> tuple[type[StoredScan], tuple[Path]]:
+        return StoredScan, (self._path,)  # another process opens the file for itself
 
     def slice(self, index: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int16] | None]:
         """A slice as networks see it, (C, H, W) in [0, 1], and its labels (H, W) if there are any."""

@@ -53,9 +53,10 @@ def choose_engine(
     if name == "fast":
         from ivos.device import pick_device
         from ivos.nets.checkpoints import load_fast
+        from ivos.nets.runners import runner_for
         from ivos.propagation.engines.fast import FastEngine
 
-        return FastEngine(load_fast(checkpoint), device=pick_device(device))
+        return FastEngine(runner_for(load_fast(checkpoint), pick_device(device)))
     if checkpoint is None:
         raise InputError("the engine 'stcn' needs weights: add --checkpoint with a published STCN or IVOS checkpoint")
     from ivos.device import pick_device

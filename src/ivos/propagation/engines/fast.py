@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ivos.device import has_bfloat16
 from ivos.nets.fast import Remembered
 from ivos.propagation.flow import carried, grey
 from ivos.propagation.masks import Masks
@@ -16,7 +15,7 @@ from ivos.propagation.tracks import Step, Track, shown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ivos.nets.fast import FastNet
+    from ivos.nets.runners import Runner
     from ivos.propagation.engines.protocol import BoolArray, FloatArray, Slice
     from ivos.propagation.patch import Patch
     from ivos.propagation.tracks import Reference
@@ -26,16 +25,13 @@ class FastEngine:
     """Follows each structure by what its drawn slices, the slices around and the other pass say of it.
 
     Args:
-        network: the network, loaded.
-        device: where it runs.
+        runner: what computes the network.
     """
 
     fuses = True
 
-    def __init__(self, network: FastNet, *, device: torch.device) -> None:
-        self._network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        self._device = device
-        self._bfloat16 = has_bfloat16(device)
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
         self.reset()
 
     def reset(self) -> None:
@@ -57,7 +53,6 @@ class FastEngine:
         self._anchors = self._anchors.replaced(known, masks) if arrived else masks
         self._last, self._held = image, masks.total()
 
-    @torch.inference_mode()
     def predict(self, image: Slice, opposite: Masks | None) -> Masks:
         """The structures on the next slice."""
         if self._last is None:
@@ -94,20 +89,15 @@ class FastEngine:
     def _answers(self, found: Sequence[tuple[Track, Step]]) -> FloatArray:
         """What the network says of the structures that there is something of: (B, S, S)."""
         seen = shown([track for track, _ in found], [step for _, step in found])
-        evidence = seen.evidence.to(self._device, memory_format=torch.channels_last)
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16):
-            memory = self._memory([track.nearest(step.index) for track, step in found])
-            logits, presence = self._network(evidence, seen.scalars.to(self._device), memory)
-        probabilities = logits.float().squeeze(1).sigmoid() * (presence > 0)[:, None, None]
-        answers: FloatArray = probabilities.cpu().numpy()
+        memory = self._memory([track.nearest(step.index) for track, step in found])
+        answers: FloatArray = self._runner.answer(seen.evidence, seen.scalars, memory).numpy()
         return answers
 
     def _memory(self, nearest: Sequence[Sequence[Reference]]) -> Remembered:
         """Keys and values of the drawn slices to read from, each of which is encoded once."""
         new = {id(r): r for references in nearest for r in references if id(r) not in self._remembered}
         if new:
-            drawn = torch.from_numpy(np.stack([reference.shown for reference in new.values()])).to(self._device)
-            made = self._network.remember(drawn[:, 1:], self._network.encode(drawn[:, :1]))
+            made = self._runner.remember(torch.from_numpy(np.stack([reference.shown for reference in new.values()])))
             for row, reference in enumerate(new.values()):
                 part = slice(row, row + 1)
                 self._remembered[id(reference)] = reference, Remembered(made.keys[part], made.values[part])

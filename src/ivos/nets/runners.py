@@ -1,0 +1,134 @@
+"""What computes the small network: PyTorch on any device, or OpenVINO, which is several times faster on a CPU."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import nn
+
+from ivos.device import has_bfloat16
+from ivos.nets.fast import EVIDENCE, KEY_CHANNELS, SCALARS, VALUE_CHANNELS, Remembered
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ivos.nets.fast import FastNet
+
+_log = logging.getLogger(__name__)
+
+_TRACED_SIDE = 32  # of the views that OpenVINO learns the network's operations from; others may have any side
+
+
+class Runner(Protocol):
+    """Answers for B structures at once, in views of S x S pixels."""
+
+    def remember(self, shown: Tensor) -> Remembered:
+        """Keys and values of drawn views (B, 3, S, S): wide and close contrast, and the mask."""
+
+    def answer(self, evidence: Tensor, scalars: Tensor, memory: Remembered) -> Tensor:
+        """Probabilities (B, S, S) on the CPU, 0 where a structure is absent; see :meth:`FastNet.forward`."""
+
+
+def runner_for(network: FastNet, device: torch.device) -> Runner:
+    """OpenVINO on a CPU where it is installed and works, PyTorch otherwise; says so where it falls back."""
+    if device.type != "cpu":
+        return TorchRunner(network, device)
+    try:
+        return OpenVINORunner(network)
+    except (ImportError, RuntimeError) as error:
+        what = "is not installed" if isinstance(error, ImportError) else f"does not work here ({_first_line(error)})"
+        _log.warning("OpenVINO %s: the engine 'fast' runs on PyTorch, several times slower", what)
+        return TorchRunner(network, device)
+
+
+class TorchRunner:
+    """The network in PyTorch, in bfloat16 where the device multiplies in it.
+
+    Args:
+        network: the network, loaded.
+        device: where it runs.
+    """
+
+    def __init__(self, network: FastNet, device: torch.device) -> None:
+        self._network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self._device = device
+        self._bfloat16 = has_bfloat16(device)
+
+    @torch.inference_mode()
+    def remember(self, shown: Tensor) -> Remembered:
+        """See :class:`Runner`."""
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16):
+            there = shown.to(self._device)
+            remembered: Remembered = self._network.remember(there[:, 2:], self._network.encode(there[:, :2]))
+        return remembered
+
+    @torch.inference_mode()
+    def answer(self, evidence: Tensor, scalars: Tensor, memory: Remembered) -> Tensor:
+        """See :class:`Runner`."""
+        there = evidence.to(self._device, memory_format=torch.channels_last)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16):
+            logits, presence = self._network(there, scalars.to(self._device), memory)
+        return _probabilities(logits.float(), presence).cpu()
+
+
+class OpenVINORunner(TorchRunner):
+    """Answers from OpenVINO on the CPU, in bfloat16 where the processor multiplies in it; drawn slices as above.
+
+    Args:
+        network: the network, loaded.
+
+    Raises:
+        ImportError: OpenVINO is not installed.
+        RuntimeError: it does not work on this machine.
+    """
+
+    def __init__(self, network: FastNet) -> None:
+        import openvino
+        from openvino.frontend import FrontEndManager
+        from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+        super().__init__(network, torch.device("cpu"))
+        side, positions = _TRACED_SIDE, 4
+        inputs = {  # an example, and the shape that others have: views and memory may be of any size
+            "evidence": (torch.zeros(2, len(EVIDENCE), side, side), [-1, len(EVIDENCE), -1, -1]),
+            "scalars": (torch.zeros(2, len(SCALARS)), [-1, len(SCALARS)]),
+            "keys": (torch.zeros(2, positions, KEY_CHANNELS), [-1, -1, KEY_CHANNELS]),
+            "values": (torch.zeros(2, positions, VALUE_CHANNELS), [-1, -1, VALUE_CHANNELS]),
+        }
+        examples = tuple(example for example, _ in inputs.values())
+        with warnings.catch_warnings(), torch.inference_mode():
+            warnings.simplefilter("ignore")  # tracing warns of sizes that it takes for constants: none is
+            traced = torch.jit.trace(_Answering(self._network), examples, check_trace=False)  # type: ignore[no-untyped-call]
+        front_end = FrontEndManager().load_by_framework("pytorch")  # not convert_model: that one sends telemetry
+        decoder = TorchScriptPythonDecoder(traced, example_input=examples)
+        model = front_end.convert(front_end.load(decoder))
+        model.reshape(dict(enumerate(shape for _, shape in inputs.values())))
+        precision = "bf16" if self._bfloat16 else "f32"
+        settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+        self._compiled: Any = openvino.Core().compile_model(model, "CPU", settings)
+
+    def answer(self, evidence: Tensor, scalars: Tensor, memory: Remembered) -> Tensor:
+        """See :class:`Runner`."""
+        given = (evidence, scalars, memory.keys.float(), memory.values.float())
+        found = self._compiled([tensor.contiguous().numpy() for tensor in given])[0]
+        return torch.from_numpy(found.copy())  # the next call writes over it
+
+
+class _Answering(nn.Module):
+    def __init__(self, network: FastNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, evidence: Tensor, scalars: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        return _probabilities(*self.network(evidence, scalars, Remembered(keys, values)))
+
+
+def _probabilities(logits: Tensor, presence: Tensor) -> Tensor:
+    return logits.squeeze(1).sigmoid() * (presence > 0)[:, None, None]
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
