@@ -112,10 +112,10 @@ def test_refusals_are_one_line_and_write_nothing(scene: Path) -> None:
 
 
 def test_interrupting_leaves_nothing_half_written(tmp_path: Path) -> None:
-    scan, labels = moving_discs(slices=300, size=256)
+    scan, labels = moving_discs(slices=500, size=256)
     write(tmp_path, scan=scan, slices=drawn_on(labels, 0, 200))
     before = sorted(tmp_path.rglob("*"))
-    words = ["propagate", tmp_path / "scan.nii.gz", "--annotations", tmp_path / "slices.nii.gz"]
+    words = ["propagate", tmp_path / "scan.nii.gz", "--annotations", tmp_path / "slices.nii.gz", "--engine", "flow"]
     process = subprocess.Popen(
         [str(w) for w in (IVOS, *words, "-o", tmp_path / "out.nii.gz")], stderr=subprocess.PIPE, text=True
     )

@@ -57,8 +57,8 @@ def test_flow_follows_what_moves_and_the_floor_does_not() -> None:
 
 def test_two_drawn_slices_beat_one() -> None:
     scan, labels = moving_discs(slices=16)
-    one = ivos.propagate(scan, drawn_on(labels, 0)).labels.array
-    two = ivos.propagate(scan, drawn_on(labels, 0, 15)).labels.array
+    one = ivos.propagate(scan, drawn_on(labels, 0), engine=FlowEngine()).labels.array
+    two = ivos.propagate(scan, drawn_on(labels, 0, 15), engine=FlowEngine()).labels.array
     assert dice(two[8:15] > 0, labels.array[8:15] > 0) > dice(one[8:15] > 0, labels.array[8:15] > 0)
 
 
@@ -153,7 +153,7 @@ def test_memory_does_not_hold_the_volume_in_floating_point() -> None:
     drawn = drawn_on(labels, 0, slices - 1)
     one_float_volume = slices * size * size * 4
     tracemalloc.start()
-    ivos.propagate(scan, drawn)
+    ivos.propagate(scan, drawn, engine=FlowEngine())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2 * one_float_volume  # two structures and the background would be three, twice over for two passes
