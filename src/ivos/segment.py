@@ -29,7 +29,7 @@ def segmented_slices(
     *,
     size: int,
     device: torch.device,
-) -> Iterator[npt.NDArray[np.uint8]]:
+) -> Iterator[npt.NDArray[np.int16]]:
     """Class numbers (H, W) of every slice, in order.
 
     Args:
@@ -44,11 +44,22 @@ def segmented_slices(
         numbers = range(first, min(first + _AT_ONCE, count))
         images = [image(number) for number in numbers]
         height, width = images[0].shape[1:]
-        scale = size / max(height, width)
-        inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        seen = np.stack([np.stack([cv2.resize(p, inner, interpolation=method) for p in planes]) for planes in images])
-        position = torch.tensor([number / max(count - 1, 1) for number in numbers])
+        seen = np.stack([at_size(planes, size) for planes in images])
+        position = torch.tensor([relative_position(number, count) for number in numbers])
         logits = logits_of(network, torch.from_numpy(seen).to(device), position.to(device))
         full = torch.nn.functional.interpolate(logits, size=(height, width), mode="bilinear", align_corners=False)
-        yield from full.argmax(1).to(torch.uint8).cpu().numpy()
+        yield from full.argmax(1).to(torch.int16).cpu().numpy()
+
+
+def at_size(image: FloatArray, size: int) -> FloatArray:
+    """A slice (C, H, W) whose longer side has ``size`` pixels, averaged where it gets smaller."""
+    height, width = image.shape[1:]
+    scale = size / max(height, width)
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.stack([cv2.resize(plane, inner, interpolation=method) for plane in image])
+
+
+def relative_position(index: int, count: int) -> float:
+    """A slice's place in its scan: 0 for the first, 1 for the last."""
+    return index / max(count - 1, 1)

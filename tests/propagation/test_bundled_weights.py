@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,21 @@ def test_without_openvino_pytorch_takes_its_place(
     with caplog.at_level(logging.WARNING, logger="ivos"):
         assert type(runner_for(load_fast(), _CPU)) is TorchRunner
     assert "OpenVINO is not installed" in caplog.text
+
+
+def test_an_interrupt_while_openvino_takes_the_network_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder = pytest.importorskip("openvino.frontend.pytorch.ts_decoder").TorchScriptPythonDecoder
+    given, asked = decoder.get_op_type, []
+
+    def interrupted_once(self: object) -> str:
+        asked.append(True)
+        if len(asked) == 50:
+            signal.raise_signal(signal.SIGINT)
+        return str(given(self))
+
+    monkeypatch.setattr(decoder, "get_op_type", interrupted_once)
+    with pytest.raises(KeyboardInterrupt):
+        runner_for(load_fast(), _CPU)
 
 
 def test_the_order_of_labels_does_not_matter(phantom: Phantom, runner: Runner, plain: Array) -> None:

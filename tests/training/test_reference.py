@@ -22,7 +22,8 @@ from ivos.training.prepare import prepare
 from ivos.training.reference_settings import ReferenceSettings
 from tests.cli.runner import ivos, refused
 
-CONFIGS = sorted(Path("configs").rglob("*.yaml"))
+RECIPES = Path(__file__).parents[2] / "configs"
+CONFIGS = sorted(RECIPES.rglob("*.yaml"))
 _SMALL = ("data.size=32", "data.workers=0", "data.batch=2", "validate_every=1000", "data.structures=[1,2,3]")
 
 
@@ -38,7 +39,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "prepared"
 
 
-def _train(prepared: Path, run: Path, *changes: str, config: str = "configs/laptop/supervised.yaml") -> None:
+def _train(prepared: Path, run: Path, *changes: str, config: Path = RECIPES / "laptop" / "supervised.yaml") -> None:
     done = ivos("train", "reference", config, f"data.prepared={prepared}", *_SMALL, *changes, "-o", run)
     assert done.returncode == 0, done.stderr
 
@@ -48,10 +49,10 @@ def _same(first: Path, second: Path) -> None:
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: "-".join(path.with_suffix("").parts[1:]))
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: "-".join(path.relative_to(RECIPES).with_suffix("").parts))
 def test_every_recipe_runs(prepared: Path, tmp_path: Path, config: Path) -> None:
     settings = load_settings(ReferenceSettings, config, [f"data.prepared={prepared}", *_SMALL])
-    _train(prepared, tmp_path, "steps=2", "validate_every=2", config=str(config))
+    _train(prepared, tmp_path, "steps=2", "validate_every=2", config=config)
     network, info = load_reference(tmp_path / "reference.safetensors")
     assert info.network == settings.networks[0]
     assert info.structures == (1, 2, 3)
@@ -61,15 +62,16 @@ def test_every_recipe_runs(prepared: Path, tmp_path: Path, config: Path) -> None
 
 
 def test_a_killed_run_ends_as_if_it_had_not_been(prepared: Path, tmp_path: Path) -> None:
-    changes = ("steps=8", "save_every=2", "precision=float32", "method=consistency", "data.workers=1")
+    changes = ("steps=24", "save_every=2", "precision=float32", "method=consistency", "data.workers=1")
     _train(prepared, tmp_path / "whole", *changes)
     given = [str(part) for part in (f"data.prepared={prepared}", *_SMALL, *changes, "-o", tmp_path / "killed")]
     command = [sys.executable, "-c", "from ivos.cli.main import main; main()", "train", "reference"]
-    process = subprocess.Popen([*command, "configs/laptop/consistency.yaml", *given], start_new_session=True)
+    process = subprocess.Popen([*command, str(RECIPES / "laptop" / "consistency.yaml"), *given], start_new_session=True)
     for _ in range(1200):
         if (tmp_path / "killed" / "last.ckpt").exists() or process.poll() is not None:
             break
         time.sleep(0.05)
+    assert process.poll() is None, "the run has ended before it could be killed"
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     _train(prepared, tmp_path / "killed", *changes)
@@ -89,7 +91,7 @@ def test_two_processes_learn_what_one_does_with_twice_the_batch(prepared: Path, 
 
 
 def test_what_cannot_be_trained_is_refused(prepared: Path, tmp_path: Path) -> None:
-    run = ("train", "reference", "configs/laptop/supervised.yaml", "-o", tmp_path, f"data.prepared={prepared}")
+    run = ("train", "reference", RECIPES / "laptop" / "supervised.yaml", "-o", tmp_path, f"data.prepared={prepared}")
     assert "did you mean" in refused(*run, "stepz=3")
     assert "no training case has label 99" in refused(*run, "data.structures=[99]")
     assert "imagenet is for the network transunet" in refused(*run, "imagenet=weights.npz")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -38,7 +39,7 @@ def runner_for(network: FastNet, device: torch.device) -> Runner:
         return TorchRunner(network, device)
     try:
         return OpenVINORunner(network)
-    except (ImportError, RuntimeError) as error:
+    except Exception as error:  # its front end raises exceptions of several kinds of its own
         what = "is not installed" if isinstance(error, ImportError) else f"does not work here ({_first_line(error)})"
         _log.warning("OpenVINO %s: the engine 'fast' runs on PyTorch, several times slower", what)
         return TorchRunner(network, device)
@@ -82,7 +83,7 @@ class OpenVINORunner(TorchRunner):
 
     Raises:
         ImportError: OpenVINO is not installed.
-        RuntimeError: it does not work on this machine.
+        Exception: it does not work on this machine.
     """
 
     def __init__(self, network: FastNet) -> None:
@@ -104,7 +105,8 @@ class OpenVINORunner(TorchRunner):
             traced = torch.jit.trace(_Answering(self._network), examples, check_trace=False)  # type: ignore[no-untyped-call]
         front_end = FrontEndManager().load_by_framework("pytorch")  # not convert_model: that one sends telemetry
         decoder = TorchScriptPythonDecoder(traced, example_input=examples)
-        model = front_end.convert(front_end.load(decoder))
+        with ThreadPoolExecutor(1) as thread:  # in the main one it would swallow an interrupt, and go on
+            model = thread.submit(lambda: front_end.convert(front_end.load(decoder))).result()
         model.reshape(dict(enumerate(shape for _, shape in inputs.values())))
         precision = "bf16" if self._bfloat16 else "f32"
         settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": torch.get_num_threads()}

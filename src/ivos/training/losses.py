@@ -5,10 +5,8 @@ Each slice has its own mean, and a batch the mean of those: a batch on one devic
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
-import torch
 import torch.nn.functional as F
 
 from ivos.training.slices import IGNORED
@@ -19,25 +17,8 @@ if TYPE_CHECKING:
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Mean cross entropy."""
-    return _mean(_each(logits, labels), labels != IGNORED)
-
-
-def hard_cross_entropy(logits: Tensor, labels: Tensor, *, least_share: float = 0.2, sure: float = 0.7) -> Tensor:
-    """Cross entropy of each slice's hard pixels alone.
-
-    Args:
-        logits: (B, K, H, W).
-        labels: (B, H, W).
-        least_share: at least about this share of the pixels counts.
-        sure: pixels whose true class is less likely than this count.
-
-    References:
-        Shrivastava, Gupta, Girshick: Training Region-based Object Detectors with Online Hard Example Mining, CVPR 2016.
-    """
-    each, known = _each(logits, labels), labels != IGNORED
-    hardest = torch.quantile(each.detach().flatten(1).float(), 1 - least_share, dim=1)
-    threshold = hardest.clamp(max=-math.log(sure))[:, None, None]
-    return _mean(each, known & (each.detach() >= threshold))
+    each, known = F.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="none"), labels != IGNORED
+    return (each.sum((1, 2)) / known.sum((1, 2)).clamp(min=1)).mean()
 
 
 def dice(logits: Tensor, labels: Tensor) -> Tensor:
@@ -48,11 +29,3 @@ def dice(logits: Tensor, labels: Tensor) -> Tensor:
     shared, total, there = (part.sum((2, 3))[:, 1:] for part in (found * true, found + true, true))
     lost = (1 - (2 * shared + 1) / (total + 1)) * (there > 0)
     return (lost.sum(1) / (there > 0).sum(1).clamp(min=1)).mean()
-
-
-def _each(logits: Tensor, labels: Tensor) -> Tensor:
-    return F.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="none")
-
-
-def _mean(each: Tensor, counted: Tensor) -> Tensor:
-    return ((each * counted).sum((1, 2)) / counted.sum((1, 2)).clamp(min=1)).mean()

@@ -49,15 +49,6 @@ class ManifestCase(BaseModel):
     fold: int | None
 
 
-class RefusedCase(BaseModel):
-    """A case that was left out, and why."""
-
-    model_config = ConfigDict(frozen=True)
-
-    case: str
-    reason: str
-
-
 class Manifest(BaseModel):
     """What a prepared folder holds.
 
@@ -75,7 +66,7 @@ class Manifest(BaseModel):
     seed: int
     folds: int
     cases: tuple[ManifestCase, ...]
-    refused: tuple[RefusedCase, ...]
+    refused: tuple[Refusal, ...]
 
 
 def load_manifest(folder: Path) -> Manifest:
@@ -139,7 +130,7 @@ def prepare(
         raise InputError(f"{raw}: none of {len(found.cases)} cases can be used; the first: {refused[0].reason}")
     held_out = {case.name for case in found.cases if case.held_out}
     cases = _split(sorted(done, key=lambda info: info.case), held_out, whose, folds=folds, share=test_share, seed=seed)
-    left_out = tuple(RefusedCase(case=r.case, reason=r.reason) for r in sorted(refused, key=lambda r: r.case))
+    left_out = tuple(sorted(refused, key=lambda refusal: refusal.case))
     masks = any(case.masks for case in found.cases)
     names = bundled_scheme(_MASKS_SCHEME).names if masks else dict(found.names)
     manifest = Manifest(names=names, seed=seed, folds=folds, cases=tuple(cases), refused=left_out)
@@ -165,7 +156,7 @@ def _stored(case: RawCase, folder: Path, names: Mapping[int, str]) -> ScanInfo |
             _check(labels, names, case)
         return store(path, scan, labels, case=case.name, fingerprint=fingerprint)
     except InputError as error:
-        return Refusal(case.name, str(error))
+        return Refusal(case=case.name, reason=str(error))
 
 
 def _labels(case: RawCase, scan: Volume) -> Volume | None:
@@ -201,7 +192,7 @@ def _check(labels: Volume, names: Mapping[int, str], case: RawCase) -> None:
 
 def _fingerprint(case: RawCase) -> str:
     """Changes when any of the case's files does."""
-    told = [f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in case.files]
+    told = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in case.files]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 

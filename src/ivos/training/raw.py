@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel, ConfigDict
+
 from ivos.errors import InputError
 from ivos.files import stem_of, suffix_of
 from ivos.volume.read import READABLE
@@ -57,9 +59,10 @@ class RawCase:
         return (self.scan, *self.masks) if self.labels is None else (self.scan, self.labels)
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """A case that was left out."""
+class Refusal(BaseModel):
+    """A case that was left out, and why."""
+
+    model_config = ConfigDict(frozen=True)
 
     case: str
     reason: str
@@ -110,14 +113,16 @@ def _add_files(found: RawFolder, files: list[Path], raw: Path) -> None:
     channels = _channels(scans, set(labels))
     for path in scans:
         if channels[path] > 0:
-            found.refused.append(Refusal(stem_of(path), f"channel {channels[path]}: the first of several is taken"))
+            found.refused.append(
+                Refusal(case=stem_of(path), reason=f"channel {channels[path]}: the first of several is taken")
+            )
     first = [path for path in scans if channels[path] <= 0]
     named = [(_bare(_CHANNEL.sub("", stem_of(p)) if channels[p] == 0 else stem_of(p)), p) for p in first]
     for name, path in _by_name(named, found).items():
         held_out = any(_TESTS.match(folder) for folder in folders[path])
         found.cases.append(RawCase(name, path, labels.pop(name, None), held_out=held_out))
     for name, path in labels.items():
-        found.refused.append(Refusal(name, f"labels without a scan: {path}"))
+        found.refused.append(Refusal(case=name, reason=f"labels without a scan: {path}"))
 
 
 def _by_name(named: list[tuple[str, Path]], found: RawFolder) -> dict[str, Path]:
@@ -125,7 +130,7 @@ def _by_name(named: list[tuple[str, Path]], found: RawFolder) -> dict[str, Path]
     chosen: dict[str, Path] = {}
     for name, path in named:
         if name in chosen:
-            found.refused.append(Refusal(name, f"there twice: {chosen[name]} and {path}"))
+            found.refused.append(Refusal(case=name, reason=f"there twice: {chosen[name]} and {path}"))
         else:
             chosen[name] = path
     return chosen
@@ -159,7 +164,7 @@ def _add_case_folders(found: RawFolder, files: list[Path]) -> None:
     known = {case.name for case in found.cases}
     for folder in sorted({p.parent.parent for p in files if p.parent.name == _CASE_MASKS}):
         if folder.name not in known:
-            found.refused.append(Refusal(folder.name, f"masks without {_CASE_SCAN}.nii.gz"))
+            found.refused.append(Refusal(case=folder.name, reason=f"masks without {_CASE_SCAN}.nii.gz"))
 
 
 def _dataset_names(path: Path) -> dict[int, str]:

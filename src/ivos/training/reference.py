@@ -23,6 +23,7 @@ from ivos.nets.imagenet import load_imagenet
 from ivos.nets.reference_file import ReferenceInfo, save_reference
 from ivos.segment import segmented_slices
 from ivos.training.prepare import load_manifest
+from ivos.training.resume import steps_done
 from ivos.training.semi_supervised import Consistency, CrossPseudo, Supervised
 from ivos.training.slices import From, LabelledSlices, UnlabelledSlices, collated, with_neighbours
 from ivos.training.store import StoredScan
@@ -124,7 +125,7 @@ def train_reference(settings: ReferenceSettings, folder: Path) -> list[Path]:
     seed_everything(settings.seed, verbose=False)
     module = ReferenceTraining(_method(settings, info), info, settings)
     last = folder / "last.ckpt"
-    done = int(torch.load(last, map_location="cpu", weights_only=True)["global_step"]) if last.exists() else 0
+    done = steps_done(last)
     trainer = Trainer(
         max_steps=settings.steps,
         accelerator="auto" if settings.devices == 1 or torch.cuda.is_available() else "cpu",

@@ -7,7 +7,6 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import torch
 from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
@@ -18,6 +17,7 @@ from ivos.nets.checkpoints import save_fast
 from ivos.nets.fast import FastNet
 from ivos.training.examples import Examples
 from ivos.training.propagation import PropagationTraining
+from ivos.training.resume import steps_done
 from ivos.training.scans import OwnScans, part_in_turn, synthetic
 from ivos.training.walks import Walks
 
@@ -64,7 +64,7 @@ def train_propagation(
     module = PropagationTraining(network, learning_rate=rate, steps=steps)
     held_out_cases = cases[_HOLD_OUT_EVERY - 1 :: _HOLD_OUT_EVERY]
     training_cases = [case for case in cases if case not in held_out_cases]
-    done = _steps_done(last)
+    done = steps_done(last)
     first = (seed + 1) * 10**7 + done  # a step begins less than one scan: these have not been seen
     data: DataLoader[Any] = DataLoader(
         Examples(OwnScans(training_cases) if cases else synthetic, first=first),
@@ -107,9 +107,3 @@ def _give_way(worker: int) -> None:  # noqa: ARG001
     """Let the training have the cores when it wants them: it waits for all its threads at every layer."""
     if hasattr(os, "nice"):
         os.nice(10)
-
-
-def _steps_done(checkpoint: Path) -> int:
-    if not checkpoint.exists():
-        return 0
-    return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])

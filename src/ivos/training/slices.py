@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
 
+from ivos.segment import at_size, relative_position
 from ivos.training.store import StoredScan
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from ivos.propagation.engines.protocol import FloatArray
 
 IGNORED = -1
-"""Label of pixels that say nothing: padding, and what a pseudo-label leaves open."""
+"""Label of pixels that say nothing: those beyond the slice."""
 
 _BY_STRUCTURE = 0.5  # share of labelled samples that are drawn for a structure, so that small ones are seen often
 _EMPTY_KEPT = 0.25  # share of the other samples that may be any slice; the rest shows something
@@ -38,7 +39,7 @@ class Sample:
 
     Attributes:
         image: (C, S, S) in [0, 1]; the neighbours' windows behind the slice's own.
-        labels: (S, S) class numbers, 0 for background, :data:`IGNORED` where nothing is known and beyond the slice; of
+        labels: (S, S) class numbers, 0 for background, :data:`IGNORED` beyond the slice; of
             a slice without labels 0 wherever it reaches.
         position: its place in the scan, 0..1.
     """
@@ -80,7 +81,7 @@ class LabelledSlices(Dataset[Sample]):
         rng = np.random.default_rng((self._seed, number))
         scan, index = self._drawn(rng)
         image, labels = _seen(self._scans[scan], index, self._neighbours)
-        return varied(image, self._classes[labels], _position(self._scans[scan], index), self._size, rng)
+        return varied(image, self._classes[labels], relative_position(index, len(self._scans[scan])), self._size, rng)
 
     def _drawn(self, rng: np.random.Generator) -> tuple[int, int]:
         if self._showing and rng.random() < _BY_STRUCTURE:
@@ -112,7 +113,7 @@ class UnlabelledSlices(Dataset[Sample]):
         scan = self._scans[int(rng.integers(len(self._scans)))]
         index = int(rng.integers(len(scan)))
         image, _ = _seen(scan, index, self._neighbours)
-        return varied(image, np.zeros(image.shape[1:], np.int64), _position(scan, index), self._size, rng)
+        return varied(image, np.zeros(image.shape[1:], np.int64), relative_position(index, len(scan)), self._size, rng)
 
 
 class From(Sampler[int]):
@@ -149,31 +150,18 @@ def varied(
 
     CT and MR slices have an up and a down: they are never mirrored upside down.
     """
-    image, classes = _within(image, classes, size)
-    height, width = classes.shape
-    zoom = size / max(height, width) * float(np.exp(rng.uniform(*np.log(_ZOOM))))
+    image = at_size(image, size)
+    height, width = image.shape[1:]
+    labels = cv2.resize(classes.astype(np.int16), (width, height), interpolation=cv2.INTER_NEAREST)
+    zoom = float(np.exp(rng.uniform(*np.log(_ZOOM))))
     turn = float(rng.uniform(-_TURN_DEGREES, _TURN_DEGREES))
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), turn, zoom)
     matrix[:, 2] += (size - 1) / 2 - np.array([width - 1, height - 1]) / 2 + rng.uniform(-_SHIFT, _SHIFT, 2) * size
     if rng.random() < 0.5:
         matrix = np.array([[-1, 0, size - 1], [0, 1, 0]]) @ np.vstack([matrix, [0, 0, 1]])
     planes = [cv2.warpAffine(plane, matrix, (size, size), flags=cv2.INTER_LINEAR) for plane in image]
-    labels = cv2.warpAffine(
-        classes.astype(np.int16), matrix, (size, size), flags=cv2.INTER_NEAREST, borderValue=float(IGNORED)
-    )
+    labels = cv2.warpAffine(labels, matrix, (size, size), flags=cv2.INTER_NEAREST, borderValue=float(IGNORED))
     return Sample(np.stack(planes), labels.astype(np.int64), position)
-
-
-def _within(image: FloatArray, classes: npt.NDArray[np.int64], size: int) -> tuple[FloatArray, npt.NDArray[np.int64]]:
-    """A slice averaged down to at most ``size`` pixels a side."""
-    height, width = classes.shape
-    scale = size / max(height, width)
-    if scale >= 1:
-        return image, classes
-    smaller = (max(1, round(width * scale)), max(1, round(height * scale)))
-    planes = [cv2.resize(plane, smaller, interpolation=cv2.INTER_AREA) for plane in image]
-    labels = cv2.resize(classes.astype(np.int16), smaller, interpolation=cv2.INTER_NEAREST)
-    return np.stack(planes), labels.astype(np.int64)
 
 
 def _seen(scan: StoredScan, index: int, neighbours: int) -> tuple[FloatArray, npt.NDArray[np.int16]]:
@@ -181,10 +169,6 @@ def _seen(scan: StoredScan, index: int, neighbours: int) -> tuple[FloatArray, np
     beside = [index + sign * away for away in range(1, neighbours + 1) for sign in (-1, 1)]
     others = [scan.slice(min(max(number, 0), len(scan) - 1))[0] for number in beside]
     return np.concatenate([image, *others]), labels if labels is not None else np.zeros(image.shape[1:], np.int16)
-
-
-def _position(scan: StoredScan, index: int) -> float:
-    return index / max(len(scan) - 1, 1)
 
 
 def _class_table(structures: Sequence[int]) -> npt.NDArray[np.int64]:
