@@ -23,10 +23,10 @@ from benchmarks.measure import markdown
 from ivos.config import load_settings
 from ivos.nets.reference_file import load_reference
 from ivos.phantom import abdomen
-from ivos.training.prepare import load_manifest, prepare
-from ivos.training.reference import train_reference, volume_dsc
-from ivos.training.reference_settings import ReferenceSettings
-from ivos.training.store import StoredScan
+from ivos.training.data.prepare import load_manifest, prepare
+from ivos.training.data.store import StoredScan
+from ivos.training.reference.settings import ReferenceSettings
+from ivos.training.reference.train import train_reference, volume_dsc
 from ivos.volume.write import write_volume
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ def main(
             started, scores = time.perf_counter(), []
             for seed in range(seeds):
                 run = place / f"{name}_{seed}"
-                changes = [f"data.prepared={place / 'prepared'}", "data.fold=null", f"steps={steps}", f"seed={seed}"]
-                settings = load_settings(ReferenceSettings, _CONFIGS / f"{name}.yaml", changes)
+                changes = [f"data.scans={place / 'prepared'}", "data.fold=null", f"steps={steps}", f"seed={seed}"]
+                settings = load_settings(ReferenceSettings, [_CONFIGS / f"{name}.yaml", *changes])
                 if not (run / "reference.safetensors").exists():
                     train_reference(settings, run)
                 scores.append(_test_dsc(place / "prepared", run / "reference.safetensors"))

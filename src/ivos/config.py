@@ -1,9 +1,10 @@
-"""Typed settings of a command, from a YAML file and from ``key=value`` behind it."""
+"""Typed settings of a command, from YAML files and from ``key=value`` behind them."""
 
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -12,7 +13,6 @@ from ivos.files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 
 class Settings(BaseModel):
@@ -24,33 +24,28 @@ class Settings(BaseModel):
 Kind = TypeVar("Kind", bound=Settings)
 
 
-def load_settings(kind: type[Kind], path: Path, changes: Sequence[str] = ()) -> Kind:
-    """Settings from a YAML file, with some of them changed.
+def load_settings(kind: type[Kind], given: Sequence[str | Path]) -> Kind:
+    """Settings from YAML files and single values; what comes later goes before what came earlier.
 
     Args:
         kind: what they must be.
-        path: the file.
-        changes: like ``optimiser.rate=1e-3``; they go before the file's.
+        given: paths that end in ``.yaml``, and values like ``optimiser.rate=1e-3``.
 
     Raises:
         InputError: no such file, not YAML, a key that is not known (the nearest known one is named), a wrong value.
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
 
+    words = [str(word) for word in given]
     try:
-        from_file = OmegaConf.load(path)
-        changed = OmegaConf.merge(from_file, OmegaConf.from_dotlist(list(changes)))
-        content: Any = OmegaConf.to_container(changed, resolve=True)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such settings file") from error
-    except (OmegaConfBaseException, YAMLError, OSError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: not settings in YAML: {' '.join(str(error).split())}") from error
-    try:
-        return kind.model_validate(content)
+        merged = OmegaConf.merge({}, *(_part(word) for word in words))
+        return kind.model_validate(OmegaConf.to_container(merged, resolve=True))
     except ValidationError as error:
-        raise InputError(f"{path}: {_complaint(kind, error)}") from error
+        files = ", ".join(word for word in words if _is_file(word))
+        raise InputError(f"{files or 'settings'}: {_complaint(kind, error)}") from error
+    except OmegaConfBaseException as error:
+        raise InputError(f"{' '.join(words)}: {' '.join(str(error).split())}") from error
 
 
 def save_settings(settings: Settings, path: Path) -> None:
@@ -69,12 +64,33 @@ def known_keys(kind: type[BaseModel], before: str = "") -> list[str]:
     """All keys of settings, those of settings within them with dots."""
     keys = []
     for name, field in kind.model_fields.items():
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            keys += known_keys(inner, f"{before}{name}.")
-        else:
-            keys.append(before + name)
+        inner = [k for k in (field.annotation, *get_args(field.annotation)) if isinstance(k, type)]
+        inner = [k for k in inner if issubclass(k, BaseModel)]
+        keys += [key for k in inner for key in known_keys(k, f"{before}{name}.")] or [before + name]
     return keys
+
+
+def _part(word: str) -> Any:
+    """What a file or a single value sets."""
+    from omegaconf import DictConfig, OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    if not _is_file(word) and "=" not in word:
+        raise InputError(f"{word}: neither a settings file (.yaml) nor KEY=VALUE")
+    try:
+        part = OmegaConf.load(word) if _is_file(word) else OmegaConf.from_dotlist([word])
+    except FileNotFoundError as error:
+        raise InputError(f"{word}: no such settings file") from error
+    except (OmegaConfBaseException, YAMLError, OSError, ValueError) as error:
+        raise InputError(f"{word}: not settings in YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(part, DictConfig):
+        raise InputError(f"{word}: not settings in YAML: a list, not keys and values")
+    return part
+
+
+def _is_file(word: str) -> bool:
+    return Path(word).suffix in (".yaml", ".yml") and ("=" not in word or Path(word).exists())
 
 
 def _complaint(kind: type[BaseModel], error: ValidationError) -> str:
@@ -84,6 +100,8 @@ def _complaint(kind: type[BaseModel], error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(key, known_keys(kind), n=1, cutoff=0.0)
         return f"'{key}' is not a setting; did you mean '{near[0]}'?"
+    if first["type"] == "value_error":
+        return str(first["ctx"]["error"])
     if first["type"] == "missing":
         return f"'{key}' is missing"
     return f"{key}={first['input']}: {first['msg'][0].lower()}{first['msg'][1:]}"

@@ -15,7 +15,7 @@ from tests.propagation.scenes import drawn_on, moving_discs
 def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     run = tmp_path / "run"
     for steps in (1, 2):
-        done = ivos("train", "propagation", "-o", run, "--steps", steps, "--workers", 0)
+        done = ivos("train", "propagation", "-o", run, f"steps={steps}", "workers=0")
         assert done.returncode == 0, done.stderr
         assert str(run / "fast.safetensors") in done.stdout
         seen = read_weights(run / "fast.safetensors")["encode4.1.1.num_batches_tracked"]
@@ -27,30 +27,35 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert ivos("propagate", *files, "--engine", "fast", "--checkpoint", run / "fast.safetensors").returncode == 0
 
 
-def test_impossible_settings_are_refused(tmp_path: Path) -> None:
-    assert "--steps 0" in refused("train", "propagation", "-o", tmp_path, "--steps", "0")
-    assert "--workers -1" in refused("train", "propagation", "-o", tmp_path, "--workers", "-1")
+def _own(folder: Path, count: int) -> None:
+    for number in range(count):
+        scan, labels = moving_discs(slices=8, size=48)
+        package.write(folder / "scans" / f"case{number}_0000.nii.gz", scan)
+        package.write(folder / "labels" / f"case{number}.nii.gz", labels)
 
 
 def test_own_scans_go_on_from_the_bundled_weights(tmp_path: Path) -> None:
-    for number in range(5):
-        scan, labels = moving_discs(slices=8, size=48)
-        package.write(tmp_path / "scans" / f"case{number}_0000.nii.gz", scan)
-        package.write(tmp_path / "labels" / f"case{number}.nii.gz", labels)
-    own = ("--scans", tmp_path / "scans", "--labels", tmp_path / "labels")
-    done = ivos("train", "propagation", "-o", tmp_path / "run", *own, "--steps", 1, "--workers", 0)
+    _own(tmp_path / "own", 5)
+    run = tmp_path / "run"
+    done = ivos("train", "propagation", f"data.scans={tmp_path / 'own'}", "-o", run, "steps=1", "workers=0")
     assert done.returncode == 0, done.stderr
-    bundled, tuned = load_fast(), load_fast(tmp_path / "run" / "fast.safetensors")
+    bundled, tuned = load_fast(), load_fast(run / "fast.safetensors")
     for before, after in zip(bundled.parameters(), tuned.parameters(), strict=True):
         torch.testing.assert_close(after, before, rtol=0.01, atol=0.01)
 
 
-def test_own_scans_that_do_not_fit_are_refused_before_training(tmp_path: Path) -> None:
-    scan, _ = moving_discs(slices=4, size=24)
-    _, other = moving_discs(slices=5, size=24)
-    package.write(tmp_path / "scans" / "a.nii.gz", scan)
-    package.write(tmp_path / "labels" / "a.nii.gz", other)
+def test_what_cannot_be_trained_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
     run = ("train", "propagation", "-o", tmp_path / "run")
-    assert "belong together" in refused(*run, "--scans", tmp_path / "scans")
-    assert "not on the scan's grid" in refused(*run, "--scans", tmp_path / "scans", "--labels", tmp_path / "labels")
-    assert not (tmp_path / "run").exists()
+    assert "steps=0" in refused(*run, "steps=0")
+    assert "neither a settings file" in refused(*run, "nothing")
+    assert "did you mean 'network.size'" in refused(*run, "network.name=stcn", "network.sizes=3", "data.scans=a")
+    assert "data.scans is missing" in refused(*run, "network.name=stcn")
+    assert "all shares are 0" in refused(*run, "data.scans=a", "network.name=stcn", "network.learn_from.slices=0")
+    assert "no such folder" in refused(*run, f"data.scans={tmp_path / 'nowhere'}")
+    assert not (tmp_path / "run" / "settings.yaml").exists()
+
+
+def test_another_training_does_not_go_on_in_a_run(tmp_path: Path) -> None:
+    run = ("train", "propagation", "-o", tmp_path / "run", "workers=0")
+    assert ivos(*run, "steps=1").returncode == 0
+    assert "holds a run with other settings (seed: 0)" in refused(*run, "steps=2", "seed=1")

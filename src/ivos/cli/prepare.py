@@ -34,7 +34,7 @@ def prepare(
     if not 0 <= test_share < 1:
         raise InputError(f"--test-share {test_share:g}: must be 0 or more and less than 1")
     try:
-        from ivos.training.prepare import prepare as run
+        from ivos.training.data.prepare import prepare as run
     except ModuleNotFoundError as error:
         raise InputError(f"preparing needs {error.name}: pip install 'ivos[train]'") from error
     from ivos.report.cohort import write_cohort_page

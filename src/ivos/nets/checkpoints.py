@@ -12,6 +12,7 @@ import torch
 from ivos.errors import InputError
 from ivos.files import replacing
 from ivos.nets.fast import FastNet
+from ivos.nets.key_encoders import OF_TIMM
 from ivos.nets.stcn import STCN
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _WRAPPERS = ("state_dict", "model", "network")
 _STCN_NAMES = (
     (r"^(key|value)_encoder\.model\.", r"\1_encoder."),  # IVOS
     (r"^key_encoder\.res2\.", "key_encoder.layer1."),
-    (r"^value_encoder\.(?!fuser\.)", "value_encoder.resnet."),
+    (r"^value_encoder\.(?!fuser\.|resnet\.)", "value_encoder.resnet."),
     (r"^key_proj\.key_proj\.", "key_proj."),
     (r"\.attention\.ChannelGate\.mlp\.1\.", ".attention.channel_mlp.0."),
     (r"\.attention\.ChannelGate\.mlp\.3\.", ".attention.channel_mlp.2."),
@@ -32,7 +33,7 @@ _STCN_NAMES = (
 
 
 def load_stcn(path: Path) -> STCN:
-    """The STCN network of an official checkpoint (one or several objects) or of an IVOS one, ready for inference.
+    """The STCN network of an official checkpoint (one or several objects), an IVOS one or ours, ready for inference.
 
     Raises:
         InputError: no such file, not a checkpoint, one that holds code, or weights of another network.
@@ -41,9 +42,11 @@ def load_stcn(path: Path) -> STCN:
     first = "value_encoder.resnet.conv1.weight"
     if first in weights and weights[first].shape[1] == 4:  # trained on one object: nothing is known of others
         weights[first] = torch.cat([weights[first], torch.zeros_like(weights[first][:, :1])], 1)
+    encoders = {name.split(".")[1] for name in weights if name.startswith("key_encoder.")}
     network = STCN(
         attention=any(".attention." in name for name in weights),
         key_bias="key_encoder.conv1.bias" in weights,
+        encoder=next((name for name in OF_TIMM if name in encoders), "resnet50"),
     )
     load_strictly(network, weights, path)
     return network.eval().requires_grad_(requires_grad=False)
@@ -61,8 +64,8 @@ def load_fast(path: Path | None = None) -> FastNet:
     return network.eval().requires_grad_(requires_grad=False)
 
 
-def save_fast(network: FastNet, path: Path) -> None:
-    """Write the small network's weights as float16 safetensors.
+def save_propagation(network: FastNet | STCN, path: Path) -> None:
+    """Write the weights of a network that propagates as float16 safetensors.
 
     Raises:
         InputError: the folder cannot be written to.

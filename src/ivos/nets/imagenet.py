@@ -1,4 +1,4 @@
-"""ImageNet-21k weights of R50-ViT-B/16, as Google publishes them (.npz), for the encoder of TransUNet."""
+"""Published ImageNet weights for encoders: R50-ViT-B/16 of Google (.npz), ResNets in torchvision's names."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import numpy as np
 import torch
 
 from ivos.errors import InputError
+from ivos.nets.checkpoints import load_strictly, read_weights
 from ivos.nets.transunet import resized_positions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from ivos.nets.transunet import TransUNet
 
@@ -36,6 +37,7 @@ _RENAMED = (
     (r"(kernel|scale)$", "weight"),
 )
 _POSITIONS = "Transformer/posembed_input/pos_embedding"
+_CONV_BIAS = re.compile(r"(conv\d|downsample\.0)\.bias$")  # torchvision's convolutions have none
 _NOT_WANTED = re.compile(r"^(cls$|head/|pre_logits/)")
 
 
@@ -68,6 +70,21 @@ def load_imagenet(network: TransUNet, path: Path) -> None:
     if differing:
         raise InputError(f"{path}: not the weights of R50-ViT-B/16: {len(differing)} differ, as {sorted(differing)[0]}")
     network.transformer.load_state_dict(weights, strict=True)
+
+
+def load_resnet(network: nn.Module, path: Path) -> None:
+    """Put the weights of a whole ResNet into one without its last stage; channels beside R, G, B stay random.
+
+    Raises:
+        InputError: no such file, not a checkpoint, or weights of another network.
+    """
+    wanted, weights = network.state_dict(), read_weights(path)
+    weights = {name: value for name, value in weights.items() if not name.startswith(("layer4.", "fc."))}
+    first = weights.get("conv1.weight")
+    if first is not None and first.shape[1] == 3 and first.shape[0] == len(wanted["conv1.weight"]):
+        weights["conv1.weight"] = torch.cat([first, wanted["conv1.weight"][:, 3:]], 1)
+    weights |= {name: torch.zeros_like(wanted[name]) for name in wanted if _CONV_BIAS.search(name)}
+    load_strictly(network, weights, path)
 
 
 def _renamed(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -10,6 +11,7 @@ from ivos.errors import InputError
 from ivos.files import replacing
 from ivos.nets.checkpoints import load_strictly, read_weights
 from ivos.nets.reference import ReferenceName, reference_network
+from ivos.nets.transunet import resized_positions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 _META = "ivos"
 _WINDOWS = 3
+_HEAD = re.compile(r"(^head|segmentation_head\.0|out\.conv\.conv)\.(weight|bias)$")
 
 
 class ReferenceInfo(BaseModel):
@@ -56,6 +59,30 @@ def save_reference(network: nn.Module, info: ReferenceInfo, path: Path) -> None:
     weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     with replacing(path) as temporary:
         save_file(weights, temporary, {_META: info.model_dump_json()})
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Put trained weights into a reference network, which may be for other structures: its head stays as it is then.
+
+    Args:
+        network: with random weights.
+        path: of a file as :func:`save_reference` writes it, or of a published IVOS checkpoint for TransUNet.
+
+    Raises:
+        InputError: no such file, not a checkpoint, or weights of another network.
+    """
+    wanted, weights = network.state_dict(), read_weights(path)
+    if not any(name in wanted for name in weights):
+        weights = {f"network.{name}": value for name, value in weights.items()}
+    for name, value in weights.items():
+        if name not in wanted or value.shape == wanted[name].shape:
+            continue
+        if _HEAD.search(name) and value.shape[1:] == wanted[name].shape[1:]:
+            weights[name] = wanted[name]
+        elif name.endswith("position_embeddings"):
+            grid = round(wanted[name].shape[1] ** 0.5)
+            weights[name] = resized_positions(value, grid, grid)
+    load_strictly(network, weights, path)
 
 
 def load_reference(path: Path) -> tuple[nn.Module, ReferenceInfo]:

@@ -18,10 +18,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ivos.nets.resnet import BasicBlock, Bottleneck, ResNet, fold_batch_norms
+from ivos.nets.key_encoders import KeyChannels, KeyEncoderName, key_encoder
+from ivos.nets.resnet import BasicBlock, ResNet, fold_batch_norms
 from ivos.nets.winograd import WinogradConv
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
 KEY_CHANNELS = 64
@@ -32,7 +35,7 @@ _PIXELS_AT_ONCE = 512 * 512  # at full size, of all structures together: more th
 
 @dataclass(frozen=True)
 class KeyFeatures:
-    """What the key encoder sees in images (B, 3, H, W)."""
+    """What the key encoder sees in images (B, 3, H, W), with the channels of the published one."""
 
     key: Tensor  # (B, 64, H/16, W/16) to compare with memory
     content: Tensor  # (B, 512, H/16, W/16) beside the readout in the decoder
@@ -48,15 +51,16 @@ class STCN(nn.Module):
         attention: channel and spatial attention where image and mask features meet, as in the official network;
             the IVOS checkpoints have none.
         key_bias: biases in the key encoder's convolutions, as in the IVOS checkpoints; official ones have none there.
+        encoder: the key encoder; the published one by default.
     """
 
-    def __init__(self, *, attention: bool = True, key_bias: bool = False) -> None:
+    def __init__(self, *, attention: bool = True, key_bias: bool = False, encoder: KeyEncoderName = "resnet50") -> None:
         super().__init__()
-        self.key_encoder = ResNet(Bottleneck, (3, 4, 6), 3, conv_bias=key_bias)
-        self.value_encoder = ValueEncoder(attention=attention)
-        self.key_proj = nn.Conv2d(1024, KEY_CHANNELS, 3, padding=1)
-        self.key_comp = nn.Conv2d(1024, 512, 3, padding=1)
-        self.decoder = Decoder()
+        self.key_encoder, channels = key_encoder(encoder, conv_bias=key_bias)
+        self.value_encoder = ValueEncoder(channels, attention=attention)
+        self.key_proj = nn.Conv2d(channels.f16, KEY_CHANNELS, 3, padding=1)
+        self.key_comp = nn.Conv2d(channels.f16, 512, 3, padding=1)
+        self.decoder = Decoder(channels)
 
     def encode_key(self, images: Tensor) -> KeyFeatures:
         """Features of images (B, 3, H, W); H and W are multiples of 16."""
@@ -64,11 +68,11 @@ class STCN(nn.Module):
         return KeyFeatures(self.key_proj(f16.float()), self.key_comp(f16), f16, f8, f4)
 
     def encode_value(self, image: Tensor, f16: Tensor, masks: Tensor, others: Tensor) -> Tensor:
-        """Memory values of some structures in one image.
+        """Memory values of some structures.
 
         Args:
-            image: (1, 3, H, W).
-            f16: the image's (1, 1024, H/16, W/16) key features.
+            image: (1, 3, H, W) that they are all in, or (K, 3, H, W) one for each.
+            f16: the images' (1 or K, 1024, H/16, W/16) key features.
             masks: (K, 1, H, W) probabilities of the structures.
             others: (K, 1, H, W) for each, the sum of all the others.
 
@@ -79,7 +83,10 @@ class STCN(nn.Module):
         return values
 
     def decode(self, readout: Tensor, features: KeyFeatures) -> Tensor:
-        """Probabilities (K, H, W) of structures, each by itself, from readouts (K, 512, H/16, W/16) of one image."""
+        """Probabilities (K, H, W) of structures, each by itself, from readouts (K, 512, H/16, W/16).
+
+        The features are those of one image that all are in, or of K.
+        """
         logits: Tensor = self.decoder(readout, features.content, features.f8, features.f4)  # (K, 1, H, W)
         probabilities: Tensor = logits.squeeze(1).sigmoid()
         return probabilities
@@ -99,19 +106,19 @@ def aggregate(probabilities: Tensor) -> Tensor:
 class ValueEncoder(nn.Module):
     """An image with a structure's mask and the others' (5 channels), fused with the image's key features."""
 
-    def __init__(self, *, attention: bool) -> None:
+    def __init__(self, channels: KeyChannels, *, attention: bool) -> None:
         super().__init__()
         self.resnet = ResNet(BasicBlock, (2, 2, 2), 5, conv_bias=True)
-        self.fuser = FeatureFusion(256, 1024, VALUE_CHANNELS, attention=attention)
+        self.fuser = FeatureFusion(256, channels.f16, VALUE_CHANNELS, attention=attention)
 
     def forward(self, image: Tensor, masks: Tensor, key_f16: Tensor) -> Tensor:
-        """(1, 3, H, W), (K, 2, H, W) and (1, 1024, H/16, W/16) to (K, 512, H/16, W/16)."""
+        """(1 or K, 3, H, W), (K, 2, H, W) and (1 or K, 1024, H/16, W/16) to (K, 512, H/16, W/16)."""
         first, channels = self.resnet.conv1, image.shape[1]
         of_image = F.conv2d(image, first.weight[:, :channels], first.bias, first.stride, first.padding)
         value_f16 = []
-        for mask in torch.split(masks, _at_once(masks.shape)):
+        for mask, own_image in _portions(masks[0].numel() // 2, masks, of_image):
             of_mask = F.conv2d(mask, first.weight[:, channels:], None, first.stride, first.padding)
-            value_f16.append(self.resnet.stages(of_mask.add_(of_image))[0])
+            value_f16.append(self.resnet.stages(of_mask.add_(own_image))[0])
         values: Tensor = self.fuser(torch.cat(value_f16), key_f16)
         return values
 
@@ -217,20 +224,19 @@ class CBAM(nn.Module):
 class Decoder(nn.Module):
     """Readout and content at stride 16 up to logits at full size, by way of the image's f8 and f4."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: KeyChannels) -> None:
         super().__init__()
         self.compress = JoiningBlock(512, 512, 512)
-        self.up_16_8 = UpsampleBlock(512, 512, 256)
-        self.up_8_4 = UpsampleBlock(256, 256, 256)
+        self.up_16_8 = UpsampleBlock(channels.f8, 512, 256)
+        self.up_8_4 = UpsampleBlock(channels.f4, 256, 256)
         self.pred = nn.Conv2d(256, 1, 3, padding=1)
 
     def forward(self, readout: Tensor, content: Tensor, f8: Tensor, f4: Tensor) -> Tensor:
-        """(K, 512, H/16, W/16) and one image's features to logits (K, 1, H, W)."""
+        """(K, 512, H/16, W/16) and the features of one image or of K to logits (K, 1, H, W)."""
         skip_8, skip_4 = self.up_16_8.skip_conv(f8), self.up_8_4.skip_conv(f4)
         logits = []
-        at_once = _at_once(f4.shape, stride=4)
-        for x in torch.split(self.compress(readout, content), at_once):
-            x = self.up_8_4(skip_4, self.up_16_8(skip_8, x))
+        for x, own_8, own_4 in _portions(16 * f4[0, 0].numel(), self.compress(readout, content), skip_8, skip_4):
+            x = self.up_8_4(own_4, self.up_16_8(own_8, x))
             logits.append(self.pred(F.relu(x, inplace=True)).float())
         return _upsampled(torch.cat(logits), 4)
 
@@ -244,14 +250,23 @@ class UpsampleBlock(nn.Module):
         self.out_conv = ResBlock(channels, out)
 
     def forward(self, skip: Tensor, x: Tensor) -> Tensor:
-        """What skip_conv gave, (1, channels, 2H, 2W), and (K, channels, H, W) to (K, out, 2H, 2W)."""
+        """What skip_conv gave, (1 or K, channels, 2H, 2W), and (K, channels, H, W) to (K, out, 2H, 2W)."""
         out: Tensor = self.out_conv(_upsampled(x, 2).add_(skip))
         return out
 
 
-def _at_once(shape: torch.Size, stride: int = 1) -> int:
-    """How many structures of that many pixels pass through the layers below stride 16 together."""
-    return max(1, _PIXELS_AT_ONCE // (shape[2] * shape[3] * stride**2))
+def _portions(pixels: int, own: Tensor, *shared: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """As many of K structures as pass through the layers below stride 16 together, with what belongs to them.
+
+    Args:
+        pixels: of the image.
+        own: (K, C, h, w).
+        shared: (1, C, H, W) of one image that all are in, or (K, C, H, W).
+    """
+    at_once = max(1, _PIXELS_AT_ONCE // pixels) if own.device.type == "cpu" else len(own)
+    for first in range(0, len(own), at_once):
+        part = slice(first, first + at_once)
+        yield own[part], *(each if len(each) == 1 else each[part] for each in shared)
 
 
 def _upsampled(x: Tensor, factor: int) -> Tensor:

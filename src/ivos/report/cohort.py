@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ivos.report.pictures import Picture
-    from ivos.training.prepare import Manifest, ManifestCase
+    from ivos.training.data.prepare import Manifest, ManifestCase
 
 _BARS = 16
 _PICTURED, _COLUMNS, _TILE_PIXELS = 12, 4, 300
@@ -69,7 +69,7 @@ def _montage(folder: Path, manifest: Manifest) -> Picture:
 
 def _picture(folder: Path, case: ManifestCase, manifest: Manifest) -> Picture:
     from ivos.report.pictures import Painter
-    from ivos.training.store import StoredScan
+    from ivos.training.data.store import StoredScan
 
     stored = StoredScan(folder / case.file)
     scan = stored.scan()

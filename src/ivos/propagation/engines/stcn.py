@@ -135,8 +135,7 @@ class STCNEngine:
     def _prepared(self, image: Slice) -> Tensor:
         """(1, 3, h, w): scaled, normalised, padded."""
         pixels = torch.from_numpy(image.image)[None].to(self._device)
-        mean, std = (torch.tensor(values, device=self._device)[:, None, None] for values in (_MEAN, _STD))
-        return self._padded((self._scaled(pixels) - mean) / std).to(self._dtype)
+        return self._padded(normalised(self._scaled(pixels))).to(self._dtype)
 
     def _scaled(self, pixels: Tensor) -> Tensor:
         return _resized(pixels, self._size(pixels.shape[2:]))
@@ -158,6 +157,12 @@ class STCNEngine:
         inner = shares[:, top : top + height, left : left + width]
         restored: FloatArray = _resized(inner[None], (shape[0], shape[1]))[0].cpu().numpy()
         return restored
+
+
+def normalised(images: Tensor) -> Tensor:
+    """Images (..., 3, H, W) in [0, 1] as the network takes them."""
+    mean, std = (torch.tensor(values, device=images.device)[:, None, None] for values in (_MEAN, _STD))
+    return (images - mean) / std
 
 
 def _padding(length: int) -> tuple[int, int]:

@@ -7,8 +7,8 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from ivos.training.examples import Example, Examples
-from ivos.training.walks import Walk, Walks, goes_on
+from ivos.training.fast.examples import Example, Examples
+from ivos.training.fast.walks import Walk, Walks, goes_on
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from ivos.volume.cases import LabelledCase
+    from ivos.training.data.store import StoredScan
     from ivos.volume.volume import Array
     from ivos.volume.windows import Windows
 
@@ -64,34 +64,34 @@ class OwnScans:
     """Parts of the user's labelled scans, mirrored at random, and some synthetic scans between them.
 
     Args:
-        cases: the scans.
+        scans: stored and labelled.
     """
 
-    def __init__(self, cases: Sequence[LabelledCase]) -> None:
-        self._cases = tuple(cases)
+    def __init__(self, scans: Sequence[StoredScan]) -> None:
+        self._scans = tuple(scans)
 
     def __call__(self, number: int) -> LabelledScan:
         """The same number gives the same part."""
         rng = np.random.default_rng((number, 3))
         if rng.random() < _SYNTHETIC:
             return synthetic(number)
-        part = part_in_turn(self._cases, number)
+        part = part_in_turn(self._scans, number)
         axes = tuple(axis for axis in (-1, -2) if rng.random() < 0.5)
         return LabelledScan(
             np.ascontiguousarray(np.flip(part.images, axes)), np.ascontiguousarray(np.flip(part.labels, axes))
         )
 
 
-def part_in_turn(cases: Sequence[LabelledCase], number: int) -> LabelledScan:
+def part_in_turn(scans: Sequence[StoredScan], number: int) -> LabelledScan:
     """Slices about some labelled voxel of a scan, all of each at a coarser resolution or a part of it at its own.
 
     Args:
-        cases: the scans, of which one comes after another.
+        scans: of which one comes after another.
         number: the same one gives the same part.
     """
     rng = np.random.default_rng((number, 4))
-    scan, truth = cases[number % len(cases)].read()
-    array, labels = scan.array, truth.array
+    scan = scans[number % len(scans)]
+    array, labels = scan.scan().array, scan.labels().array
     while max(array.shape[1:]) > _MOST_PIXELS and rng.random() < 0.5:
         array, labels = _halved(array, labels)
     places = np.flatnonzero(labels)
@@ -100,7 +100,7 @@ def part_in_turn(cases: Sequence[LabelledCase], number: int) -> LabelledScan:
     for place, length, most in zip(centre, labels.shape, (_MOST_SLICES, _MOST_PIXELS, _MOST_PIXELS), strict=True):
         first = int(np.clip(int(place) - rng.integers(most), 0, max(0, length - most)))
         box.append(slice(first, first + most))
-    return LabelledScan.of(array[tuple(box)], labels[tuple(box)], windows_for(scan))
+    return LabelledScan.of(array[tuple(box)], labels[tuple(box)], scan.info.windows)
 
 
 def _halved(array: Array, labels: Array) -> tuple[Array, Array]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ivos.propagation.engines.protocol import FloatArray
-    from ivos.training.examples import Example
+    from ivos.training.fast.examples import Example
 
 _HOPELESS_DSC, _HOPELESS_STEPS = 0.1, 3  # a walk that has lost its structure this long teaches nothing any more
 

@@ -18,13 +18,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ivos.training.losses import cross_entropy, dice
-from ivos.training.slices import IGNORED
+from ivos.training.reference.losses import cross_entropy
+from ivos.training.reference.slices import IGNORED
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ivos.nets.reference import ReferenceNetwork
+    from ivos.training.reference.supervised_loss import SupervisedLoss
 
 Batch = dict[str, "Tensor"]
 
@@ -43,15 +44,21 @@ class Method(Protocol):
 
 
 class Supervised(nn.Module):
-    """Cross entropy and Dice on labelled slices."""
+    """Labelled slices alone.
 
-    def __init__(self, network: nn.Module) -> None:
+    Args:
+        network: the network.
+        supervised: the loss of labelled slices.
+    """
+
+    def __init__(self, network: nn.Module, supervised: SupervisedLoss) -> None:
         super().__init__()
         self.networks = nn.ModuleList([network])
+        self._supervised = supervised
 
     def loss(self, labelled: Batch, unlabelled: Batch | None, progress: float) -> dict[str, Tensor]:  # noqa: ARG002
         """See :class:`Method`."""
-        return {"supervised": _supervised(_logits(self.networks[0], labelled), labelled["labels"])}
+        return {"supervised": self._supervised(_logits(self.networks[0], labelled), labelled["labels"])}
 
 
 class CrossPseudo(nn.Module):
@@ -60,13 +67,17 @@ class CrossPseudo(nn.Module):
     Args:
         first: a network.
         second: another one, best of another kind.
+        supervised: the loss of labelled slices.
         weight: of that teaching, once it has risen.
         rectified: whether pixels count less where the two disagree.
     """
 
-    def __init__(self, first: nn.Module, second: nn.Module, *, weight: float, rectified: bool) -> None:
+    def __init__(
+        self, first: nn.Module, second: nn.Module, supervised: SupervisedLoss, *, weight: float, rectified: bool
+    ) -> None:
         super().__init__()
         self.networks = nn.ModuleList([first, second])
+        self._supervised = supervised
         self._weight, self._rectified = weight, rectified
 
     def loss(self, labelled: Batch, unlabelled: Batch | None, progress: float) -> dict[str, Tensor]:
@@ -76,7 +87,7 @@ class CrossPseudo(nn.Module):
         both = {key: torch.cat([labelled[key], unlabelled[key]]) for key in labelled}
         count, known = len(labelled["image"]), both["labels"] != IGNORED
         first, second = (_logits(network, both) for network in self.networks)
-        supervised = [_supervised(logits[:count], labelled["labels"]) for logits in (first, second)]
+        supervised = [self._supervised(logits[:count], labelled["labels"]) for logits in (first, second)]
         taught = [self._taught(a, b.detach(), known) for a, b in ((first, second), (second, first))]
         weight = self._weight * ramp_up(progress)
         return {"supervised": supervised[0] + supervised[1], "pseudo": weight * (taught[0] + taught[1])}
@@ -96,12 +107,14 @@ class Consistency(nn.Module):
 
     Args:
         network: the network.
+        supervised: the loss of labelled slices.
         weight: of that teaching.
     """
 
-    def __init__(self, network: nn.Module, *, weight: float) -> None:
+    def __init__(self, network: nn.Module, supervised: SupervisedLoss, *, weight: float) -> None:
         super().__init__()
         self.networks = nn.ModuleList([network])
+        self._supervised = supervised
         self._weight = weight
 
     def loss(self, labelled: Batch, unlabelled: Batch | None, progress: float) -> dict[str, Tensor]:  # noqa: ARG002
@@ -109,7 +122,7 @@ class Consistency(nn.Module):
         if unlabelled is None:
             raise ValueError("consistency needs unlabelled slices")
         network = cast("ReferenceNetwork", self.networks[0])
-        supervised = _supervised(_logits(self.networks[0], labelled), labelled["labels"])
+        supervised = self._supervised(_logits(self.networks[0], labelled), labelled["labels"])
         image, position, inside = unlabelled["image"], unlabelled["position"], unlabelled["labels"] != IGNORED
         features = network.encode(image)
         weak = network.decode(features, position)
@@ -181,7 +194,3 @@ def _boxes(image: Tensor) -> Tensor:
 def _logits(network: nn.Module, batch: Batch) -> Tensor:
     reference = cast("ReferenceNetwork", network)
     return reference.decode(reference.encode(batch["image"]), batch["position"])
-
-
-def _supervised(logits: Tensor, labels: Tensor) -> Tensor:
-    return cross_entropy(logits, labels) + dice(logits, labels)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import ivos as package
-from ivos.training.prepare import load_manifest
-from ivos.training.store import StoredScan
+from ivos.training.data.prepare import load_manifest
+from ivos.training.data.store import StoredScan
 from ivos.volume.volume import Volume
 from ivos.volume.windows import channels, windows_for
 from tests.cli.runner import ivos, refused

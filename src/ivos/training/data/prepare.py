@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ivos.errors import InputError
 from ivos.files import replacing, stem_of
-from ivos.training.raw import RawCase, Refusal, find_cases
-from ivos.training.store import SUFFIX, ScanInfo, StoredScan, store
-from ivos.volume.labels import bundled_scheme, canonical_name
+from ivos.training.data.raw import RawCase, Refusal, find_cases
+from ivos.training.data.store import SUFFIX, ScanInfo, StoredScan, store
+from ivos.volume.labels import canonical_name
 from ivos.volume.read import read, read_labels
 from ivos.volume.volume import Volume, on_grid_of
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 _SCANS = "scans"
 _HIGHEST_LABEL = 32_767
-_MASKS_SCHEME = "totalsegmentator"  # numbers the masks of a case folder
 
 
 class ManifestCase(BaseModel):
@@ -101,7 +100,7 @@ def prepare(
     does nothing. A case that cannot be used is left out with its reason.
 
     Args:
-        raw: the folder, in one of the layouts of :mod:`ivos.training.raw`.
+        raw: the folder, in one of the layouts of :mod:`ivos.training.data.raw`.
         output: where ``scans/``, ``manifest.json`` and ``refused.csv`` go.
         folds: into how many the labelled training cases are divided.
         test_share: share of patients with labels that is kept for testing, beside what the data set itself holds out.
@@ -131,9 +130,7 @@ def prepare(
     held_out = {case.name for case in found.cases if case.held_out}
     cases = _split(sorted(done, key=lambda info: info.case), held_out, whose, folds=folds, share=test_share, seed=seed)
     left_out = tuple(sorted(refused, key=lambda refusal: refusal.case))
-    masks = any(case.masks for case in found.cases)
-    names = bundled_scheme(_MASKS_SCHEME).names if masks else dict(found.names)
-    manifest = Manifest(names=names, seed=seed, folds=folds, cases=tuple(cases), refused=left_out)
+    manifest = Manifest(names=dict(found.names), seed=seed, folds=folds, cases=tuple(cases), refused=left_out)
     _write(output, manifest)
     return manifest
 
@@ -151,7 +148,7 @@ def _stored(case: RawCase, folder: Path, names: Mapping[int, str]) -> ScanInfo |
                 if info.fingerprint == fingerprint:
                     return info
         scan = read(case.scan)
-        labels = _labels(case, scan)
+        labels = _labels(case, scan, names)
         if labels is not None:
             _check(labels, names, case)
         return store(path, scan, labels, case=case.name, fingerprint=fingerprint)
@@ -159,8 +156,8 @@ def _stored(case: RawCase, folder: Path, names: Mapping[int, str]) -> ScanInfo |
         return Refusal(case=case.name, reason=str(error))
 
 
-def _labels(case: RawCase, scan: Volume) -> Volume | None:
-    """The case's labels on its scan's grid; masks of single structures under the ids of their scheme."""
+def _labels(case: RawCase, scan: Volume, names: Mapping[int, str]) -> Volume | None:
+    """The case's labels on its scan's grid; masks of single structures under the ids of their names."""
     if case.labels is not None:
         return on_grid_of(read_labels(case.labels), scan, str(case.labels))
     if not case.masks:
@@ -168,17 +165,10 @@ def _labels(case: RawCase, scan: Volume) -> Volume | None:
     joined = np.zeros(scan.array.shape, np.uint16)
     for path in case.masks:
         mask = on_grid_of(read_labels(path), scan, str(path))
-        joined[mask.array > 0] = _id_of_mask(path)
+        joined[mask.array > 0] = next(
+            k for k, name in names.items() if canonical_name(name) == canonical_name(stem_of(path))
+        )
     return scan.with_array(joined)
-
-
-def _id_of_mask(path: Path) -> int:
-    """The id of a mask file by its structure's name."""
-    name = canonical_name(stem_of(path))
-    found = [label.id for label in bundled_scheme(_MASKS_SCHEME).labels if canonical_name(label.name) == name]
-    if not found:
-        raise InputError(f"{path}: '{stem_of(path)}' is no structure of the scheme '{_MASKS_SCHEME}'")
-    return found[0]
 
 
 def _check(labels: Volume, names: Mapping[int, str], case: RawCase) -> None:

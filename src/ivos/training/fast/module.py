@@ -12,7 +12,8 @@ from lightning.pytorch import LightningModule
 
 from ivos.nets.fast import FastNet, Remembered
 from ivos.propagation.tracks import Shown, shown
-from ivos.training.walks import Walk, Walks, goes_on
+from ivos.training.fast.walks import Walk, Walks, goes_on
+from ivos.training.optimiser import averaged, optimiser_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,30 +21,26 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ivos.propagation.engines.protocol import FloatArray
-    from ivos.training.examples import Example
-
-_EMA_DECAY = 0.998
-_WARM_UP_STEPS, _COOL_DOWN = 300, 0.3  # the learning rate rises at first, and falls to 0 over the last share of steps
+    from ivos.training.fast.examples import Example
+    from ivos.training.run_settings import OptimiserSettings
 
 
-class PropagationTraining(LightningModule):
+class FastTraining(LightningModule):
     """Learns from walks: at every slice the network goes on from its own last answer.
 
     Args:
         network: to begin with.
-        learning_rate: at its highest.
+        optimiser: the settings.
+        rate: learning rate at its highest.
         steps: how many optimiser steps the training takes.
     """
 
-    def __init__(self, network: FastNet, *, learning_rate: float, steps: int) -> None:
+    def __init__(self, network: FastNet, optimiser: OptimiserSettings, *, rate: float, steps: int) -> None:
         super().__init__()
-        self._learning_rate, self._steps = learning_rate, steps
+        self.rate = rate
+        self._optimiser, self._steps = optimiser, steps
         self.network = network.to(memory_format=torch.channels_last)
-        self.average = torch.optim.swa_utils.AveragedModel(
-            self.network,
-            multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(_EMA_DECAY),  # type: ignore[no-untyped-call]
-            use_buffers=True,
-        )
+        self.average = averaged(self.network, optimiser.average)
         self._threads = ThreadPoolExecutor(2)
 
     @property
@@ -63,7 +60,7 @@ class PropagationTraining(LightningModule):
         walks, scores = [Walk(example) for example in batch], []
         while under_way := [walk for walk in walks if goes_on(walk)]:
             scores += self._moved_on(self.averaged_network, under_way)[1]
-        self.log("val_dsc", _mean(scores), prog_bar=True, batch_size=len(batch))
+        self.log("val_dsc", _mean(scores), prog_bar=True, batch_size=len(batch), sync_dist=True)
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, number: int) -> Any:  # noqa: ARG002
         """Walks stay where they are: views are cut on the CPU."""
@@ -75,14 +72,8 @@ class PropagationTraining(LightningModule):
         self.average.update_parameters(self.network)
 
     def configure_optimizers(self) -> Any:
-        """AdamW; its rate rises, stays, and falls at the end, so that a run may be made longer."""
-        optimiser = torch.optim.AdamW(self.network.parameters(), lr=self._learning_rate, weight_decay=1e-2)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self._rate)
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def _rate(self, step: int) -> float:
-        left = max(self._steps - step, 0) / (_COOL_DOWN * self._steps)
-        return min(1.0, (step + 1) / min(_WARM_UP_STEPS, self._steps), left)
+        """AdamW over the network."""
+        return optimiser_of(self.network.parameters(), self._optimiser, self.rate, self._steps)
 
     def _moved_on(self, network: FastNet, walks: Sequence[Walk]) -> tuple[Tensor, list[float]]:
         """Every walk a slice further: the loss, and the DSC of each that has one."""

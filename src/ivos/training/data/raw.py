@@ -9,9 +9,10 @@ layout of their own.
 
 from __future__ import annotations
 
+import csv
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ivos.errors import InputError
 from ivos.files import stem_of, suffix_of
+from ivos.volume.labels import bundled_scheme, canonical_name
 from ivos.volume.read import READABLE
 
 if TYPE_CHECKING:
@@ -30,9 +32,12 @@ _LABEL_SUFFIX = re.compile(r"[_.-](labels?|masks?|seg|segmentation|gt)$", re.IGN
 _BEFORE_NUMBERS = re.compile(r"^(img|image|label|mask|seg)_?(?=\d)", re.IGNORECASE)  # BTCV: img0001 and label0001
 _CHANNEL = re.compile(r"_(\d{4})$")
 _MOST_CHANNELS = 4  # files that end in more numbers are cases of their own
-_TESTS = re.compile(r"^(imagests|test|testing|imagesva|validation)$", re.IGNORECASE)
+_TESTS = re.compile(
+    r"^(imagests|imagesva|test|testing|averaged-testing-images|validation|validationset|tuning)$", re.IGNORECASE
+)
 _CASE_SCAN, _CASE_MASKS = "ct", "segmentations"  # TotalSegmentator; its MR data have mri.nii.gz
 _CASE_SCANS = (_CASE_SCAN, "mri")
+_MASKS_SCHEME = "totalsegmentator"
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ class RawFolder:
     Attributes:
         cases: by name.
         refused: what is not a case, and why.
-        names: label ids to names, where ``dataset.json`` has them.
+        names: label ids to names, where ``dataset.json`` or masks of single structures have them.
     """
 
     cases: list[RawCase] = field(default_factory=list)
@@ -95,7 +100,7 @@ def find_cases(raw: Path) -> RawFolder:
     files = [p for p in sorted(raw.rglob("*")) if p.is_file() and suffix_of(p) in READABLE and p.name[0] != "."]
     in_cases = [p for p in files if p.parent.name == _CASE_MASKS or stem_of(p) in _CASE_SCANS]
     if any(p.parent.name == _CASE_MASKS for p in in_cases):
-        _add_case_folders(found, in_cases)
+        _add_case_folders(found, in_cases, _held_out(raw / "meta.csv"))
     else:
         _add_files(found, files, raw)
     if not found.cases:
@@ -156,15 +161,37 @@ def _bare(stem: str) -> str:
     return _BEFORE_NUMBERS.sub("", _LABEL_SUFFIX.sub("", stem))
 
 
-def _add_case_folders(found: RawFolder, files: list[Path]) -> None:
+def _add_case_folders(found: RawFolder, files: list[Path], held_out: frozenset[str]) -> None:
+    masks_of: dict[Path, list[Path]] = defaultdict(list)
+    for path in files:
+        if path.parent.name == _CASE_MASKS:
+            masks_of[path.parent.parent].append(path)
+    found.names = _names_of_masks({stem_of(path) for masks in masks_of.values() for path in masks})
     for path in files:
         if path.parent.name != _CASE_MASKS:
-            masks = tuple(p for p in files if p.parent == path.parent / _CASE_MASKS)
-            found.cases.append(RawCase(path.parent.name, path, masks=masks))
+            case = path.parent
+            found.cases.append(RawCase(case.name, path, masks=tuple(masks_of[case]), held_out=case.name in held_out))
     known = {case.name for case in found.cases}
     for folder in sorted({p.parent.parent for p in files if p.parent.name == _CASE_MASKS}):
         if folder.name not in known:
             found.refused.append(Refusal(case=folder.name, reason=f"masks without {_CASE_SCAN}.nii.gz"))
+
+
+def _names_of_masks(stems: set[str]) -> dict[int, str]:
+    """The scheme's names, and behind them those that it does not have: of other versions of the data set, and of MR."""
+    scheme = bundled_scheme(_MASKS_SCHEME).names
+    known = {canonical_name(name) for name in scheme.values()}
+    others = sorted(stem for stem in stems if canonical_name(stem) not in known)
+    return scheme | dict(enumerate(others, start=max(scheme) + 1))
+
+
+def _held_out(path: Path) -> frozenset[str]:
+    """Cases that TotalSegmentator's ``meta.csv`` keeps for validation and testing."""
+    if not path.is_file():
+        return frozenset()
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        rows = csv.DictReader(file, delimiter=";")
+        return frozenset(row["image_id"] for row in rows if row.get("split") in ("val", "test") and row.get("image_id"))
 
 
 def _dataset_names(path: Path) -> dict[int, str]:

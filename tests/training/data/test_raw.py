@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ivos.errors import InputError
-from ivos.training.raw import RawFolder, find_cases
+from ivos.training.data.raw import RawFolder, find_cases
 
 
 def _made(root: Path, *names: str) -> RawFolder:
@@ -43,6 +43,52 @@ def test_flare22(tmp_path: Path) -> None:
     assert not found.refused
 
 
+def test_flare22_of_zenodo_and_its_tuning_cases_with_labels(tmp_path: Path) -> None:
+    zenodo = _made(
+        tmp_path / "FLARE22Train",
+        "images/FLARE22_Tr_0001_0000.nii.gz",
+        "labels/FLARE22_Tr_0001.nii.gz",
+    )
+    assert _pairs(zenodo) == {"FLARE22_Tr_0001": ("FLARE22_Tr_0001_0000.nii.gz", "FLARE22_Tr_0001.nii.gz")}
+    tuning = _made(
+        tmp_path / "FLARE2022",
+        "Training/FLARE22_LabeledCase50/images/FLARE22_Tr_0001_0000.nii.gz",
+        "Training/FLARE22_LabeledCase50/labels/FLARE22_Tr_0001.nii.gz",
+        "Training/FLARE22_UnlabeledCase1001-2000/Case_01001_0000.nii.gz",
+        "Tuning/images/FLARETs_0001_0000.nii.gz",
+        "Tuning/labels/FLARETs_0001.nii.gz",
+    )
+    assert _pairs(tuning)["FLARETs_0001"] == ("FLARETs_0001_0000.nii.gz", "FLARETs_0001.nii.gz")
+    assert [case.name for case in tuning.cases if case.held_out] == ["FLARETs_0001"]
+    assert not tuning.refused
+
+
+def test_amos_with_its_validation_and_unlabelled_cases(tmp_path: Path) -> None:
+    labels = {"0": "background", "1": "spleen", "8": "arota", "15": "prostate/uterus"}
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": labels, "numTraining": 240}))
+    found = _made(
+        tmp_path,
+        "imagesTr/amos_0001.nii.gz",
+        "imagesTr/amos_0507.nii.gz",
+        "labelsTr/amos_0001.nii.gz",
+        "labelsTr/amos_0507.nii.gz",
+        "imagesVa/amos_0008.nii.gz",
+        "labelsVa/amos_0008.nii.gz",
+        "imagesTs/amos_0002.nii.gz",
+        "amos_unlabeled_ct_5000_5399/amos_5000.nii.gz",
+    )
+    assert _pairs(found) == {
+        "amos_0001": ("amos_0001.nii.gz", "amos_0001.nii.gz"),
+        "amos_0507": ("amos_0507.nii.gz", "amos_0507.nii.gz"),
+        "amos_0008": ("amos_0008.nii.gz", "amos_0008.nii.gz"),
+        "amos_0002": ("amos_0002.nii.gz",),
+        "amos_5000": ("amos_5000.nii.gz",),
+    }
+    assert {case.name for case in found.cases if case.held_out} == {"amos_0008", "amos_0002"}
+    assert found.names == {1: "spleen", 8: "arota", 15: "prostate/uterus"}
+    assert not found.refused
+
+
 @pytest.mark.parametrize("labels", [{"background": 0, "liver": 1}, {"0": "background", "1": "liver"}])
 def test_nnunet_raw_with_its_names_and_a_second_channel(tmp_path: Path, labels: dict[str, object]) -> None:
     (tmp_path / "dataset.json").write_text(json.dumps({"labels": labels}))
@@ -62,16 +108,50 @@ def test_nnunet_raw_with_its_names_and_a_second_channel(tmp_path: Path, labels: 
     assert found.names == {1: "liver"}
 
 
-def test_btcv_msd_and_plain_names(tmp_path: Path) -> None:
-    btcv = _made(
-        tmp_path / "btcv",
+def test_btcv(tmp_path: Path) -> None:
+    found = _made(
+        tmp_path / "RawData",
         "Training/img/img0001.nii.gz",
         "Training/label/label0001.nii.gz",
         "Testing/img/img0061.nii.gz",
     )
-    assert _pairs(btcv) == {"0001": ("img0001.nii.gz", "label0001.nii.gz"), "0061": ("img0061.nii.gz",)}
-    msd = _made(tmp_path / "msd", "imagesTr/spleen_2.nii.gz", "imagesTr/._spleen_2.nii.gz", "labelsTr/spleen_2.nii.gz")
-    assert _pairs(msd) == {"spleen_2": ("spleen_2.nii.gz", "spleen_2.nii.gz")}
+    assert _pairs(found) == {"0001": ("img0001.nii.gz", "label0001.nii.gz"), "0061": ("img0061.nii.gz",)}
+    assert [case.name for case in found.cases if case.held_out] == ["0061"]
+    averaged = _made(
+        tmp_path / "mr",
+        "averaged-training-images/DET0000101_avg.nii.gz",
+        "averaged-training-images/SYNAPSE_METADATA_MANIFEST.tsv",
+        "averaged-training-labels/DET0000101_avg_seg.nii.gz",
+        "averaged-testing-images/DET0000301_avg.nii.gz",
+    )
+    assert _pairs(averaged) == {
+        "DET0000101_avg": ("DET0000101_avg.nii.gz", "DET0000101_avg_seg.nii.gz"),
+        "DET0000301_avg": ("DET0000301_avg.nii.gz",),
+    }
+    assert [case.name for case in averaged.cases if case.held_out] == ["DET0000301_avg"]
+
+
+def test_msd_with_files_that_its_archives_bring_along(tmp_path: Path) -> None:
+    labels = {"0": "background", "1": "liver", "2": "cancer"}
+    (tmp_path / "dataset.json").write_text(json.dumps({"name": "Liver", "tensorImageSize": "3D", "labels": labels}))
+    found = _made(
+        tmp_path,
+        "._dataset.json",
+        "._imagesTr",
+        "imagesTr/liver_2.nii.gz",
+        "imagesTr/._liver_2.nii.gz",
+        "labelsTr/liver_2.nii.gz",
+        "labelsTr/._liver_2.nii.gz",
+        "imagesTs/liver_132.nii.gz",
+        "imagesTs/._liver_132.nii.gz",
+    )
+    assert _pairs(found) == {"liver_2": ("liver_2.nii.gz", "liver_2.nii.gz"), "liver_132": ("liver_132.nii.gz",)}
+    assert [case.name for case in found.cases if case.held_out] == ["liver_132"]
+    assert found.names == {1: "liver", 2: "cancer"}
+    assert not found.refused
+
+
+def test_plain_names(tmp_path: Path) -> None:
     plain = _made(tmp_path / "plain", "scans/a.nrrd", "masks/a.nii.gz", "scans/b.mha", "masks/lonely.nii.gz")
     assert _pairs(plain) == {"a": ("a.nrrd", "a.nii.gz"), "b": ("b.mha",)}
     assert [refusal.case for refusal in plain.refused] == ["lonely"]
@@ -90,6 +170,7 @@ def test_numbers_at_the_end_are_not_taken_for_channels(tmp_path: Path) -> None:
 def test_totalsegmentator_case_folders(tmp_path: Path) -> None:
     found = _made(
         tmp_path,
+        "meta.csv",
         "s0001/ct.nii.gz",
         "s0001/segmentations/liver.nii.gz",
         "s0001/segmentations/spleen.nii.gz",
@@ -97,6 +178,8 @@ def test_totalsegmentator_case_folders(tmp_path: Path) -> None:
     )
     assert _pairs(found) == {"s0001": ("ct.nii.gz", "liver.nii.gz", "spleen.nii.gz")}
     assert [refusal.case for refusal in found.refused] == ["s0002"]
+    mr = _made(tmp_path / "mr", "meta.csv", "s0001/mri.nii.gz", "s0001/segmentations/liver.nii.gz")
+    assert _pairs(mr) == {"s0001": ("mri.nii.gz", "liver.nii.gz")}
 
 
 def test_the_same_name_twice_is_refused(tmp_path: Path) -> None:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import torch
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
 from ivos.segment import at_size, relative_position
-from ivos.training.store import StoredScan
+from ivos.training.data.store import StoredScan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     import numpy.typing as npt
@@ -114,19 +114,6 @@ class UnlabelledSlices(Dataset[Sample]):
         index = int(rng.integers(len(scan)))
         image, _ = _seen(scan, index, self._neighbours)
         return varied(image, np.zeros(image.shape[1:], np.int64), relative_position(index, len(scan)), self._size, rng)
-
-
-class From(Sampler[int]):
-    """Sample numbers from one on, every so many, without end."""
-
-    def __init__(self, first: int, step: int) -> None:
-        self._first, self._step = first, step
-
-    def __iter__(self) -> Iterator[int]:
-        number = self._first
-        while True:
-            yield number
-            number += self._step
 
 
 def collated(samples: Sequence[Sample]) -> dict[str, torch.Tensor]:

@@ -12,8 +12,8 @@ from scipy import ndimage
 from torch.utils.data import IterableDataset, get_worker_info
 
 from ivos.propagation.flow import displacement
-from ivos.training.anchors import Anchored, anchored
-from ivos.training.scans import LabelledScan, synthetic
+from ivos.training.fast.anchors import Anchored, anchored
+from ivos.training.fast.scans import LabelledScan, synthetic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,19 +65,22 @@ class Examples(IterableDataset[Example]):
 
     Args:
         scan: gives the scan of a number.
-        first: number of the first scan, to go on where a training stopped; workers take every n-th scan.
+        first: number of the first scan, to go on where a training stopped.
+        step: from one scan to the next, where several processes share them; each one's workers share its scans.
     """
 
-    def __init__(self, scan: Callable[[int], LabelledScan] = synthetic, *, first: int = 0) -> None:
+    def __init__(self, scan: Callable[[int], LabelledScan] = synthetic, *, first: int = 0, step: int = 1) -> None:
         super().__init__()
-        self._scan, self._first = scan, first
+        self._scan, self._first, self._step = scan, first, step
 
     def __iter__(self) -> Iterator[Example]:
         """Examples without end."""
         worker = get_worker_info()
         if worker is not None:
             torch.set_num_threads(1)  # the training needs the others
-        number, step = (self._first, 1) if worker is None else (self._first + worker.id, worker.num_workers)
+        number, step = self._first, self._step
+        if worker is not None:
+            number, step = number + worker.id * step, step * worker.num_workers
         waiting: list[Example] = []
         while True:
             rng = np.random.default_rng((number, 2))

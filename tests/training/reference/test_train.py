@@ -18,11 +18,11 @@ from ivos.config import load_settings
 from ivos.nets.checkpoints import read_weights
 from ivos.nets.reference_file import load_reference
 from ivos.phantom import abdomen
-from ivos.training.prepare import prepare
-from ivos.training.reference_settings import ReferenceSettings
+from ivos.training.data.prepare import prepare
+from ivos.training.reference.settings import ReferenceSettings
 from tests.cli.runner import ivos, refused
 
-RECIPES = Path(__file__).parents[2] / "configs"
+RECIPES = Path(__file__).parents[3] / "configs"
 CONFIGS = sorted(RECIPES.rglob("*.yaml"))
 _SMALL = ("data.size=32", "data.workers=0", "data.batch=2", "validate_every=1000", "data.structures=[1,2,3]")
 
@@ -40,7 +40,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _train(prepared: Path, run: Path, *changes: str, config: Path = RECIPES / "laptop" / "supervised.yaml") -> None:
-    done = ivos("train", "reference", config, f"data.prepared={prepared}", *_SMALL, *changes, "-o", run)
+    done = ivos("train", "reference", config, f"data.scans={prepared}", *_SMALL, *changes, "-o", run)
     assert done.returncode == 0, done.stderr
 
 
@@ -51,7 +51,7 @@ def _same(first: Path, second: Path) -> None:
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: "-".join(path.relative_to(RECIPES).with_suffix("").parts))
 def test_every_recipe_runs(prepared: Path, tmp_path: Path, config: Path) -> None:
-    settings = load_settings(ReferenceSettings, config, [f"data.prepared={prepared}", *_SMALL])
+    settings = load_settings(ReferenceSettings, [config, f"data.scans={prepared}", *_SMALL])
     _train(prepared, tmp_path, "steps=2", "validate_every=2", config=config)
     network, info = load_reference(tmp_path / "reference.safetensors")
     assert info.network == settings.networks[0]
@@ -64,7 +64,7 @@ def test_every_recipe_runs(prepared: Path, tmp_path: Path, config: Path) -> None
 def test_a_killed_run_ends_as_if_it_had_not_been(prepared: Path, tmp_path: Path) -> None:
     changes = ("steps=24", "save_every=2", "precision=float32", "method=consistency", "data.workers=1")
     _train(prepared, tmp_path / "whole", *changes)
-    given = [str(part) for part in (f"data.prepared={prepared}", *_SMALL, *changes, "-o", tmp_path / "killed")]
+    given = [str(part) for part in (f"data.scans={prepared}", *_SMALL, *changes, "-o", tmp_path / "killed")]
     command = [sys.executable, "-c", "from ivos.cli.main import main; main()", "train", "reference"]
     process = subprocess.Popen([*command, str(RECIPES / "laptop" / "consistency.yaml"), *given], start_new_session=True)
     for _ in range(1200):
@@ -91,10 +91,10 @@ def test_two_processes_learn_what_one_does_with_twice_the_batch(prepared: Path, 
 
 
 def test_what_cannot_be_trained_is_refused(prepared: Path, tmp_path: Path) -> None:
-    run = ("train", "reference", RECIPES / "laptop" / "supervised.yaml", "-o", tmp_path, f"data.prepared={prepared}")
+    run = ("train", "reference", RECIPES / "laptop" / "supervised.yaml", "-o", tmp_path, f"data.scans={prepared}")
     assert "did you mean" in refused(*run, "stepz=3")
     assert "no training case has label 99" in refused(*run, "data.structures=[99]")
     assert "imagenet is for the network transunet" in refused(*run, "imagenet=weights.npz")
     assert "no such weights" in refused(*run, "imagenet=weights.npz", "networks=[transunet]")
     assert "trains 2, networks names 1" in refused(*run, "method=cps")
-    assert "ivos prepare first" in refused(*run[:-1], f"data.prepared={tmp_path}")
+    assert "no scans" in refused(*run[:-1], f"data.scans={tmp_path}")

@@ -1,0 +1,1 @@
+"""Cohorts: as they are downloaded, checked, stored, and divided."""

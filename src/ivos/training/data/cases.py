@@ -1,0 +1,70 @@
+"""Which scans of a cohort a run learns from, and which it validates on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ivos.errors import InputError
+from ivos.training.data.prepare import MANIFEST, Manifest, load_manifest, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from ivos.training.data.prepare import ManifestCase
+    from ivos.training.run_settings import CohortSettings
+
+
+@dataclass(frozen=True)
+class ChosenCases:
+    """Stored scans by what they are for.
+
+    Attributes:
+        names: label ids to names.
+        training: labelled ones to learn from.
+        unlabelled: those whose labels are missing or not looked at.
+        validating: labelled ones that nothing is learned from.
+    """
+
+    names: dict[int, str]
+    training: list[Path]
+    unlabelled: list[Path]
+    validating: list[Path]
+
+
+def chosen_cases(cohort: CohortSettings, folder: Path, seed: int) -> ChosenCases:
+    """The cases of a run.
+
+    Args:
+        cohort: which.
+        folder: of the run: scans that are not prepared yet are prepared there.
+        seed: of the order in which labelled cases are taken.
+
+    Raises:
+        InputError: no prepared scans and none to prepare, or no labelled ones to train on.
+    """
+    place, manifest = _prepared(cohort.scans, folder)
+    cases = [case for case in manifest.cases if case.split == "train"]
+    validating = [case for case in cases if case.fold is not None and case.fold == cohort.fold]
+    rest = [case for case in cases if case.info.labelled and case not in validating]
+    order = np.random.default_rng(seed).permutation(len(rest))
+    rest = [rest[n] for n in order]
+    training = rest[: cohort.labelled]
+    unlabelled = [case for case in cases if not case.info.labelled] + rest[len(training) :]
+    if not training:
+        raise InputError(f"{cohort.scans}: no labelled cases to train on beside fold {cohort.fold}")
+
+    def paths(chosen: Sequence[ManifestCase]) -> list[Path]:
+        return [place / case.file for case in chosen]
+
+    return ChosenCases(manifest.names, paths(training), paths(unlabelled), paths(validating))
+
+
+def _prepared(scans: Path, folder: Path) -> tuple[Path, Manifest]:
+    if (scans / MANIFEST).exists():
+        return scans, load_manifest(scans)
+    place = folder / "prepared"
+    return place, prepare(scans, place)

@@ -1,0 +1,103 @@
+"""A training of the small network: on synthetic scans, or on the user's own from the bundled weights on."""
+
+from __future__ import annotations
+
+import copy
+import os
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, cast
+
+from lightning.pytorch import seed_everything
+from torch.utils.data import DataLoader
+
+from ivos.nets.checkpoints import load_fast, save_propagation
+from ivos.nets.fast import FastNet
+from ivos.training.data.cases import chosen_cases
+from ivos.training.data.store import StoredScan
+from ivos.training.fast.examples import Examples
+from ivos.training.fast.module import FastTraining
+from ivos.training.fast.scans import OwnScans, part_in_turn, synthetic
+from ivos.training.fast.walks import Walks
+from ivos.training.run import Run, resolved
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from ivos.training.fast.examples import Example
+    from ivos.training.propagation_settings import PropagationSettings
+
+_STEPS, _RATE = 10_000, 2e-3
+_TUNING_STEPS, _TUNING_RATE = 1000, 5e-4
+_WALKS = 32  # under way at once
+_HELD_OUT, _HELD_OUT_FIRST = 128, 10**9  # walks over scans that no training sees
+
+
+def train_fast(settings: PropagationSettings, folder: Path) -> Path:
+    """Train as the settings say.
+
+    Args:
+        settings: of the training.
+        folder: for checkpoints, the logs and the settings; a run that is there already goes on.
+
+    Returns:
+        The averaged network's weights, of the best validation where there was one.
+
+    Raises:
+        InputError: the scans or weights are not what the settings ask for, or the folder holds another run.
+    """
+    tuning = settings.data is not None
+    steps, rate = (_TUNING_STEPS, _TUNING_RATE) if tuning else (_STEPS, _RATE)
+    settings = resolved(settings, folder, steps=steps, rate=rate)
+    seed_everything(settings.seed, verbose=False)
+    begun = load_fast(settings.init) if tuning or settings.init is not None else FastNet()
+    training, validating = _scans(settings, folder)
+    run = Run(folder, settings, validates=not tuning or bool(validating))
+    world = run.trainer.world_size
+    examples: DataLoader[Any] = DataLoader(
+        Examples(
+            OwnScans(training) if tuning else synthetic,
+            first=(settings.seed + 1) * 10**7
+            + run.done * world
+            + run.trainer.global_rank,  # a step begins less than one
+            step=world,
+        ),
+        batch_size=None,
+        num_workers=settings.workers,
+        prefetch_factor=32 if settings.workers else None,
+        worker_init_fn=_give_way,
+    )
+    held_out: DataLoader[Any] = DataLoader(
+        _held_out(validating),  # type: ignore[arg-type]
+        batch_size=_HELD_OUT // 2,
+        collate_fn=list,
+    )
+
+    def made(rate: float) -> FastTraining:
+        network = copy.deepcopy(begun).train().requires_grad_()
+        return FastTraining(network, settings.optimiser, rate=rate, steps=settings.steps or 1)
+
+    module = cast("FastTraining", run.fit(made, Walks(examples, _WALKS), held_out))
+    save_propagation(module.averaged_network, folder / "fast.safetensors")
+    return folder / "fast.safetensors"
+
+
+def _scans(settings: PropagationSettings, folder: Path) -> tuple[list[StoredScan], list[StoredScan]]:
+    """The user's own, to train and to validate on."""
+    if settings.data is None:
+        return [], []
+    cases = chosen_cases(settings.data, folder, settings.seed)
+    return [StoredScan(path) for path in cases.training], [StoredScan(path) for path in cases.validating]
+
+
+def _held_out(scans: Sequence[StoredScan]) -> list[Example]:
+    """Walks to validate on: over parts of scans in turn, or over synthetic ones."""
+    source = partial(part_in_turn, scans) if scans else synthetic
+    return list(islice(Examples(source, first=_HELD_OUT_FIRST), _HELD_OUT))
+
+
+def _give_way(worker: int) -> None:  # noqa: ARG001
+    """Let the training have the cores when it wants them: it waits for all its threads at every layer."""
+    if hasattr(os, "nice"):
+        os.nice(10)

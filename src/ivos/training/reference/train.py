@@ -1,0 +1,194 @@
+"""Training reference networks."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities import CombinedLoader
+from torch.utils.data import DataLoader
+
+from ivos.errors import InputError
+from ivos.metrics.overlap import dsc
+from ivos.nets.imagenet import load_imagenet
+from ivos.nets.reference_file import ReferenceInfo, load_weights, save_reference
+from ivos.segment import segmented_slices
+from ivos.training.data.cases import ChosenCases, chosen_cases
+from ivos.training.data.store import StoredScan
+from ivos.training.optimiser import averaged, optimiser_of
+from ivos.training.reference.losses import balanced_weights
+from ivos.training.reference.methods import Consistency, CrossPseudo, Supervised
+from ivos.training.reference.slices import LabelledSlices, UnlabelledSlices, collated, with_neighbours
+from ivos.training.reference.supervised_loss import SupervisedLoss
+from ivos.training.run import Run, resolved
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from torch import Tensor, nn
+
+    from ivos.nets.transunet import TransUNet
+    from ivos.training.reference.methods import Batch, Method
+    from ivos.training.reference.settings import ReferenceSettings
+
+_STEPS, _RATE = 2000, 1e-3
+
+
+class ReferenceTraining(LightningModule):
+    """One method, its optimiser, and validation on whole scans.
+
+    Args:
+        method: what is learned from a batch.
+        info: what the network is for.
+        settings: of the training.
+        rate: learning rate at its highest.
+    """
+
+    def __init__(self, method: Method, info: ReferenceInfo, settings: ReferenceSettings, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+        self._info, self._settings = info, settings
+        self.method = cast("nn.Module", method)
+        self.average = averaged(method.networks, settings.optimiser.average)
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """The networks whose weights are running averages of those that were trained."""
+        return list(cast("nn.ModuleList", self.average.module))
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        """What is random in a step depends on its number alone, so that a run that is taken up again is the same."""
+        torch.manual_seed(hash((self._settings.seed, self.global_step, self.global_rank)) % 2**63)
+
+    def training_step(self, batch: dict[str, Batch], number: int) -> Tensor:  # noqa: ARG002
+        """The loss of labelled and unlabelled slices."""
+        progress = self.global_step / (self._settings.steps or 1)
+        parts = cast("Method", self.method).loss(batch["labelled"], batch.get("unlabelled"), progress)
+        total = torch.stack(list(parts.values())).sum()
+        count = len(batch["labelled"]["image"])
+        self.log_dict({**parts, "loss": total}, prog_bar=True, batch_size=count, sync_dist=True)
+        return total
+
+    def optimizer_step(self, *arguments: Any, **named: Any) -> None:
+        """Step, and move the average on: before a checkpoint is saved, so that one holds both."""
+        super().optimizer_step(*arguments, **named)
+        self.average.update_parameters(cast("Method", self.method).networks)
+
+    def validation_step(self, batch: Sequence[Path], number: int) -> None:  # noqa: ARG002
+        """Mean DSC over the structures of a whole scan."""
+        for path in batch:
+            scores = volume_dsc(self.networks[0], StoredScan(path), self._info, self.device)
+            self.log("val_dsc", float(np.nanmean(scores)), prog_bar=True, batch_size=1, sync_dist=True)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW over all networks."""
+        return optimiser_of(self.method.parameters(), self._settings.optimiser, self.rate, self._settings.steps or 1)
+
+
+def volume_dsc(network: nn.Module, scan: StoredScan, info: ReferenceInfo, device: torch.device) -> list[float]:
+    """DSC of each structure over a whole labelled scan; NaN for one that is in neither."""
+    image = partial(with_neighbours, scan, neighbours=info.neighbours)
+    found = np.stack(list(segmented_slices(network, image, len(scan), size=info.size, device=device)))
+    true = scan.labels().array
+    return [dsc(found == k, true == label) for k, label in enumerate(info.structures, start=1)]
+
+
+def train_reference(settings: ReferenceSettings, folder: Path) -> list[Path]:
+    """Train as the settings say.
+
+    Args:
+        settings: of the training.
+        folder: for checkpoints, the logs and the settings; a run that is there already goes on.
+
+    Returns:
+        The averaged networks' files, of the best validation where there was one.
+
+    Raises:
+        InputError: the scans do not have what the settings ask for, or the folder holds another run.
+    """
+    settings = resolved(settings, folder, steps=_STEPS, rate=_RATE)
+    cases = chosen_cases(settings.data, folder, settings.seed)
+    if not cases.unlabelled and settings.method != "supervised":
+        raise InputError(f"{settings.data.scans}: no unlabelled cases, which method={settings.method} learns from")
+    info = _info(cases, settings)
+    weights = _class_weights(cases.training, info) if settings.loss.class_balanced else None
+    supervised = SupervisedLoss(settings.loss, weights)
+    _method(settings, info, supervised)  # what is wrong with weights is said before anything is written
+    run = Run(folder, settings, validates=bool(cases.validating))
+    batches = {"labelled": _loader(_labelled(cases.training, info, settings), settings, run)}
+    if settings.method != "supervised":
+        batches["unlabelled"] = _loader(_unlabelled(cases.unlabelled, settings), settings, run)
+    module = run.fit(
+        lambda rate: ReferenceTraining(_method(settings, info, supervised), info, settings, rate),
+        CombinedLoader(batches, "min_size"),
+        DataLoader(cases.validating, batch_size=1, collate_fn=list),  # type: ignore[arg-type]
+    )
+    networks = cast("ReferenceTraining", module).networks
+    paths = [folder / f"reference{'' if n == 0 else n + 1}.safetensors" for n in range(len(networks))]
+    for network, name, path in zip(networks, settings.networks, paths, strict=True):
+        save_reference(network, info.model_copy(update={"network": name}), path)
+    return paths
+
+
+def _info(cases: ChosenCases, settings: ReferenceSettings) -> ReferenceInfo:
+    there = {label for path in cases.training for label in StoredScan(path).info.volumes_ml or {}}
+    wanted = settings.data.structures or tuple(sorted(there))
+    missing = [label for label in wanted if label not in there]
+    if missing:
+        raise InputError(f"{settings.data.scans}: no training case has label {missing[0]}; structures: {sorted(there)}")
+    return ReferenceInfo(
+        network=settings.networks[0],
+        structures=wanted,
+        names={label: cases.names.get(label, f"label {label}") for label in wanted},
+        size=settings.data.size,
+        neighbours=settings.data.neighbours,
+    )
+
+
+def _method(settings: ReferenceSettings, info: ReferenceInfo, supervised: SupervisedLoss) -> Method:
+    networks = [info.model_copy(update={"network": name}).made() for name in settings.networks]
+    for name, network, path in zip(settings.networks, networks, settings.init or [None] * len(networks), strict=True):
+        if path is not None:
+            load_weights(network, path)
+        elif settings.imagenet is not None and name == "transunet":
+            load_imagenet(cast("TransUNet", network.network), settings.imagenet)
+    if settings.method == "supervised":
+        return Supervised(networks[0], supervised)
+    if settings.method == "consistency":
+        return Consistency(networks[0], supervised, weight=settings.pseudo_weight)
+    rectified = settings.method == "cps-uncertainty"
+    return CrossPseudo(networks[0], networks[1], supervised, weight=settings.pseudo_weight, rectified=rectified)
+
+
+def _class_weights(training: Sequence[Path], info: ReferenceInfo) -> Tensor:
+    """Of background and structures, by their volumes in the training cases."""
+    scans = [StoredScan(path) for path in training]
+    volumes = [sum((scan.info.volumes_ml or {}).get(label, 0.0) for scan in scans) for label in info.structures]
+    whole = sum(scan.geometry.voxel_volume_ml * math.prod(scan.info.shape) for scan in scans)
+    return balanced_weights(torch.tensor([whole - sum(volumes), *volumes]))
+
+
+def _labelled(paths: Sequence[Path], info: ReferenceInfo, settings: ReferenceSettings) -> LabelledSlices:
+    data = settings.data
+    return LabelledSlices(paths, info.structures, size=data.size, neighbours=data.neighbours, seed=settings.seed)
+
+
+def _unlabelled(paths: Sequence[Path], settings: ReferenceSettings) -> UnlabelledSlices:
+    data = settings.data
+    return UnlabelledSlices(paths, size=data.size, neighbours=data.neighbours, seed=settings.seed + 1)
+
+
+def _loader(dataset: Any, settings: ReferenceSettings, run: Run) -> DataLoader[Any]:
+    batch = settings.data.batch
+    return DataLoader(
+        dataset,
+        batch_size=batch,
+        sampler=run.samples(batch),
+        num_workers=settings.data.workers,
+        collate_fn=collated,
+    )

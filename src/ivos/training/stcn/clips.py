@@ -1,0 +1,187 @@
+"""Samples that a memory network learns from: a few slices, and some structures on them.
+
+Sample ``i`` is the same in every run and in every process, and so is what kind of samples a step learns from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from ivos.training.data.store import StoredScan
+from ivos.training.stcn.deform import BEYOND, bent, framed, labels_seen, seen
+from ivos.training.stcn.regions import random_regions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from ivos.propagation.engines.protocol import FloatArray
+    from ivos.training.propagation_settings import STCNSettings
+
+Kind = Literal["slices", "deformed", "cycle"]
+Clips = dict[str, "torch.Tensor"]
+
+_SLICES = 3
+_LEAST_PIXELS = 20  # of a structure on the first slice of the view
+_EXTENT = (0.5, 1.1)  # of the slice's longer side that a view spans
+_GAIN, _OFFSET, _NOISE = 0.1, 0.05, 0.03
+_TRIES = 10
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Slices in walking order.
+
+    Attributes:
+        images: (T, 3, S, S) in [0, 1].
+        labels: (T, S, S) 0 for background, 1 to K for the structures, -1 beyond the slice.
+        kind: how they came to be.
+    """
+
+    images: FloatArray
+    labels: npt.NDArray[np.int64]
+    kind: Kind
+
+
+class ClipSamples(Dataset[Clip]):
+    """Clips of scans, by number.
+
+    Args:
+        labelled: stored scans.
+        unlabelled: stored scans whose labels are not looked at.
+        settings: of the network.
+        steps: of the training.
+        per_step: samples in a step of all processes together.
+        seed: of the draws.
+    """
+
+    def __init__(
+        self,
+        labelled: Sequence[Path],
+        unlabelled: Sequence[Path],
+        settings: STCNSettings,
+        *,
+        steps: int,
+        per_step: int,
+        seed: int,
+    ) -> None:
+        self._labelled = [StoredScan(path) for path in labelled]
+        self._unlabelled = [StoredScan(path) for path in unlabelled] or self._labelled
+        self._showing = [[n for n in range(len(scan)) if scan.labels_on(n).any()] for scan in self._labelled]
+        self._settings, self._steps, self._per_step, self._seed = settings, steps, per_step, seed
+
+    def __getitem__(self, number: int) -> Clip:
+        step = number // self._per_step
+        rng = np.random.default_rng((self._seed, number))
+        kind = kind_of_step(step, self._settings, self._seed)
+        if kind == "cycle":
+            return self._cycle(step, rng)
+        for _ in range(_TRIES):
+            clip = self._deformed(rng) if kind == "deformed" else self._slices(step, rng)
+            if (clip.labels[0] > 0).any():
+                break
+        return clip
+
+    def _slices(self, step: int, rng: np.random.Generator) -> Clip:
+        scan, first = self._place(rng)
+        images, labels = zip(
+            *(_slice(scan, number) for number in self._numbers(len(scan), first, step, rng)), strict=True
+        )
+        where = self._view(labels[0], rng)
+        views = np.stack([labels_seen(plane, where) for plane in labels])
+        return self._clip([seen(image, where) for image in images], views, "slices", rng)
+
+    def _deformed(self, rng: np.random.Generator) -> Clip:
+        image, labels = _slice(*self._place(rng))
+        where = self._view(labels, rng)
+        image, labels = seen(image, where), labels_seen(labels, where)
+        maps = [bent(self._settings.size, rng) for _ in range(_SLICES)]
+        views = np.stack([labels_seen(labels, places) for places in maps])
+        return self._clip([seen(image, places) for places in maps], views, "deformed", rng)
+
+    def _cycle(self, step: int, rng: np.random.Generator) -> Clip:
+        scan = self._unlabelled[int(rng.integers(len(self._unlabelled)))]
+        numbers = self._numbers(len(scan), int(rng.integers(len(scan))), step, rng)
+        images = [scan.slice(number)[0] for number in numbers]
+        where = self._view(np.zeros(images[0].shape[1:], np.int16), rng)
+        views = [seen(image, where) for image in images]
+        labels = np.zeros((_SLICES, *where.shape[:2]), np.int16)
+        labels[0] = random_regions(views[0], self._settings.structures or 2, rng)
+        return self._clip(views, labels, "cycle", rng)
+
+    def _place(self, rng: np.random.Generator) -> tuple[StoredScan, int]:
+        """A slice that shows something."""
+        number = int(rng.integers(len(self._labelled)))
+        return self._labelled[number], int(rng.choice(self._showing[number]))
+
+    def _numbers(self, count: int, first: int, step: int, rng: np.random.Generator) -> list[int]:
+        """Slices one way or the other, with random jumps between them."""
+        most = largest_jump(step, self._steps, self._settings)
+        jumps = rng.integers(1, most, size=_SLICES - 1, endpoint=True).cumsum()
+        ahead = rng.random() < 0.5
+        if not 0 <= first + (int(jumps[-1]) if ahead else -int(jumps[-1])) < count:
+            ahead = first < count / 2
+        numbers = first + np.concatenate([[0], jumps if ahead else -jumps])
+        return [int(number) for number in numbers.clip(0, count - 1)]
+
+    def _view(self, labels: npt.NDArray[np.int16], rng: np.random.Generator) -> FloatArray:
+        """Where a view about some labelled pixel lies; about the middle where nothing is labelled."""
+        places = np.flatnonzero(labels)
+        middle = (labels.shape[0] // 2, labels.shape[1] // 2)
+        row, column = np.unravel_index(int(rng.choice(places)), labels.shape) if places.size else middle
+        extent = max(labels.shape) * float(rng.uniform(*_EXTENT))
+        shift = rng.uniform(-0.25, 0.25, 2) * extent
+        return framed((float(row + shift[0]), float(column + shift[1])), extent, self._settings.size, rng)
+
+    def _clip(
+        self, views: Sequence[FloatArray], labels: npt.NDArray[np.int16], kind: Kind, rng: np.random.Generator
+    ) -> Clip:
+        """Some structures told apart, all the others one more; intensities varied, a little from slice to slice too."""
+        ids, counts = np.unique(labels[0][labels[0] > 0], return_counts=True)
+        ids = rng.permutation(ids[counts >= _LEAST_PIXELS])
+        told = len(ids) if self._settings.structures is None else self._settings.structures
+        classes = np.where(labels == BEYOND, BEYOND, 0).astype(np.int64)
+        for k, label in enumerate(ids):
+            classes[labels == label] = 1 + min(k, told)
+        gain, offset = rng.uniform(1 - _GAIN, 1 + _GAIN), rng.uniform(-_OFFSET, _OFFSET)
+        images = []
+        for view in views:
+            own = gain * rng.uniform(1 - _GAIN / 3, 1 + _GAIN / 3)
+            noise = rng.normal(0, _NOISE * rng.random(), view.shape)
+            images.append(np.clip((view - 0.5) * own + 0.5 + offset + noise, 0, 1))
+        return Clip(np.stack(images).astype(np.float32), classes, kind)
+
+
+def kind_of_step(step: int, settings: STCNSettings, seed: int) -> Kind:
+    """What a step learns from: drawn, in the shares of the settings."""
+    kinds: tuple[Kind, ...] = ("slices", "deformed", "cycle")
+    shares = np.array([getattr(settings.learn_from, kind) for kind in kinds])
+    return kinds[int(np.random.default_rng((seed, step, 5)).choice(len(kinds), p=shares / shares.sum()))]
+
+
+def largest_jump(step: int, steps: int, settings: STCNSettings) -> int:
+    """The most slices from one slice of a clip to the next."""
+    for jump, until in zip(settings.jumps, settings.jumps_until, strict=True):
+        if step < until * steps:
+            return jump
+    return settings.jumps[-1]
+
+
+def collated_clips(clips: Sequence[Clip]) -> Clips:
+    """A batch: images (B, T, 3, S, S), labels (B, T, S, S), and whether all go there and back."""
+    return {
+        "images": torch.from_numpy(np.stack([clip.images for clip in clips])),
+        "labels": torch.from_numpy(np.stack([clip.labels for clip in clips])),
+        "cycle": torch.tensor(clips[0].kind == "cycle"),
+    }
+
+
+def _slice(scan: StoredScan, number: int) -> tuple[FloatArray, npt.NDArray[np.int16]]:
+    return scan.slice(number)[0], scan.labels_on(number)

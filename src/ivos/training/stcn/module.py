@@ -1,0 +1,180 @@
+"""Training STCN on clips: the first slice's masks are given, those of the others are read from memory.
+
+References:
+    Cheng, Tai, Tang: Rethinking Space-Time Networks with Improved Memory Coverage for Efficient Video Object
+    Segmentation, NeurIPS 2021.
+    Li, Xu, Peng, See, Lin: Delving into the Cyclic Mechanism in Semi-supervised Video Object Segmentation, NeurIPS
+    2020.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+import torch.nn.functional as F
+from lightning.pytorch import LightningModule
+from torch import nn
+
+from ivos.nets.stcn import STCN, KeyFeatures, aggregate
+from ivos.propagation.engines.stcn import STCNEngine, normalised
+from ivos.training.data.store import StoredScan
+from ivos.training.optimiser import averaged, optimiser_of
+from ivos.training.stcn.deform import BEYOND
+from ivos.training.stcn.whole_scans import carried_dsc
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from ivos.training.propagation_settings import PropagationSettings, STCNSettings
+    from ivos.training.stcn.clips import Clips
+
+_VALIDATION_BYTES = 10**9
+
+
+class STCNTraining(LightningModule):
+    """Learns to carry masks over clips.
+
+    Args:
+        network: to begin with.
+        settings: of the training; the network is STCN.
+        rate: learning rate at its highest.
+        frozen_norms: whether batch norms keep their statistics, as those of published weights do.
+    """
+
+    def __init__(self, network: STCN, settings: PropagationSettings, *, rate: float, frozen_norms: bool) -> None:
+        super().__init__()
+        self.rate = rate
+        self._settings, self._own = settings, cast("STCNSettings", settings.network)
+        self._frozen_norms = frozen_norms
+        self.network = network
+        self.average = averaged(network, settings.optimiser.average)
+
+    @property
+    def averaged_network(self) -> STCN:
+        """The network whose weights are the running average of those that were trained."""
+        return cast("STCN", self.average.module)
+
+    def train(self, mode: bool = True) -> STCNTraining:
+        """Training mode, without the norms that are frozen."""
+        super().train(mode)
+        if self._frozen_norms:
+            for module in self.network.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+        return self
+
+    def training_step(self, batch: Clips, number: int) -> Tensor:  # noqa: ARG002
+        """Loss of the slices that were read from memory."""
+        labels, progress = batch["labels"], self.global_step / (self._settings.steps or 1)
+        clip = _Clip(self.network, normalised(batch["images"]), structures=max(1, int(labels.max())))
+        first = clip.masks(labels[:, 0])
+        found = {0: clip.there_and_back(first)} if bool(batch["cycle"]) else clip.carried(first)
+        share = _hardest(progress, self._own.bootstrapped)
+        loss = torch.stack([_loss(shares, labels[:, t], share) for t, shares in found.items()]).mean()
+        self.log("loss", loss, prog_bar=True, batch_size=len(labels), sync_dist=True)
+        return loss
+
+    def validation_step(self, batch: Sequence[Path], number: int) -> None:  # noqa: ARG002
+        """Mean DSC over the structures of a whole scan, from the largest slice of each."""
+        for path in batch:
+            engine = STCNEngine(
+                self.averaged_network,
+                device=self.device,
+                memory_budget_bytes=_VALIDATION_BYTES,
+                working_size=self._own.size,
+            )
+            with torch.autocast(self.device.type, enabled=False):  # as the engine is used
+                score = carried_dsc(engine, StoredScan(path))
+            self.log("val_dsc", score, prog_bar=True, batch_size=1, sync_dist=True)
+
+    def optimizer_step(self, *arguments: Any, **named: Any) -> None:
+        """Step, and move the averaged network on: before a checkpoint is saved, so that one holds both."""
+        super().optimizer_step(*arguments, **named)
+        self.average.update_parameters(self.network)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW over the network."""
+        return optimiser_of(self.network.parameters(), self._settings.optimiser, self.rate, self._settings.steps or 1)
+
+
+@dataclass(frozen=True)
+class _Remembered:
+    keys: Tensor  # (B, 64, N)
+    values: Tensor  # (B, K * 512, N)
+
+    def with_another(self, other: _Remembered) -> _Remembered:
+        return _Remembered(torch.cat([self.keys, other.keys], 2), torch.cat([self.values, other.values], 2))
+
+
+class _Clip:
+    """Some clips (B, T, 3, S, S) whose slices the network has seen."""
+
+    def __init__(self, network: STCN, images: Tensor, *, structures: int) -> None:
+        self._network, self._images, self._structures = network, images, structures
+        seen = network.encode_key(images.flatten(0, 1))
+        parts = (seen.key, seen.content, seen.f16, seen.f8, seen.f4)
+        self._features = [KeyFeatures(*(part[t :: images.shape[1]] for part in parts)) for t in range(images.shape[1])]
+
+    def masks(self, labels: Tensor) -> Tensor:
+        """(B, K, S, S) of labels (B, S, S)."""
+        numbers = torch.arange(1, self._structures + 1, device=labels.device)
+        return (labels[:, None] == numbers[:, None, None]).to(self._images)
+
+    def carried(self, first: Tensor) -> dict[int, Tensor]:
+        """Shares (B, K + 1, S, S) on every slice after the first, from its masks and from the answers before."""
+        memory, found, there = self._remembered(0, first), {}, first.amax((2, 3)) > 0
+        for t in range(1, self._images.shape[1]):
+            found[t] = self._read(t, memory, there)
+            if t + 1 < self._images.shape[1]:
+                memory = memory.with_another(self._remembered(t, found[t][:, 1:]))
+        return found
+
+    def there_and_back(self, first: Tensor) -> Tensor:
+        """Shares (B, K + 1, S, S) on the first slice, from the answers on the others alone."""
+        there, last = first.amax((2, 3)) > 0, self._images.shape[1] - 1
+        memory = self._remembered(last, self.carried(first)[last][:, 1:])
+        for t in range(last - 1, 0, -1):
+            memory = memory.with_another(self._remembered(t, self._read(t, memory, there)[:, 1:]))
+        return self._read(0, memory, there)
+
+    def _remembered(self, t: int, masks: Tensor) -> _Remembered:
+        others = masks.sum(1, keepdim=True) - masks
+        image, f16 = (self._for_each(part) for part in (self._images[:, t], self._features[t].f16))
+        values = self._network.encode_value(image, f16, masks.flatten(0, 1)[:, None], others.flatten(0, 1)[:, None])
+        keys = self._features[t].key.flatten(2)
+        return _Remembered(keys, values.float().reshape(len(masks), -1, keys.shape[2]))
+
+    def _read(self, t: int, memory: _Remembered, there: Tensor) -> Tensor:
+        """Shares (B, K + 1, S, S) of slice t; the affinity is that of the engine's memory, over all its places."""
+        seen = self._features[t]
+        query, height, width = seen.key.flatten(2), *seen.key.shape[2:]
+        similarity = 2 * memory.keys.transpose(1, 2) @ query - memory.keys.square().sum(1)[:, :, None]  # (B, N, M)
+        affinity = (similarity / math.sqrt(query.shape[1])).softmax(1)
+        readout = (memory.values @ affinity).reshape(-1, memory.values.shape[1] // self._structures, height, width)
+        parts = (seen.key, seen.content, seen.f16, seen.f8, seen.f4)
+        probabilities = self._network.decode(readout, KeyFeatures(*(self._for_each(part) for part in parts)))
+        own = probabilities.reshape(*there.shape, *probabilities.shape[1:]) * there[:, :, None, None]
+        return aggregate(own.transpose(0, 1)).transpose(0, 1).contiguous()
+
+    def _for_each(self, part: Tensor) -> Tensor:
+        """(B, ...) to (B * K, ...)."""
+        return part.repeat_interleave(self._structures, 0)
+
+
+def _loss(shares: Tensor, labels: Tensor, hardest: float) -> Tensor:
+    """Cross entropy of shares (B, K + 1, S, S), of each slice the mean over that share of its pixels that is worst."""
+    each = F.nll_loss(shares.clamp(min=1e-7).log(), labels, ignore_index=BEYOND, reduction="none").flatten(1)
+    return each.topk(max(1, round(hardest * each.shape[1])), 1).values.mean()
+
+
+def _hardest(progress: float, between: tuple[float, float]) -> float:
+    """Which share of the pixels counts: all at first, the hardest 15 % in the end."""
+    first, last = between
+    left = (last - progress) / max(last - first, 1e-9)
+    return 0.15 + 0.85 * min(max(left, 0.0), 1.0)

@@ -1,0 +1,84 @@
+"""A training of STCN on the user's scans."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, cast
+
+from lightning.pytorch import seed_everything
+from torch.utils.data import DataLoader
+
+from ivos.nets.checkpoints import load_stcn, save_propagation
+from ivos.nets.imagenet import load_resnet
+from ivos.nets.stcn import STCN
+from ivos.training.data.cases import chosen_cases
+from ivos.training.run import Run, resolved
+from ivos.training.stcn.clips import ClipSamples, collated_clips
+from ivos.training.stcn.module import STCNTraining
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ivos.training.propagation_settings import PropagationSettings, STCNSettings
+
+_STEPS, _RATE = 150_000, 1e-4
+_TUNING_STEPS, _TUNING_RATE = 20_000, 1e-5
+
+
+def train_stcn(settings: PropagationSettings, folder: Path) -> Path:
+    """Train as the settings say.
+
+    Args:
+        settings: of the training; the network is STCN.
+        folder: for checkpoints, the logs and the settings; a run that is there already goes on.
+
+    Returns:
+        The averaged network's weights, of the best validation where there was one.
+
+    Raises:
+        InputError: the scans or weights are not what the settings ask for, or the folder holds another run.
+    """
+    steps, rate = (_STEPS, _RATE) if settings.init is None else (_TUNING_STEPS, _TUNING_RATE)
+    settings = resolved(settings, folder, steps=steps, rate=rate)
+    assert settings.data is not None  # noqa: S101 - the settings see to it
+    own = cast("STCNSettings", settings.network)
+    seed_everything(settings.seed, verbose=False)
+    begun = _begun(settings, own)
+    cases = chosen_cases(settings.data, folder, settings.seed)
+    run = Run(folder, settings, validates=bool(cases.validating))
+    samples = ClipSamples(
+        cases.training,
+        cases.unlabelled,
+        own,
+        steps=settings.steps or 1,
+        per_step=own.batch * settings.optimiser.accumulate * run.trainer.world_size,
+        seed=settings.seed,
+    )
+    clips: DataLoader[Any] = DataLoader(
+        samples,
+        batch_size=own.batch,
+        sampler=run.samples(own.batch),
+        num_workers=settings.workers,
+        collate_fn=collated_clips,
+    )
+    scans: DataLoader[Any] = DataLoader(cases.validating, batch_size=1, collate_fn=list)  # type: ignore[arg-type]
+
+    def made(rate: float) -> STCNTraining:
+        network = copy.deepcopy(begun).train().requires_grad_()
+        published = settings.init is not None or own.imagenet is not None
+        return STCNTraining(network, settings, rate=rate, frozen_norms=published)
+
+    module = cast("STCNTraining", run.fit(made, clips, scans))
+    save_propagation(module.averaged_network, folder / "stcn.safetensors")
+    return folder / "stcn.safetensors"
+
+
+def _begun(settings: PropagationSettings, own: STCNSettings) -> STCN:
+    """The network that the training begins with."""
+    if settings.init is not None:
+        return load_stcn(settings.init)
+    network = STCN(encoder=own.key_encoder)
+    if own.imagenet is not None:
+        for encoder, path in zip((network.key_encoder, network.value_encoder.resnet), own.imagenet, strict=True):
+            load_resnet(encoder, path)
+    return network

@@ -1,0 +1,28 @@
+"""Validation of networks that propagate, on whole scans."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ivos.metrics.overlap import dsc
+from ivos.propagation.propagate import propagate
+
+if TYPE_CHECKING:
+    from ivos.propagation.engines.protocol import Engine
+    from ivos.training.data.store import StoredScan
+
+
+def carried_dsc(engine: Engine, scan: StoredScan) -> float:
+    """Mean DSC over a scan's structures, from the slices that show most of one; those slices do not count."""
+    labels = scan.labels()
+    truth = labels.array
+    ids = [int(label) for label in np.unique(truth) if label]
+    largest = sorted({int((truth == label).sum(axis=(1, 2)).argmax()) for label in ids})
+    drawn = np.zeros_like(truth)
+    drawn[largest] = truth[largest]
+    found = propagate(scan.scan(), labels.with_array(drawn), engine=engine, axis="axial", complete=largest).labels.array
+    left = np.setdiff1d(np.arange(len(truth)), largest)
+    scores = [dsc(found[left] == label, truth[left] == label) for label in ids]
+    return float(np.nanmean(scores)) if not np.isnan(scores).all() else 0.0
