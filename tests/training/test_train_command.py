@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 
 import ivos as package
-from ivos.nets.checkpoints import load_fast, read_weights
+from ivos.config import load_settings
+from ivos.nets.checkpoints import load_fast, read_weights, save_propagation
+from ivos.nets.stcn import STCN
+from ivos.training.propagation_settings import PropagationSettings
 from tests.cli.runner import ivos, refused
 from tests.propagation.scenes import drawn_on, moving_discs
+
+RECIPES = Path(__file__).parents[2] / "configs"
+CONFIGS = sorted(RECIPES.glob("*/propagation/*.yaml"))
 
 
 def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
@@ -42,6 +49,23 @@ def test_own_scans_go_on_from_the_bundled_weights(tmp_path: Path) -> None:
     bundled, tuned = load_fast(), load_fast(run / "fast.safetensors")
     for before, after in zip(bundled.parameters(), tuned.parameters(), strict=True):
         torch.testing.assert_close(after, before, rtol=0.01, atol=0.01)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: "-".join(path.relative_to(RECIPES).with_suffix("").parts))
+def test_every_recipe_runs(tmp_path: Path, config: Path) -> None:
+    _own(tmp_path / "own", 5)
+    small = [f"data.scans={tmp_path / 'own'}", "workers=0", "steps=2", "validate_every=2"]
+    if "stcn" in config.name:
+        small += ["network.size=32", "network.batch=1", "network.key_encoder=mobilenetv3"]
+    if load_settings(PropagationSettings, [config]).init is not None:
+        save_propagation(STCN(encoder="mobilenetv3"), tmp_path / "begun.safetensors")
+        small.append(f"init={tmp_path / 'begun.safetensors'}")
+    done = ivos("train", "propagation", config, *small, "-o", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert "val_dsc" in next((tmp_path / "run" / "log").rglob("metrics.csv")).read_text()
+    assert list((tmp_path / "run").glob("*.safetensors"))
+    assert (tmp_path / "run" / "best.ckpt").exists()
+    assert list((tmp_path / "run" / "tensorboard").rglob("events*"))
 
 
 def test_what_cannot_be_trained_is_refused_and_nothing_is_written(tmp_path: Path) -> None:

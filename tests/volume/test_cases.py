@@ -1,4 +1,4 @@
-"""Folders of scans and labels."""
+"""Folders with a file for each case."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 import ivos
 from ivos.errors import InputError
-from ivos.volume.cases import labelled_cases
+from ivos.volume.cases import files_by_case
 from tests.propagation.scenes import moving_discs
 
 
@@ -20,26 +20,16 @@ def _written(folder: Path, *names: str) -> Path:
     return folder
 
 
-def test_scans_are_found_with_and_without_a_channel_behind_their_name(tmp_path: Path) -> None:
-    scans = _written(tmp_path / "scans", "a_0000.nii.gz", "b.nrrd", "unlabelled.nii.gz")
-    labels = _written(tmp_path / "labels", "b.nii.gz", "a.mha")
-    cases = labelled_cases(scans, labels)
-    assert [(case.name, case.scan.name, case.labels.name) for case in cases] == [
-        ("a", "a_0000.nii.gz", "a.mha"),
-        ("b", "b.nrrd", "b.nii.gz"),
-    ]
-    scan, drawn = cases[0].read()
-    assert scan.array.shape == drawn.array.shape
+def test_cases_go_by_the_name_without_suffix(tmp_path: Path) -> None:
+    found = files_by_case(_written(tmp_path, "b.nrrd", "a.nii.gz", "c.mha"), "scan")
+    assert {name: path.name for name, path in found.items()} == {"a": "a.nii.gz", "b": "b.nrrd", "c": "c.mha"}
 
 
 def test_what_does_not_fit_is_named(tmp_path: Path) -> None:
-    scans, labels = _written(tmp_path / "scans", "a.nii.gz"), _written(tmp_path / "labels", "a.nii.gz", "b.nii.gz")
-    with pytest.raises(InputError, match="no scan for 1 of 2 label files: b"):
-        labelled_cases(scans, labels)
     with pytest.raises(InputError, match="there twice"):
-        labelled_cases(_written(scans, "a.nrrd"), labels)
+        files_by_case(_written(tmp_path / "scans", "a.nii.gz", "a.nrrd"), "scan")
     with pytest.raises(InputError, match="no such folder"):
-        labelled_cases(tmp_path / "nowhere", labels)
+        files_by_case(tmp_path / "nowhere", "scan")
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no label files"):
-        labelled_cases(labels, tmp_path / "empty")
+        files_by_case(tmp_path / "empty", "label")

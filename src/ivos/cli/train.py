@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -64,4 +65,5 @@ def propagation(output: Output, given: Given = None) -> None:
 
 
 def _silence_lightning() -> None:
+    warnings.filterwarnings("ignore", module=r"lightning\.")  # of its own use of PyTorch, and of what we mean to do
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # it sets its own level when it is imported

@@ -21,7 +21,7 @@ from ivos.training.run_settings import RunSettings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_LOG = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _SCORE = "val_dsc"
 _RATES, _TRIED = (1e-6, 1e-1), 100  # the finder's range, and over how many batches it goes through it
@@ -120,7 +120,7 @@ class Run:
             if self.settings.devices * self.settings.nodes > 1:
                 raise InputError("optimiser.rate=find looks on one device: find it with devices=1 first, then give it")
             rate = self._found(made(_RATES[0]), batches)
-            _LOG.warning("learning rate found: %.1e", rate)
+            _log.warning("learning rate found: %.1e", rate)
         optimiser = self.settings.optimiser.model_copy(update={"rate": rate})
         if self.trainer.is_global_zero:
             save_settings(self.settings.model_copy(update={"optimiser": optimiser}), self.folder / "settings.yaml")

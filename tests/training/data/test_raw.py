@@ -182,6 +182,16 @@ def test_totalsegmentator_case_folders(tmp_path: Path) -> None:
     assert _pairs(mr) == {"s0001": ("mri.nii.gz", "liver.nii.gz")}
 
 
+def test_totalsegmentator_split_and_structures_of_other_versions(tmp_path: Path) -> None:
+    structures = ("liver", "vertebrae_L6", "face")
+    _made(tmp_path, *(f"s{n:04d}/ct.nii.gz" for n in range(3)))
+    _made(tmp_path, *(f"s{n:04d}/segmentations/{name}.nii.gz" for n in range(3) for name in structures))
+    (tmp_path / "meta.csv").write_text("image_id;age;split\ns0000;70;train\ns0001;50;val\ns0002;;test\n")
+    found = find_cases(tmp_path)
+    assert [case.held_out for case in found.cases] == [False, True, True]
+    assert (found.names[5], found.names[118], found.names[119]) == ("liver", "face", "vertebrae_L6")
+
+
 def test_the_same_name_twice_is_refused(tmp_path: Path) -> None:
     found = _made(tmp_path, "site1/scan.nii.gz", "site2/scan.nii.gz")
     assert len(found.cases) == 1

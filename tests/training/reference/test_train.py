@@ -23,7 +23,7 @@ from ivos.training.reference.settings import ReferenceSettings
 from tests.cli.runner import ivos, refused
 
 RECIPES = Path(__file__).parents[3] / "configs"
-CONFIGS = sorted(RECIPES.rglob("*.yaml"))
+CONFIGS = sorted(RECIPES.glob("*/reference/*.yaml"))
 _SMALL = ("data.size=32", "data.workers=0", "data.batch=2", "validate_every=1000", "data.structures=[1,2,3]")
 
 
@@ -39,7 +39,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "prepared"
 
 
-def _train(prepared: Path, run: Path, *changes: str, config: Path = RECIPES / "laptop" / "supervised.yaml") -> None:
+def _train(
+    prepared: Path, run: Path, *changes: str, config: Path = RECIPES / "laptop" / "reference" / "supervised.yaml"
+) -> None:
     done = ivos("train", "reference", config, f"data.scans={prepared}", *_SMALL, *changes, "-o", run)
     assert done.returncode == 0, done.stderr
 
@@ -66,7 +68,9 @@ def test_a_killed_run_ends_as_if_it_had_not_been(prepared: Path, tmp_path: Path)
     _train(prepared, tmp_path / "whole", *changes)
     given = [str(part) for part in (f"data.scans={prepared}", *_SMALL, *changes, "-o", tmp_path / "killed")]
     command = [sys.executable, "-c", "from ivos.cli.main import main; main()", "train", "reference"]
-    process = subprocess.Popen([*command, str(RECIPES / "laptop" / "consistency.yaml"), *given], start_new_session=True)
+    process = subprocess.Popen(
+        [*command, str(RECIPES / "laptop" / "reference" / "consistency.yaml"), *given], start_new_session=True
+    )
     for _ in range(1200):
         if (tmp_path / "killed" / "last.ckpt").exists() or process.poll() is not None:
             break
@@ -91,7 +95,14 @@ def test_two_processes_learn_what_one_does_with_twice_the_batch(prepared: Path, 
 
 
 def test_what_cannot_be_trained_is_refused(prepared: Path, tmp_path: Path) -> None:
-    run = ("train", "reference", RECIPES / "laptop" / "supervised.yaml", "-o", tmp_path, f"data.scans={prepared}")
+    run = (
+        "train",
+        "reference",
+        RECIPES / "laptop" / "reference" / "supervised.yaml",
+        "-o",
+        tmp_path,
+        f"data.scans={prepared}",
+    )
     assert "did you mean" in refused(*run, "stepz=3")
     assert "no training case has label 99" in refused(*run, "data.structures=[99]")
     assert "imagenet is for the network transunet" in refused(*run, "imagenet=weights.npz")

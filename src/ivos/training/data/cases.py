@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from ivos.training.data.prepare import ManifestCase
     from ivos.training.run_settings import CohortSettings
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -67,4 +70,7 @@ def _prepared(scans: Path, folder: Path) -> tuple[Path, Manifest]:
     if (scans / MANIFEST).exists():
         return scans, load_manifest(scans)
     place = folder / "prepared"
-    return place, prepare(scans, place)
+    manifest = prepare(scans, place)
+    for refusal in manifest.refused:
+        _log.warning("left out: %s: %s", refusal.case, refusal.reason)
+    return place, manifest

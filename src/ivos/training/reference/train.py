@@ -20,6 +20,7 @@ from ivos.segment import segmented_slices
 from ivos.training.data.cases import ChosenCases, chosen_cases
 from ivos.training.data.store import StoredScan
 from ivos.training.optimiser import averaged, optimiser_of
+from ivos.training.pictures import log_picture
 from ivos.training.reference.losses import balanced_weights
 from ivos.training.reference.methods import Consistency, CrossPseudo, Supervised
 from ivos.training.reference.slices import LabelledSlices, UnlabelledSlices, collated, with_neighbours
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from ivos.nets.transunet import TransUNet
     from ivos.training.reference.methods import Batch, Method
     from ivos.training.reference.settings import ReferenceSettings
+    from ivos.volume.volume import Array
 
 _STEPS, _RATE = 2000, 1e-3
 
@@ -79,10 +81,14 @@ class ReferenceTraining(LightningModule):
         super().optimizer_step(*arguments, **named)
         self.average.update_parameters(cast("Method", self.method).networks)
 
-    def validation_step(self, batch: Sequence[Path], number: int) -> None:  # noqa: ARG002
-        """Mean DSC over the structures of a whole scan."""
+    def validation_step(self, batch: Sequence[Path], number: int) -> None:
+        """Mean DSC over the structures of a whole scan, and a picture of the first one."""
         for path in batch:
-            scores = volume_dsc(self.networks[0], StoredScan(path), self._info, self.device)
+            scan = StoredScan(path)
+            found = segmented(self.networks[0], scan, self._info, self.device)
+            scores = volume_dsc(found, scan, self._info)
+            if number == 0:
+                log_picture(self, scan, found)
             self.log("val_dsc", float(np.nanmean(scores)), prog_bar=True, batch_size=1, sync_dist=True)
 
     def configure_optimizers(self) -> Any:
@@ -90,12 +96,17 @@ class ReferenceTraining(LightningModule):
         return optimiser_of(self.method.parameters(), self._settings.optimiser, self.rate, self._settings.steps or 1)
 
 
-def volume_dsc(network: nn.Module, scan: StoredScan, info: ReferenceInfo, device: torch.device) -> list[float]:
-    """DSC of each structure over a whole labelled scan; NaN for one that is in neither."""
+def segmented(network: nn.Module, scan: StoredScan, info: ReferenceInfo, device: torch.device) -> Array:
+    """Label ids (Z, Y, X) of a whole scan."""
     image = partial(with_neighbours, scan, neighbours=info.neighbours)
-    found = np.stack(list(segmented_slices(network, image, len(scan), size=info.size, device=device)))
+    classes = np.stack(list(segmented_slices(network, image, len(scan), size=info.size, device=device)))
+    return np.array([0, *info.structures])[classes]
+
+
+def volume_dsc(found: Array, scan: StoredScan, info: ReferenceInfo) -> list[float]:
+    """DSC of each structure over a whole labelled scan; NaN for one that is in neither."""
     true = scan.labels().array
-    return [dsc(found == k, true == label) for k, label in enumerate(info.structures, start=1)]
+    return [dsc(found == label, true == label) for label in info.structures]
 
 
 def train_reference(settings: ReferenceSettings, folder: Path) -> list[Path]:

@@ -22,8 +22,9 @@ from ivos.nets.stcn import STCN, KeyFeatures, aggregate
 from ivos.propagation.engines.stcn import STCNEngine, normalised
 from ivos.training.data.store import StoredScan
 from ivos.training.optimiser import averaged, optimiser_of
+from ivos.training.pictures import log_picture
 from ivos.training.stcn.deform import BEYOND
-from ivos.training.stcn.whole_scans import carried_dsc
+from ivos.training.stcn.whole_scans import carried
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +73,7 @@ class STCNTraining(LightningModule):
     def training_step(self, batch: Clips, number: int) -> Tensor:  # noqa: ARG002
         """Loss of the slices that were read from memory."""
         labels, progress = batch["labels"], self.global_step / (self._settings.steps or 1)
-        clip = _Clip(self.network, normalised(batch["images"]), structures=max(1, int(labels.max())))
+        clip = ClipPass(self.network, normalised(batch["images"]), structures=max(1, int(labels.max())))
         first = clip.masks(labels[:, 0])
         found = {0: clip.there_and_back(first)} if bool(batch["cycle"]) else clip.carried(first)
         share = _hardest(progress, self._own.bootstrapped)
@@ -80,8 +81,8 @@ class STCNTraining(LightningModule):
         self.log("loss", loss, prog_bar=True, batch_size=len(labels), sync_dist=True)
         return loss
 
-    def validation_step(self, batch: Sequence[Path], number: int) -> None:  # noqa: ARG002
-        """Mean DSC over the structures of a whole scan, from the largest slice of each."""
+    def validation_step(self, batch: Sequence[Path], number: int) -> None:
+        """Mean DSC over the structures of a whole scan, from the largest slice of each; a picture of the first one."""
         for path in batch:
             engine = STCNEngine(
                 self.averaged_network,
@@ -90,7 +91,9 @@ class STCNTraining(LightningModule):
                 working_size=self._own.size,
             )
             with torch.autocast(self.device.type, enabled=False):  # as the engine is used
-                score = carried_dsc(engine, StoredScan(path))
+                found, score = carried(engine, scan := StoredScan(path))
+            if number == 0:
+                log_picture(self, scan, found)
             self.log("val_dsc", score, prog_bar=True, batch_size=1, sync_dist=True)
 
     def optimizer_step(self, *arguments: Any, **named: Any) -> None:
@@ -112,8 +115,14 @@ class _Remembered:
         return _Remembered(torch.cat([self.keys, other.keys], 2), torch.cat([self.values, other.values], 2))
 
 
-class _Clip:
-    """Some clips (B, T, 3, S, S) whose slices the network has seen."""
+class ClipPass:
+    """A network over some clips.
+
+    Args:
+        network: trained.
+        images: (B, T, 3, S, S), normalised.
+        structures: how many there are at most, K.
+    """
 
     def __init__(self, network: STCN, images: Tensor, *, structures: int) -> None:
         self._network, self._images, self._structures = network, images, structures

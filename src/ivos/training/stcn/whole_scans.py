@@ -12,10 +12,11 @@ from ivos.propagation.propagate import propagate
 if TYPE_CHECKING:
     from ivos.propagation.engines.protocol import Engine
     from ivos.training.data.store import StoredScan
+    from ivos.volume.volume import Array
 
 
-def carried_dsc(engine: Engine, scan: StoredScan) -> float:
-    """Mean DSC over a scan's structures, from the slices that show most of one; those slices do not count."""
+def carried(engine: Engine, scan: StoredScan) -> tuple[Array, float]:
+    """A scan's labels (Z, Y, X) from the slices that show most of a structure, and their mean DSC on the others."""
     labels = scan.labels()
     truth = labels.array
     ids = [int(label) for label in np.unique(truth) if label]
@@ -25,4 +26,4 @@ def carried_dsc(engine: Engine, scan: StoredScan) -> float:
     found = propagate(scan.scan(), labels.with_array(drawn), engine=engine, axis="axial", complete=largest).labels.array
     left = np.setdiff1d(np.arange(len(truth)), largest)
     scores = [dsc(found[left] == label, truth[left] == label) for label in ids]
-    return float(np.nanmean(scores)) if not np.isnan(scores).all() else 0.0
+    return found, float(np.nanmean(scores)) if not np.isnan(scores).all() else 0.0
