@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -200,7 +201,8 @@ class Run:
             if "mlflow" in self.settings.log_to:
                 from lightning.pytorch.loggers import MLFlowLogger
 
-                loggers.append(MLFlowLogger("ivos", folder.name, save_dir=str(folder / "mlruns")))
+                server = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{folder.resolve() / 'mlflow.db'}")
+                loggers.append(MLFlowLogger("ivos", folder.name, tracking_uri=server))
         except ModuleNotFoundError as error:
             names = " and ".join(self.settings.log_to)
             raise InputError(f"log_to={names}: not installed here: pip install 'ivos[{names}]'") from error
