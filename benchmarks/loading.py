@@ -171,8 +171,8 @@ def _timed(batches: Iterator[Batch], classes: int, side: int, steps: int) -> tup
     torch.manual_seed(0)
     device = pick_device()
     network = reference_network("small", classes=classes, channels=3, size=side)
-    method = Supervised(network, SupervisedLoss(LossSettings())).to(device)
-    optimiser = torch.optim.AdamW(method.parameters())
+    method = Supervised(network.to(device), SupervisedLoss(LossSettings()))
+    optimiser = torch.optim.AdamW(network.parameters())
     started = waiting = 0.0
     for number in range(-_WARM_UP_STEPS, steps):
         if number == 0:

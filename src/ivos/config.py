@@ -95,13 +95,24 @@ def _is_file(word: str) -> bool:
 
 def _complaint(kind: type[BaseModel], error: ValidationError) -> str:
     """The first thing that is wrong, in one line."""
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
+    first, known = error.errors()[0], known_keys(kind)
+    key = _key(first["loc"], known)
     if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, known_keys(kind), n=1, cutoff=0.0)
+        key = ".".join(part for part in (key, str(first["loc"][-1])) if part)
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
         return f"'{key}' is not a setting; did you mean '{near[0]}'?"
     if first["type"] == "value_error":
         return str(first["ctx"]["error"])
     if first["type"] == "missing":
         return f"'{key}' is missing"
-    return f"{key}={first['input']}: {first['msg'][0].lower()}{first['msg'][1:]}"
+    if first["type"] == "union_tag_not_found":
+        return f"'{key}.{first['ctx']['discriminator'].strip(chr(39))}' is missing, which says what the others are for"
+    alike = [e["msg"] for e in error.errors() if _key(e["loc"], known) == key]
+    messages = " or ".join(dict.fromkeys(message[0].lower() + message[1:] for message in alike))
+    return f"{key}={first['input']}: {messages}"
+
+
+def _key(loc: tuple[int | str, ...], known: Sequence[str]) -> str:
+    """A place in settings as a user writes it, without the names of the alternatives that were tried."""
+    words = {word for key in known for word in key.split(".")}
+    return ".".join(str(part) for part in loc if isinstance(part, int) or part in words)

@@ -58,6 +58,9 @@ def test_it_ends_when_nothing_gets_better_and_keeps_the_best(prepared: Path, tmp
     rows = _train(prepared, tmp_path / "run", *still, "steps=60", "validate_every=2", "patience=2")
     scores = [float(row["val_dsc"]) for row in rows if row.get("val_dsc")]
     assert len(scores) == 3
+    last = (tmp_path / "run" / "last.ckpt").read_bytes()
+    _train(prepared, tmp_path / "run", *still, "steps=60", "validate_every=2", "patience=2")
+    assert (tmp_path / "run" / "last.ckpt").read_bytes() == last
     best = torch.load(tmp_path / "run" / "best.ckpt", weights_only=True)
     assert best["global_step"] == 2 * (1 + max(range(3), key=scores.__getitem__))
 
@@ -75,6 +78,14 @@ def test_rates_rise_and_fall(schedule: str) -> None:
 def test_what_a_run_cannot_do_is_refused(prepared: Path, tmp_path: Path) -> None:
     run = ("train", "reference", f"data.scans={prepared}", "-o", tmp_path / "run")
     assert "find it with devices=1 first" in refused(*run, "optimiser.rate=find", "devices=2")
-    assert "optimiser.rate" in refused(*run, "optimiser.rate=0")
+    assert "optimiser.rate=fast: input should be a valid number" in (said := refused(*run, "optimiser.rate=fast"))
+    assert "'find'" in said
+    assert "has folds 0 to 2" in refused(*run, "data.fold=3")
+    assert "has 2 to train on" in refused(*run, "data.labelled=3")
+    (tmp_path / "run").mkdir(exist_ok=True)
+    (tmp_path / "run" / "last.ckpt").write_bytes(b"damaged")
+    (tmp_path / "run" / "settings.yaml").write_text(f"data: {{scans: {prepared}}}\noptimiser: {{rate: 0.001}}")
+    assert "a damaged checkpoint" in refused(*run)
+    (tmp_path / "run" / "last.ckpt").unlink()
     assert "init names 1" in refused(*run, "method=cps", "networks=[small,small]", "init=[a.safetensors]")
     assert "no such checkpoint file" in refused(*run, "init=[a.safetensors]")

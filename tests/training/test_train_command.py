@@ -72,7 +72,11 @@ def test_what_cannot_be_trained_is_refused_and_nothing_is_written(tmp_path: Path
     run = ("train", "propagation", "-o", tmp_path / "run")
     assert "steps=0" in refused(*run, "steps=0")
     assert "neither a settings file" in refused(*run, "nothing")
-    assert "did you mean 'network.size'" in refused(*run, "network.name=stcn", "network.sizes=3", "data.scans=a")
+    assert "'network.sizes' is not a setting; did you mean 'network.size'" in refused(
+        *run, "network.name=stcn", "network.sizes=3", "data.scans=a"
+    )
+    assert "'network.name' is missing" in refused(*run, "network.size=64")
+    assert "seed=-1" in refused(*run, "seed=-1")
     assert "data.scans is missing" in refused(*run, "network.name=stcn")
     assert "all shares are 0" in refused(*run, "data.scans=a", "network.name=stcn", "network.learn_from.slices=0")
     assert "no such folder" in refused(*run, f"data.scans={tmp_path / 'nowhere'}")
@@ -82,4 +86,4 @@ def test_what_cannot_be_trained_is_refused_and_nothing_is_written(tmp_path: Path
 def test_another_training_does_not_go_on_in_a_run(tmp_path: Path) -> None:
     run = ("train", "propagation", "-o", tmp_path / "run", "workers=0")
     assert ivos(*run, "steps=1").returncode == 0
-    assert "holds a run with other settings (seed: 0)" in refused(*run, "steps=2", "seed=1")
+    assert "holds a run with seed=0, not 1" in refused(*run, "steps=2", "seed=1")

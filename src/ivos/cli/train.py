@@ -41,7 +41,7 @@ def reference(output: Output, given: Given = None) -> None:
 
     _silence_lightning()
     for path in train_reference(load_settings(ReferenceSettings, given or []), output):
-        print_line(f"Weights: {path}")
+        _say(f"Weights: {path}")
 
 
 @train.command()
@@ -61,7 +61,15 @@ def propagation(output: Output, given: Given = None) -> None:
     settings = load_settings(PropagationSettings, given or [])
     weights = train_stcn(settings, output) if settings.network.name == "stcn" else train_fast(settings, output)
     engine = settings.network.name
-    print_line(f"Weights: {weights}. Use them: ivos propagate ... --engine {engine} --checkpoint {weights}")
+    _say(f"Weights: {weights}. Use them: ivos propagate ... --engine {engine} --checkpoint {weights}")
+
+
+def _say(line: str) -> None:
+    """Print a line, once where several processes train."""
+    from lightning.pytorch.utilities import rank_zero_only
+
+    if not getattr(rank_zero_only, "rank", 0):
+        print_line(line)
 
 
 def _silence_lightning() -> None:

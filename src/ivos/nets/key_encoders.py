@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _TimmName = Literal["mobilenetv3", "swin"]
 KeyEncoderName = Literal["resnet50"] | _TimmName
 OF_TIMM: tuple[_TimmName, ...] = get_args(_TimmName)
+_STAGES_TO_16 = 5  # of MobileNetV3
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class _OfTimm(nn.Module):
             )
         else:
             model = timm.create_model("mobilenetv3_large_100", features_only=True, out_indices=(1, 2, 3))
+            model.blocks = model.blocks[:_STAGES_TO_16]  # what comes after stride 16 is never used
         self.add_module(name, model)
         f4, f8, f16 = model.feature_info.channels()
         self.channels = KeyChannels(f16, f8, f4)

@@ -137,6 +137,8 @@ class _Published(nn.Module):
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
+        for name in ("_conv_head", "_bn1"):  # of the classifier; several GPUs want every weight to be used
+            setattr(self.model.encoder, name, nn.Identity())
 
     def encode(self, image: Tensor) -> list[Tensor]:
         """See :class:`ReferenceNetwork`."""

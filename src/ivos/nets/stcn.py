@@ -56,6 +56,7 @@ class STCN(nn.Module):
 
     def __init__(self, *, attention: bool = True, key_bias: bool = False, encoder: KeyEncoderName = "resnet50") -> None:
         super().__init__()
+        self.encoder_name = encoder
         self.key_encoder, channels = key_encoder(encoder, conv_bias=key_bias)
         self.value_encoder = ValueEncoder(channels, attention=attention)
         self.key_proj = nn.Conv2d(channels.f16, KEY_CHANNELS, 3, padding=1)

@@ -1,4 +1,4 @@
-"""AdamW over a training, and the running average of the weights that it trains."""
+"""AdamW over a training."""
 
 from __future__ import annotations
 
@@ -31,13 +31,6 @@ def optimiser_of(parameters: Iterable[nn.Parameter], chosen: OptimiserSettings, 
     optimiser = torch.optim.AdamW(parameters, lr=rate, weight_decay=chosen.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, partial(share_of_rate, chosen, steps))
     return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-def averaged(network: nn.Module, decay: float) -> torch.optim.swa_utils.AveragedModel:
-    """A copy of a network that follows its weights, the statistics of its norms too."""
-    average = torch.optim.swa_utils.get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-    model = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=average, use_buffers=True)
-    return model.requires_grad_(requires_grad=False)
 
 
 def share_of_rate(chosen: OptimiserSettings, steps: int, step: int) -> float:

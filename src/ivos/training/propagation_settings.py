@@ -9,13 +9,13 @@ from pydantic import Field, model_validator
 
 from ivos.config import Settings
 from ivos.nets.key_encoders import KeyEncoderName
-from ivos.training.run_settings import CohortSettings, OptimiserSettings, RunSettings
+from ivos.training.run_settings import CohortSettings, OptimiserSettings, RunSettings, Schedule
 
 
 class PropagationOptimiser(OptimiserSettings):
     """AdamW; the rate stays high for long, so that a run may be made longer."""
 
-    schedule: Literal["poly", "cosine", "multistep", "late", "constant"] = "late"
+    schedule: Schedule = "late"
     warm_up: int = Field(default=300, ge=0)
     average: float = Field(default=0.998, ge=0, lt=1)
 
@@ -104,4 +104,6 @@ class PropagationSettings(RunSettings):
     def _has_scans(self) -> PropagationSettings:
         if self.data is None and self.network.name != "fast":
             raise ValueError(f"data.scans is missing: the network {self.network.name} learns from scans")
+        if self.init is not None and self.network.name == "stcn" and self.network.imagenet is not None:
+            raise ValueError("init and network.imagenet: give one of them")
         return self

@@ -9,6 +9,8 @@ from pydantic import Field
 
 from ivos.config import Settings
 
+Schedule = Literal["poly", "cosine", "multistep", "late", "constant"]
+
 
 class CohortSettings(Settings):
     """The scans of a training.
@@ -42,7 +44,7 @@ class OptimiserSettings(Settings):
 
     rate: Annotated[float, Field(gt=0)] | Literal["find"] | None = None
     weight_decay: float = Field(default=1e-2, ge=0)
-    schedule: Literal["poly", "cosine", "multistep", "late", "constant"] = "poly"
+    schedule: Schedule = "poly"
     drops: tuple[float, ...] = (0.8,)
     warm_up: int = Field(default=100, ge=0)
     clip: float = Field(default=1.0, gt=0)
@@ -75,4 +77,11 @@ class RunSettings(Settings):
     devices: int = Field(default=1, ge=1)
     nodes: int = Field(default=1, ge=1)
     log_to: tuple[Literal["wandb", "mlflow"], ...] = ()
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
+
+    @property
+    def total_steps(self) -> int:
+        """The steps, once nothing is left open."""
+        if self.steps is None:
+            raise ValueError("steps are still open")
+        return self.steps

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import ivos as package
 from ivos.config import load_settings
 from ivos.nets.checkpoints import load_stcn, read_weights, save_propagation
 from ivos.nets.imagenet import load_resnet
+from ivos.nets.key_encoders import key_encoder
 from ivos.nets.stcn import STCN
 from ivos.propagation.engines.protocol import Slice
 from ivos.propagation.engines.stcn import STCNEngine, normalised
 from ivos.propagation.masks import Masks
 from ivos.training.data.prepare import prepare
 from ivos.training.propagation_settings import PropagationSettings
-from ivos.training.stcn.module import ClipPass
+from ivos.training.stcn.module import ClipPass, STCNTraining
 from ivos.training.stcn.train import train_stcn
 from tests.cli.runner import ivos, refused
 from tests.nets.weights import drawn_weight, scene
@@ -55,6 +57,23 @@ def test_weights_there_and_back(tmp_path: Path, encoder: KeyEncoderName) -> None
     with torch.no_grad():
         before, after = network.encode_key(image), again.encode_key(image)
     torch.testing.assert_close(after.f16, before.f16, atol=0.02, rtol=0.02)
+
+
+def test_norms_of_published_weights_stay_as_they_are() -> None:
+    settings = PropagationSettings.model_validate({"data": {"scans": "a"}, "network": {"name": "stcn"}, "steps": 1})
+    for frozen in (True, False):
+        network = STCN(encoder="mobilenetv3")
+        STCNTraining(network, settings, 1e-3, frozen_norms=frozen)
+        norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+        assert all(norm.training is not frozen for norm in norms)
+        assert network.training
+
+
+def test_every_weight_of_a_key_encoder_is_used() -> None:
+    for name in ("mobilenetv3", "swin"):
+        encoder, _ = key_encoder(name)
+        torch.stack([part.mean() for part in encoder(torch.rand(2, 3, 64, 64))]).sum().backward()  # type: ignore[no-untyped-call]
+        assert all(weight.grad is not None for weight in encoder.parameters())
 
 
 def test_imagenet_weights_go_into_both_encoders(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,15 +51,20 @@ def chosen_cases(cohort: CohortSettings, folder: Path, seed: int) -> ChosenCases
         InputError: no prepared scans and none to prepare, or no labelled ones to train on.
     """
     place, manifest = _prepared(cohort.scans, folder)
+    if cohort.fold is not None and cohort.fold >= manifest.folds:
+        raise InputError(f"data.fold={cohort.fold}: {cohort.scans} has folds 0 to {manifest.folds - 1}; null for none")
     cases = [case for case in manifest.cases if case.split == "train"]
     validating = [case for case in cases if case.fold is not None and case.fold == cohort.fold]
     rest = [case for case in cases if case.info.labelled and case not in validating]
     order = np.random.default_rng(seed).permutation(len(rest))
     rest = [rest[n] for n in order]
+    if cohort.labelled is not None and cohort.labelled > len(rest):
+        raise InputError(f"data.labelled={cohort.labelled}: {cohort.scans} has {len(rest)} to train on")
     training = rest[: cohort.labelled]
     unlabelled = [case for case in cases if not case.info.labelled] + rest[len(training) :]
     if not training:
-        raise InputError(f"{cohort.scans}: no labelled cases to train on beside fold {cohort.fold}")
+        some = f" beside fold {cohort.fold}; data.fold=null trains on all" if validating else ""
+        raise InputError(f"{cohort.scans}: no labelled cases to train on{some}")
 
     def paths(chosen: Sequence[ManifestCase]) -> list[Path]:
         return [place / case.file for case in chosen]
@@ -70,7 +76,16 @@ def _prepared(scans: Path, folder: Path) -> tuple[Path, Manifest]:
     if (scans / MANIFEST).exists():
         return scans, load_manifest(scans)
     place = folder / "prepared"
-    manifest = prepare(scans, place)
+    if any(int(os.environ.get(name, "1")) > 1 for name in ("WORLD_SIZE", "SLURM_NTASKS")):
+        if not (place / MANIFEST).exists():  # each process would prepare all
+            raise InputError(f"{scans}: not prepared; run ivos prepare before several processes start")
+        return place, load_manifest(place)
+
+    def tell(done: int, total: int) -> None:
+        if done == 1:
+            _log.warning("preparing %d scans of %s in %s", total, scans, place)
+
+    manifest = prepare(scans, place, workers=os.cpu_count() or 1, progress=tell)
     for refusal in manifest.refused:
         _log.warning("left out: %s: %s", refusal.case, refusal.reason)
     return place, manifest

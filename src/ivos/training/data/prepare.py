@@ -137,7 +137,7 @@ def prepare(
 
 def _stored(case: RawCase, folder: Path, names: Mapping[int, str]) -> ScanInfo | Refusal:
     """A case in the store; what was wrong with it otherwise."""
-    path, fingerprint = folder / f"{case.name}{SUFFIX}", _fingerprint(case)
+    path, fingerprint = folder / f"{case.name}{SUFFIX}", _fingerprint(case, names)
     try:
         if path.exists():
             try:
@@ -180,10 +180,11 @@ def _check(labels: Volume, names: Mapping[int, str], case: RawCase) -> None:
         raise InputError(f"{case.files[1]}: labels {unknown[:5]} are not among those of the data set")
 
 
-def _fingerprint(case: RawCase) -> str:
-    """Changes when any of the case's files does."""
+def _fingerprint(case: RawCase, names: Mapping[int, str]) -> str:
+    """Changes when any of the case's files does, or the ids of its masks."""
     told = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in case.files]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()
+    ids = sorted(names.items()) if case.masks else ""
+    return hashlib.sha256("\n".join([*told, str(ids)]).encode()).hexdigest()
 
 
 def _patients(path: Path | None) -> dict[str, str]:

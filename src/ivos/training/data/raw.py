@@ -100,7 +100,7 @@ def find_cases(raw: Path) -> RawFolder:
     files = [p for p in sorted(raw.rglob("*")) if p.is_file() and suffix_of(p) in READABLE and p.name[0] != "."]
     in_cases = [p for p in files if p.parent.name == _CASE_MASKS or stem_of(p) in _CASE_SCANS]
     if any(p.parent.name == _CASE_MASKS for p in in_cases):
-        _add_case_folders(found, in_cases, _held_out(raw / "meta.csv"))
+        _add_case_folders(found, in_cases)
     else:
         _add_files(found, files, raw)
     if not found.cases:
@@ -161,12 +161,14 @@ def _bare(stem: str) -> str:
     return _BEFORE_NUMBERS.sub("", _LABEL_SUFFIX.sub("", stem))
 
 
-def _add_case_folders(found: RawFolder, files: list[Path], held_out: frozenset[str]) -> None:
+def _add_case_folders(found: RawFolder, files: list[Path]) -> None:
     masks_of: dict[Path, list[Path]] = defaultdict(list)
     for path in files:
         if path.parent.name == _CASE_MASKS:
             masks_of[path.parent.parent].append(path)
     found.names = _names_of_masks({stem_of(path) for masks in masks_of.values() for path in masks})
+    tables = {folder.parent for folder in masks_of}
+    held_out = frozenset().union(*(_held_out(folder / "meta.csv") for folder in tables))
     for path in files:
         if path.parent.name != _CASE_MASKS:
             case = path.parent

@@ -39,6 +39,7 @@ class ScanInfo(BaseModel):
         axes: LPS unit vectors of the three array axes.
         windows: in stored intensities, those of the three channels.
         volumes_ml: volume of each labelled structure; None for an unlabelled scan.
+        runs: for each structure, first and last slice of every run of slices that show it.
         fingerprint: of the files that it was made from.
     """
 
@@ -52,7 +53,12 @@ class ScanInfo(BaseModel):
     axes: tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
     windows: Windows
     volumes_ml: dict[int, float] | None
+    runs: dict[int, tuple[tuple[int, int], ...]]
     fingerprint: str
+
+    def showing(self, label: int) -> list[int]:
+        """The slices that show a structure."""
+        return [n for first, last in self.runs.get(label, ()) for n in range(first, last + 1)]
 
     @property
     def labelled(self) -> bool:
@@ -71,14 +77,12 @@ class StoredScan:
     """
 
     def __init__(self, path: Path) -> None:
-        import blosc2
-
         self._path = path
         if not path.is_file():
             raise InputError(f"{path}: no such file; prepare the scans again")
         try:
-            self._array: Any = blosc2.open(str(path), mmap_mode="r", dparams={"nthreads": 1})
-            self.info = ScanInfo.model_validate_json(self._array.schunk.vlmeta[_META])
+            array = self._array
+            self.info = ScanInfo.model_validate_json(array.schunk.vlmeta[_META])
         except (RuntimeError, KeyError, ValidationError, AttributeError) as error:
             raise InputError(f"{path}: not a stored scan, or damaged; prepare the scans again") from error
 
@@ -87,6 +91,13 @@ class StoredScan:
 
     def __reduce__(self) -> tuple[type[StoredScan], tuple[Path]]:
         return StoredScan, (self._path,)  # another process opens the file for itself
+
+    @property
+    def _array(self) -> Any:
+        """Opened for each use, which takes a tenth of a millisecond: thousands of scans are more than can stay open."""
+        import blosc2
+
+        return blosc2.open(str(self._path), mmap_mode="r", dparams={"nthreads": 1})
 
     def slice(self, index: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int16] | None]:
         """A slice as networks see it, (C, H, W) in [0, 1], and its labels (H, W) if there are any."""
@@ -139,6 +150,7 @@ def store(path: Path, scan: Volume, labels: Volume | None, *, case: str, fingerp
         axes=grid.axes,
         windows=windows,
         volumes_ml=None if labels is None else _volumes_ml(labels),
+        runs={} if labels is None else _runs(labels),
         fingerprint=fingerprint,
     )
     parts = [array] if labels is None else [array, labels.array.astype(np.int16)]
@@ -170,3 +182,15 @@ def _volumes_ml(labels: Volume) -> dict[int, float]:
     ids, counts = np.unique(labels.array, return_counts=True)
     voxel_ml = labels.geometry.voxel_volume_ml
     return {int(label): round(int(n) * voxel_ml, 4) for label, n in zip(ids, counts, strict=True) if label}
+
+
+def _runs(labels: Volume) -> dict[int, tuple[tuple[int, int], ...]]:
+    found: dict[int, list[tuple[int, int]]] = {}
+    for number, plane in enumerate(labels.array):
+        for label in (int(n) for n in np.unique(plane) if n):
+            runs = found.setdefault(label, [])
+            if runs and runs[-1][1] == number - 1:
+                runs[-1] = (runs[-1][0], number)
+            else:
+                runs.append((number, number))
+    return {label: tuple(runs) for label, runs in found.items()}

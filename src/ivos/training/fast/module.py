@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from lightning.pytorch import LightningModule
 
 from ivos.nets.fast import FastNet, Remembered
 from ivos.propagation.tracks import Shown, shown
 from ivos.training.fast.walks import Walk, Walks, goes_on
-from ivos.training.optimiser import averaged, optimiser_of
+from ivos.training.module import Training
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,31 +21,23 @@ if TYPE_CHECKING:
 
     from ivos.propagation.engines.protocol import FloatArray
     from ivos.training.fast.examples import Example
-    from ivos.training.run_settings import OptimiserSettings
+    from ivos.training.run_settings import RunSettings
 
 
-class FastTraining(LightningModule):
+class FastTraining(Training):
     """Learns from walks: at every slice the network goes on from its own last answer.
 
     Args:
         network: to begin with.
-        optimiser: the settings.
+        settings: of the run.
         rate: learning rate at its highest.
-        steps: how many optimiser steps the training takes.
     """
 
-    def __init__(self, network: FastNet, optimiser: OptimiserSettings, *, rate: float, steps: int) -> None:
-        super().__init__()
-        self.rate = rate
-        self._optimiser, self._steps = optimiser, steps
-        self.network = network.to(memory_format=torch.channels_last)
-        self.average = averaged(self.network, optimiser.average)
-        self._threads = ThreadPoolExecutor(2)
+    network: FastNet
 
-    @property
-    def averaged_network(self) -> FastNet:
-        """The network whose weights are the running average of those that were trained."""
-        return cast("FastNet", self.average.module)
+    def __init__(self, network: FastNet, settings: RunSettings, rate: float) -> None:
+        super().__init__(network.to(memory_format=torch.channels_last), settings, rate)
+        self._threads = ThreadPoolExecutor(2)
 
     def training_step(self, batch: Walks, number: int) -> Tensor:  # noqa: ARG002
         """Loss of one slice of each of the walks."""
@@ -65,15 +56,6 @@ class FastTraining(LightningModule):
     def transfer_batch_to_device(self, batch: Any, device: torch.device, number: int) -> Any:  # noqa: ARG002
         """Walks stay where they are: views are cut on the CPU."""
         return batch
-
-    def optimizer_step(self, *arguments: Any, **named: Any) -> None:
-        """Step, and move the averaged network on: before a checkpoint is saved, so that one holds both."""
-        super().optimizer_step(*arguments, **named)
-        self.average.update_parameters(self.network)
-
-    def configure_optimizers(self) -> Any:
-        """AdamW over the network."""
-        return optimiser_of(self.network.parameters(), self._optimiser, self.rate, self._steps)
 
     def _moved_on(self, network: FastNet, walks: Sequence[Walk]) -> tuple[Tensor, list[float]]:
         """Every walk a slice further: the loss, and the DSC of each that has one."""

@@ -6,7 +6,7 @@ import copy
 import os
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import seed_everything
 from torch.utils.data import DataLoader
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _STEPS, _RATE = 10_000, 2e-3
 _TUNING_STEPS, _TUNING_RATE = 1000, 5e-4
 _WALKS = 32  # under way at once
+_APART = 10**10  # numbers of scans for each seed
 _HELD_OUT, _HELD_OUT_FIRST = 128, 10**9  # walks over scans that no training sees
 
 
@@ -69,17 +70,18 @@ def train_fast(settings: PropagationSettings, folder: Path) -> Path:
         worker_init_fn=_give_way,
     )
     held_out: DataLoader[Any] = DataLoader(
-        _held_out(validating),  # type: ignore[arg-type]
+        _held_out(validating) if run.validates else [],  # type: ignore[arg-type]
         batch_size=_HELD_OUT // 2,
         collate_fn=list,
     )
 
     def made(rate: float) -> FastTraining:
         network = copy.deepcopy(begun).train().requires_grad_()
-        return FastTraining(network, settings.optimiser, rate=rate, steps=settings.steps or 1)
+        return FastTraining(network, settings, rate)
 
-    module = cast("FastTraining", run.fit(made, Walks(examples, _WALKS), held_out))
-    save_propagation(module.averaged_network, folder / "fast.safetensors")
+    module = run.fit(made, Walks(examples, _WALKS), held_out)
+    if run.is_first:
+        save_propagation(module.averaged_network, folder / "fast.safetensors")
     return folder / "fast.safetensors"
 
 

@@ -43,7 +43,7 @@ class Method(Protocol):
         """Parts of the loss, to be added up; progress of the training is 0..1."""
 
 
-class Supervised(nn.Module):
+class Supervised:
     """Labelled slices alone.
 
     Args:
@@ -52,7 +52,6 @@ class Supervised(nn.Module):
     """
 
     def __init__(self, network: nn.Module, supervised: SupervisedLoss) -> None:
-        super().__init__()
         self.networks = nn.ModuleList([network])
         self._supervised = supervised
 
@@ -61,7 +60,7 @@ class Supervised(nn.Module):
         return {"supervised": self._supervised(_logits(self.networks[0], labelled), labelled["labels"])}
 
 
-class CrossPseudo(nn.Module):
+class CrossPseudo:
     """Two networks, each taught on unlabelled slices by what the other says there.
 
     Args:
@@ -75,7 +74,6 @@ class CrossPseudo(nn.Module):
     def __init__(
         self, first: nn.Module, second: nn.Module, supervised: SupervisedLoss, *, weight: float, rectified: bool
     ) -> None:
-        super().__init__()
         self.networks = nn.ModuleList([first, second])
         self._supervised = supervised
         self._weight, self._rectified = weight, rectified
@@ -102,7 +100,7 @@ class CrossPseudo(nn.Module):
         return rectified.sum() / known.sum().clamp(min=1)
 
 
-class Consistency(nn.Module):
+class Consistency:
     """One network, taught on two strongly disturbed views and on disturbed features by what it says of a weak view.
 
     Args:
@@ -112,7 +110,6 @@ class Consistency(nn.Module):
     """
 
     def __init__(self, network: nn.Module, supervised: SupervisedLoss, *, weight: float) -> None:
-        super().__init__()
         self.networks = nn.ModuleList([network])
         self._supervised = supervised
         self._weight = weight

@@ -59,6 +59,8 @@ class ReferenceSettings(RunSettings):
             raise ValueError(f"method {self.method} trains {wanted}, networks names {len(self.networks)}")
         if self.init is not None and len(self.init) != wanted:
             raise ValueError(f"method {self.method} trains {wanted}, init names {len(self.init)}")
+        if self.imagenet is not None and self.init is not None:
+            raise ValueError("init and imagenet: give one of them")
         if self.imagenet is not None and "transunet" not in self.networks:
             raise ValueError("imagenet is for the network transunet, which networks does not name")
         return self

@@ -66,16 +66,9 @@ class LabelledSlices(Dataset[Sample]):
         self._scans = [StoredScan(path) for path in paths]
         self._size, self._neighbours, self._seed = size, neighbours, seed
         self._classes = _class_table(structures)
-        self._showing: list[list[tuple[int, int]]] = [[] for _ in structures]
-        self._any: list[tuple[int, int]] = []
-        for number, scan in enumerate(self._scans):
-            for index in range(len(scan)):
-                found = np.unique(self._classes[scan.labels_on(index)])
-                for k in found[found > 0]:
-                    self._showing[k - 1].append((number, index))
-                if (found > 0).any():
-                    self._any.append((number, index))
-        self._showing = [places for places in self._showing if places]
+        showing = [[(n, z) for n, scan in enumerate(self._scans) for z in scan.info.showing(k)] for k in structures]
+        self._showing = [places for places in showing if places]
+        self._any = sorted({place for places in showing for place in places})
 
     def __getitem__(self, number: int) -> Sample:
         rng = np.random.default_rng((self._seed, number))

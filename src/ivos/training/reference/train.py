@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import seed_everything
 from lightning.pytorch.utilities import CombinedLoader
 from torch.utils.data import DataLoader
 
@@ -17,9 +18,10 @@ from ivos.metrics.overlap import dsc
 from ivos.nets.imagenet import load_imagenet
 from ivos.nets.reference_file import ReferenceInfo, load_weights, save_reference
 from ivos.segment import segmented_slices
+from ivos.training.checkpoints import SCORE
 from ivos.training.data.cases import ChosenCases, chosen_cases
 from ivos.training.data.store import StoredScan
-from ivos.training.optimiser import averaged, optimiser_of
+from ivos.training.module import Training
 from ivos.training.pictures import log_picture
 from ivos.training.reference.losses import balanced_weights
 from ivos.training.reference.methods import Consistency, CrossPseudo, Supervised
@@ -41,8 +43,8 @@ if TYPE_CHECKING:
 _STEPS, _RATE = 2000, 1e-3
 
 
-class ReferenceTraining(LightningModule):
-    """One method, its optimiser, and validation on whole scans.
+class ReferenceTraining(Training):
+    """One method, and validation on whole scans.
 
     Args:
         method: what is learned from a batch.
@@ -52,48 +54,26 @@ class ReferenceTraining(LightningModule):
     """
 
     def __init__(self, method: Method, info: ReferenceInfo, settings: ReferenceSettings, rate: float) -> None:
-        super().__init__()
-        self.rate = rate
-        self._info, self._settings = info, settings
-        self.method = cast("nn.Module", method)
-        self.average = averaged(method.networks, settings.optimiser.average)
-
-    @property
-    def networks(self) -> list[nn.Module]:
-        """The networks whose weights are running averages of those that were trained."""
-        return list(cast("nn.ModuleList", self.average.module))
-
-    def on_train_batch_start(self, *_: Any) -> None:
-        """What is random in a step depends on its number alone, so that a run that is taken up again is the same."""
-        torch.manual_seed(hash((self._settings.seed, self.global_step, self.global_rank)) % 2**63)
+        super().__init__(method.networks, settings, rate)
+        self._method, self._info = method, info
 
     def training_step(self, batch: dict[str, Batch], number: int) -> Tensor:  # noqa: ARG002
         """The loss of labelled and unlabelled slices."""
-        progress = self.global_step / (self._settings.steps or 1)
-        parts = cast("Method", self.method).loss(batch["labelled"], batch.get("unlabelled"), progress)
+        parts = self._method.loss(batch["labelled"], batch.get("unlabelled"), self.progress)
         total = torch.stack(list(parts.values())).sum()
         count = len(batch["labelled"]["image"])
         self.log_dict({**parts, "loss": total}, prog_bar=True, batch_size=count, sync_dist=True)
         return total
 
-    def optimizer_step(self, *arguments: Any, **named: Any) -> None:
-        """Step, and move the average on: before a checkpoint is saved, so that one holds both."""
-        super().optimizer_step(*arguments, **named)
-        self.average.update_parameters(cast("Method", self.method).networks)
-
     def validation_step(self, batch: Sequence[Path], number: int) -> None:
         """Mean DSC over the structures of a whole scan, and a picture of the first one."""
         for path in batch:
             scan = StoredScan(path)
-            found = segmented(self.networks[0], scan, self._info, self.device)
+            found = segmented(self.averaged_network[0], scan, self._info, self.device)
             scores = volume_dsc(found, scan, self._info)
             if number == 0:
                 log_picture(self, scan, found)
-            self.log("val_dsc", float(np.nanmean(scores)), prog_bar=True, batch_size=1, sync_dist=True)
-
-    def configure_optimizers(self) -> Any:
-        """AdamW over all networks."""
-        return optimiser_of(self.method.parameters(), self._settings.optimiser, self.rate, self._settings.steps or 1)
+            self.log(SCORE, float(np.nanmean(scores)), prog_bar=True, batch_size=1, sync_dist=True)
 
 
 def segmented(network: nn.Module, scan: StoredScan, info: ReferenceInfo, device: torch.device) -> Array:
@@ -127,27 +107,28 @@ def train_reference(settings: ReferenceSettings, folder: Path) -> list[Path]:
     if not cases.unlabelled and settings.method != "supervised":
         raise InputError(f"{settings.data.scans}: no unlabelled cases, which method={settings.method} learns from")
     info = _info(cases, settings)
+    validating = [path for path in cases.validating if set(info.structures) & _there(path)]
     weights = _class_weights(cases.training, info) if settings.loss.class_balanced else None
-    supervised = SupervisedLoss(settings.loss, weights)
-    _method(settings, info, supervised)  # what is wrong with weights is said before anything is written
-    run = Run(folder, settings, validates=bool(cases.validating))
+    seed_everything(settings.seed, verbose=False)
+    method = _method(settings, info, SupervisedLoss(settings.loss, weights))
+    run = Run(folder, settings, validates=bool(validating))
     batches = {"labelled": _loader(_labelled(cases.training, info, settings), settings, run)}
     if settings.method != "supervised":
         batches["unlabelled"] = _loader(_unlabelled(cases.unlabelled, settings), settings, run)
     module = run.fit(
-        lambda rate: ReferenceTraining(_method(settings, info, supervised), info, settings, rate),
+        lambda rate: ReferenceTraining(copy.deepcopy(method), info, settings, rate),
         CombinedLoader(batches, "min_size"),
-        DataLoader(cases.validating, batch_size=1, collate_fn=list),  # type: ignore[arg-type]
+        DataLoader(validating, batch_size=1, collate_fn=list),  # type: ignore[arg-type]
     )
-    networks = cast("ReferenceTraining", module).networks
-    paths = [folder / f"reference{'' if n == 0 else n + 1}.safetensors" for n in range(len(networks))]
-    for network, name, path in zip(networks, settings.networks, paths, strict=True):
-        save_reference(network, info.model_copy(update={"network": name}), path)
+    paths = [folder / f"reference{'' if n == 0 else n + 1}.safetensors" for n in range(len(settings.networks))]
+    if run.is_first:
+        for network, name, path in zip(module.averaged_network, settings.networks, paths, strict=True):
+            save_reference(network, info.model_copy(update={"network": name}), path)
     return paths
 
 
 def _info(cases: ChosenCases, settings: ReferenceSettings) -> ReferenceInfo:
-    there = {label for path in cases.training for label in StoredScan(path).info.volumes_ml or {}}
+    there = set().union(*(_there(path) for path in cases.training))
     wanted = settings.data.structures or tuple(sorted(there))
     missing = [label for label in wanted if label not in there]
     if missing:
@@ -174,6 +155,11 @@ def _method(settings: ReferenceSettings, info: ReferenceInfo, supervised: Superv
         return Consistency(networks[0], supervised, weight=settings.pseudo_weight)
     rectified = settings.method == "cps-uncertainty"
     return CrossPseudo(networks[0], networks[1], supervised, weight=settings.pseudo_weight, rectified=rectified)
+
+
+def _there(path: Path) -> set[int]:
+    """Label ids of a stored scan."""
+    return set(StoredScan(path).info.volumes_ml or {})
 
 
 def _class_weights(training: Sequence[Path], info: ReferenceInfo) -> Tensor:

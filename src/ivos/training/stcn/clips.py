@@ -74,7 +74,7 @@ class ClipSamples(Dataset[Clip]):
     ) -> None:
         self._labelled = [StoredScan(path) for path in labelled]
         self._unlabelled = [StoredScan(path) for path in unlabelled] or self._labelled
-        self._showing = [[n for n in range(len(scan)) if scan.labels_on(n).any()] for scan in self._labelled]
+        self._showing = [sorted({n for k in s.info.runs for n in s.info.showing(k)}) for s in self._labelled]
         self._settings, self._steps, self._per_step, self._seed = settings, steps, per_step, seed
 
     def __getitem__(self, number: int) -> Clip:

@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 import torch.nn.functional as F
-from lightning.pytorch import LightningModule
-from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ivos.nets.stcn import STCN, KeyFeatures, aggregate
 from ivos.propagation.engines.stcn import STCNEngine, normalised
+from ivos.training.checkpoints import SCORE
 from ivos.training.data.store import StoredScan
-from ivos.training.optimiser import averaged, optimiser_of
+from ivos.training.module import Training
 from ivos.training.pictures import log_picture
 from ivos.training.stcn.deform import BEYOND
 from ivos.training.stcn.whole_scans import carried
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _VALIDATION_BYTES = 10**9
 
 
-class STCNTraining(LightningModule):
+class STCNTraining(Training):
     """Learns to carry masks over clips.
 
     Args:
@@ -48,35 +48,22 @@ class STCNTraining(LightningModule):
         frozen_norms: whether batch norms keep their statistics, as those of published weights do.
     """
 
-    def __init__(self, network: STCN, settings: PropagationSettings, *, rate: float, frozen_norms: bool) -> None:
-        super().__init__()
-        self.rate = rate
-        self._settings, self._own = settings, cast("STCNSettings", settings.network)
-        self._frozen_norms = frozen_norms
-        self.network = network
-        self.average = averaged(network, settings.optimiser.average)
+    network: STCN
 
-    @property
-    def averaged_network(self) -> STCN:
-        """The network whose weights are the running average of those that were trained."""
-        return cast("STCN", self.average.module)
-
-    def train(self, mode: bool = True) -> STCNTraining:
-        """Training mode, without the norms that are frozen."""
-        super().train(mode)
-        if self._frozen_norms:
-            for module in self.network.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval()
-        return self
+    def __init__(self, network: STCN, settings: PropagationSettings, rate: float, *, frozen_norms: bool) -> None:
+        super().__init__(network, settings, rate)
+        self._own = cast("STCNSettings", settings.network)
+        for module in network.modules():
+            if frozen_norms and isinstance(module, _BatchNorm):
+                module.eval()  # Lightning leaves each module in the mode in which it finds it
 
     def training_step(self, batch: Clips, number: int) -> Tensor:  # noqa: ARG002
         """Loss of the slices that were read from memory."""
-        labels, progress = batch["labels"], self.global_step / (self._settings.steps or 1)
+        labels = batch["labels"]
         clip = ClipPass(self.network, normalised(batch["images"]), structures=max(1, int(labels.max())))
         first = clip.masks(labels[:, 0])
         found = {0: clip.there_and_back(first)} if bool(batch["cycle"]) else clip.carried(first)
-        share = _hardest(progress, self._own.bootstrapped)
+        share = _hardest(self.progress, self._own.bootstrapped)
         loss = torch.stack([_loss(shares, labels[:, t], share) for t, shares in found.items()]).mean()
         self.log("loss", loss, prog_bar=True, batch_size=len(labels), sync_dist=True)
         return loss
@@ -94,16 +81,8 @@ class STCNTraining(LightningModule):
                 found, score = carried(engine, scan := StoredScan(path))
             if number == 0:
                 log_picture(self, scan, found)
-            self.log("val_dsc", score, prog_bar=True, batch_size=1, sync_dist=True)
-
-    def optimizer_step(self, *arguments: Any, **named: Any) -> None:
-        """Step, and move the averaged network on: before a checkpoint is saved, so that one holds both."""
-        super().optimizer_step(*arguments, **named)
-        self.average.update_parameters(self.network)
-
-    def configure_optimizers(self) -> Any:
-        """AdamW over the network."""
-        return optimiser_of(self.network.parameters(), self._settings.optimiser, self.rate, self._settings.steps or 1)
+            if not math.isnan(score):
+                self.log(SCORE, score, prog_bar=True, batch_size=1, sync_dist=True)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from lightning.pytorch import seed_everything
 from torch.utils.data import DataLoader
 
+from ivos.errors import InputError
 from ivos.nets.checkpoints import load_stcn, save_propagation
 from ivos.nets.imagenet import load_resnet
 from ivos.nets.stcn import STCN
@@ -50,7 +51,7 @@ def train_stcn(settings: PropagationSettings, folder: Path) -> Path:
         cases.training,
         cases.unlabelled,
         own,
-        steps=settings.steps or 1,
+        steps=settings.total_steps,
         per_step=own.batch * settings.optimiser.accumulate * run.trainer.world_size,
         seed=settings.seed,
     )
@@ -66,17 +67,21 @@ def train_stcn(settings: PropagationSettings, folder: Path) -> Path:
     def made(rate: float) -> STCNTraining:
         network = copy.deepcopy(begun).train().requires_grad_()
         published = settings.init is not None or own.imagenet is not None
-        return STCNTraining(network, settings, rate=rate, frozen_norms=published)
+        return STCNTraining(network, settings, rate, frozen_norms=published)
 
-    module = cast("STCNTraining", run.fit(made, clips, scans))
-    save_propagation(module.averaged_network, folder / "stcn.safetensors")
+    module = run.fit(made, clips, scans)
+    if run.is_first:
+        save_propagation(module.averaged_network, folder / "stcn.safetensors")
     return folder / "stcn.safetensors"
 
 
 def _begun(settings: PropagationSettings, own: STCNSettings) -> STCN:
     """The network that the training begins with."""
     if settings.init is not None:
-        return load_stcn(settings.init)
+        begun = load_stcn(settings.init)
+        if begun.encoder_name != own.key_encoder:
+            raise InputError(f"{settings.init}: its key encoder is {begun.encoder_name}, not {own.key_encoder}")
+        return begun
     network = STCN(encoder=own.key_encoder)
     if own.imagenet is not None:
         for encoder, path in zip((network.key_encoder, network.value_encoder.resnet), own.imagenet, strict=True):

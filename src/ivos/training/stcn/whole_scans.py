@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def carried(engine: Engine, scan: StoredScan) -> tuple[Array, float]:
-    """A scan's labels (Z, Y, X) from the slices that show most of a structure, and their mean DSC on the others."""
+    """A scan's labels (Z, Y, X) from the slices that show most of a structure, and their mean DSC on the others.
+
+    The DSC is NaN where no labelled slice is left.
+    """
     labels = scan.labels()
     truth = labels.array
     ids = [int(label) for label in np.unique(truth) if label]
@@ -26,4 +30,4 @@ def carried(engine: Engine, scan: StoredScan) -> tuple[Array, float]:
     found = propagate(scan.scan(), labels.with_array(drawn), engine=engine, axis="axial", complete=largest).labels.array
     left = np.setdiff1d(np.arange(len(truth)), largest)
     scores = [dsc(found[left] == label, truth[left] == label) for label in ids]
-    return found, float(np.nanmean(scores)) if not np.isnan(scores).all() else 0.0
+    return found, float(np.nanmean(scores)) if not np.isnan(scores).all() else math.nan
