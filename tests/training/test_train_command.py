@@ -19,19 +19,16 @@ RECIPES = Path(__file__).parents[2] / "configs"
 CONFIGS = sorted(RECIPES.glob("*/propagation/*.yaml"))
 
 
-def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    for steps in (1, 2):
-        done = ivos("train", "propagation", "-o", run, f"steps={steps}", "workers=0")
-        assert done.returncode == 0, done.stderr
-        assert str(run / "fast.safetensors") in done.stdout
-        seen = read_weights(run / "fast.safetensors")["encode4.1.1.num_batches_tracked"]
-        assert int(seen) > 0
+def test_on_synthetic_scans(tmp_path: Path) -> None:
+    done = ivos("train", "propagation", "-o", tmp_path, "steps=1", "workers=0")
+    assert done.returncode == 0, done.stderr
+    assert str(tmp_path / "fast.safetensors") in done.stdout
+    assert int(read_weights(tmp_path / "fast.safetensors")["encode4.1.1.num_batches_tracked"]) > 0
     scan, labels = moving_discs(slices=4, size=48)
     package.write(tmp_path / "scan.nii.gz", scan)
     package.write(tmp_path / "slices.nii.gz", drawn_on(labels, 1))
     files = (tmp_path / "scan.nii.gz", "--annotations", tmp_path / "slices.nii.gz", "-o", tmp_path / "out.nii.gz")
-    assert ivos("propagate", *files, "--engine", "fast", "--checkpoint", run / "fast.safetensors").returncode == 0
+    assert ivos("propagate", *files, "--checkpoint", tmp_path / "fast.safetensors").returncode == 0
 
 
 def _own(folder: Path, count: int) -> None:
@@ -41,14 +38,17 @@ def _own(folder: Path, count: int) -> None:
         package.write(folder / "labels" / f"case{number}.nii.gz", labels)
 
 
-def test_own_scans_go_on_from_the_bundled_weights(tmp_path: Path) -> None:
+def test_own_scans_go_on_from_the_bundled_weights_and_from_where_a_run_stopped(tmp_path: Path) -> None:
     _own(tmp_path / "own", 5)
-    run = tmp_path / "run"
-    done = ivos("train", "propagation", f"data.scans={tmp_path / 'own'}", "-o", run, "steps=1", "workers=0")
-    assert done.returncode == 0, done.stderr
-    bundled, tuned = load_fast(), load_fast(run / "fast.safetensors")
+    run = ("train", "propagation", f"data.scans={tmp_path / 'own'}", "-o", tmp_path / "run", "workers=0")
+    for steps in (1, 2):
+        done = ivos(*run, f"steps={steps}")
+        assert done.returncode == 0, done.stderr
+    assert torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)["global_step"] == 2
+    bundled, tuned = load_fast(), load_fast(tmp_path / "run" / "fast.safetensors")
     for before, after in zip(bundled.parameters(), tuned.parameters(), strict=True):
         torch.testing.assert_close(after, before, rtol=0.01, atol=0.01)
+    assert "holds a run with seed=0, not 1" in refused(*run, "steps=3", "seed=1")
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: "-".join(path.relative_to(RECIPES).with_suffix("").parts))
@@ -81,9 +81,3 @@ def test_what_cannot_be_trained_is_refused_and_nothing_is_written(tmp_path: Path
     assert "all shares are 0" in refused(*run, "data.scans=a", "network.name=stcn", "network.learn_from.slices=0")
     assert "no such folder" in refused(*run, f"data.scans={tmp_path / 'nowhere'}")
     assert not (tmp_path / "run" / "settings.yaml").exists()
-
-
-def test_another_training_does_not_go_on_in_a_run(tmp_path: Path) -> None:
-    run = ("train", "propagation", "-o", tmp_path / "run", "workers=0")
-    assert ivos(*run, "steps=1").returncode == 0
-    assert "holds a run with seed=0, not 1" in refused(*run, "steps=2", "seed=1")

@@ -35,12 +35,14 @@ def reference(output: Output, given: Given = None) -> None:
     """
     try:
         from ivos.training.reference.settings import ReferenceSettings
+
+        settings = load_settings(ReferenceSettings, given or [])  # refused before the imports that take seconds
         from ivos.training.reference.train import train_reference
     except ModuleNotFoundError as error:
         raise InputError(f"training needs {error.name}: pip install 'ivos[train]'") from error
 
     _silence_lightning()
-    for path in train_reference(load_settings(ReferenceSettings, given or []), output):
+    for path in train_reference(settings, output):
         _say(f"Weights: {path}")
 
 
@@ -51,14 +53,15 @@ def propagation(output: Output, given: Given = None) -> None:
     May be stopped and taken up again at any time: the same command goes on.
     """
     try:
-        from ivos.training.fast.train import train_fast
         from ivos.training.propagation_settings import PropagationSettings
+
+        settings = load_settings(PropagationSettings, given or [])
+        from ivos.training.fast.train import train_fast
         from ivos.training.stcn.train import train_stcn
     except ModuleNotFoundError as error:
         raise InputError(f"training needs {error.name}: pip install 'ivos[train]'") from error
 
     _silence_lightning()
-    settings = load_settings(PropagationSettings, given or [])
     weights = train_stcn(settings, output) if settings.network.name == "stcn" else train_fast(settings, output)
     engine = settings.network.name
     _say(f"Weights: {weights}. Use them: ivos propagate ... --engine {engine} --checkpoint {weights}")
