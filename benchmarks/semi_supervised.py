@@ -1,6 +1,6 @@
 """What unlabelled scans are worth: one recipe without them and others with them, the same number of steps each.
 
-python -m benchmarks.semi_supervised [--folder DIR] [--steps 500] [--seeds 3] [--method NAME ...]
+python -m benchmarks.semi_supervised [--folder DIR] [--steps 1000] [--seeds 3] [--method NAME ...]
 
 A cohort of phantoms: 4 labelled, 16 unlabelled and 8 test scans. Printed is the DSC over whole test scans, mean over
 organs and scans, for each seed and in the mean. A folder that is given keeps everything, so that a run that was stopped
@@ -36,13 +36,13 @@ _LABELLED, _UNLABELLED, _TESTED = 4, 16, 8
 _SHAPE: Shape = (48, 128, 128)
 _FIRST_SEED = 5000
 _METHODS = ("supervised", "cps", "consistency")
-_QUICK = ("data.fold=null", "data.size=96", "data.batch=4")  # all labelled cases to train on
+_QUICK = ("data.fold=null", "data.size=64", "data.batch=4")  # all labelled cases to train on
 _CONFIGS = Path(__file__).parent.parent / "configs" / "laptop" / "reference"
 
 
 def main(
     folder: Annotated[Path | None, typer.Option(help="Where cohort and runs are kept.")] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps of every run.")] = 500,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps of every run.")] = 1000,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of every method.")] = 3,
     method: Annotated[list[str] | None, typer.Option(help="A method, repeated for several.")] = None,
 ) -> None:

@@ -119,19 +119,21 @@ class Consistency:
         if unlabelled is None:
             raise ValueError("consistency needs unlabelled slices")
         network = cast("ReferenceNetwork", self.networks[0])
-        supervised = self._supervised(_logits(self.networks[0], labelled), labelled["labels"])
         image, position, inside = unlabelled["image"], unlabelled["position"], unlabelled["labels"] != IGNORED
-        features = network.encode(image)
-        weak = network.decode(features, position)
-        poorer = network.decode([F.dropout2d(part, _FEATURES_LOST) for part in features], position)
+        count = len(labelled["image"])
+        features = network.encode(torch.cat([labelled["image"], image]))
+        poorer = [F.dropout2d(part[count:], _FEATURES_LOST) for part in features]
+        every = [torch.cat(parts) for parts in zip(features, poorer, strict=True)]
+        logits = network.decode(every, torch.cat([labelled["position"], position, position]))
+        drawn, weak, poor = logits.split([count, len(image), len(image)])
         sure, hard = weak.detach().softmax(1).max(1)
         teaching = Teaching(torch.where(inside & (sure >= _SURE), hard, IGNORED), inside)
-        views = []
-        for _ in range(2):
-            boxes = _boxes(image)
-            mixed = torch.where(boxes[:, None], disturbed(image).roll(1, 0), disturbed(image))
-            views.append(teaching.mixed(boxes).loss(network.decode(network.encode(mixed), position)))
-        taught = 0.25 * views[0] + 0.25 * views[1] + 0.5 * teaching.loss(poorer)
+        boxes = [_boxes(image) for _ in range(2)]
+        mixed = [torch.where(box[:, None], disturbed(image).roll(1, 0), disturbed(image)) for box in boxes]
+        strong = network.decode(network.encode(torch.cat(mixed)), position.repeat(2)).chunk(2)
+        views = [teaching.mixed(box).loss(view) for box, view in zip(boxes, strong, strict=True)]
+        taught = 0.25 * views[0] + 0.25 * views[1] + 0.5 * teaching.loss(poor)
+        supervised = self._supervised(drawn, labelled["labels"])
         return {"supervised": supervised, "consistency": self._weight * taught}
 
 
