@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,15 +14,29 @@ from ivos.errors import InputError
 from ivos.files import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ivos.metrics.evaluation import Score
+
+
+class ProtocolChoice(str, Enum):
+    """The rules of DSC and NSD."""
+
+    standard = "standard"
+    flare22 = "flare22"
+    flare22_corrected = "flare22-corrected"
 
 
 def evaluate(
     prediction: Annotated[Path, typer.Argument(help="Label file, or a folder of them.")],
     truth: Annotated[Path, typer.Argument(help="Label file, or a folder of them with the same names.")],
-    tolerance: Annotated[float, typer.Option(help="Tolerance of the NSD in mm.")] = 2.0,
+    protocol: Annotated[
+        ProtocolChoice,
+        typer.Option(help="Rules of DSC and NSD: plain; the FLARE22 challenge's; those with every slice counted."),
+    ] = ProtocolChoice.standard,
+    tolerance: Annotated[
+        float | None, typer.Option(help="Tolerance of the NSD in mm, 2 by default; FLARE22 has its own.")
+    ] = None,
     structures: Annotated[str | None, typer.Option(help="Only these label ids, like 1,4,7-9.")] = None,
     scheme: Annotated[
         str | None, typer.Option(help="Names: flare22, amos, btcv, totalsegmentator, or a JSON file.")
@@ -30,12 +45,11 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """DSC, NSD and HD95 of every structure, for two label files or two folders of them."""
-    from ivos.metrics.evaluation import as_rows, evaluate_folders, finite_or_none, means
+    from ivos.metrics.evaluation import as_rows, evaluate_folders
     from ivos.metrics.evaluation import evaluate as score
     from ivos.volume.read import read_labels
 
-    if tolerance <= 0:
-        raise InputError(f"--tolerance {tolerance:g}: must be more than 0 mm")
+    tolerance_mm = _tolerance_mm(tolerance, protocol)
     ids = None if structures is None else numbers(structures)
     names = _names(scheme)
     for path in (prediction, truth):
@@ -43,21 +57,33 @@ def evaluate(
             raise InputError(f"{path}: no such file or folder")
     if prediction.is_dir() != truth.is_dir():
         raise InputError(f"{prediction} and {truth}: give two files or two folders")
+    options: dict[str, Any] = {"protocol": protocol.value, "structures": ids, "names": names}
+    if tolerance_mm is not None:
+        options["tolerance_mm"] = tolerance_mm
     if truth.is_dir():
         with progress_bar("Evaluating", shown=not as_json) as progress:
-            scores = evaluate_folders(
-                prediction, truth, tolerance_mm=tolerance, structures=ids, names=names, progress=progress
-            )
+            scores = evaluate_folders(prediction, truth, **options, progress=progress)
     else:
-        scores = score(read_labels(prediction), read_labels(truth), tolerance_mm=tolerance, structures=ids, names=names)
+        scores = score(read_labels(prediction), read_labels(truth), **options)
     rows = as_rows(scores)
     if csv_file is not None:
         _write_csv(csv_file, rows)
     if as_json:
-        mean = {metric: finite_or_none(value) for metric, value in means(scores).items()}
-        print_json({"tolerance_mm": tolerance, "scores": rows, "mean": mean})
+        print_json({"protocol": protocol.value, "tolerance_mm": tolerance_mm, "scores": rows, **_summary(scores)})
     else:
-        _print_scores(scores, tolerance)
+        _print_scores(scores, ("DSC", "NSD" if tolerance_mm is None else f"NSD {tolerance_mm:g} mm", "HD95 mm"))
+
+
+def _tolerance_mm(tolerance: float | None, protocol: ProtocolChoice) -> float | None:
+    """The tolerance of the NSD; None where the protocol has one for each organ."""
+    if protocol is ProtocolChoice.standard:
+        tolerance_mm = 2.0 if tolerance is None else tolerance
+        if tolerance_mm <= 0:
+            raise InputError(f"--tolerance {tolerance_mm:g}: must be more than 0 mm")
+        return tolerance_mm
+    if tolerance is not None:
+        raise InputError(f"--tolerance {tolerance:g}: {protocol.value} has a tolerance for each organ; leave it out")
+    return None
 
 
 def _names(scheme: str | None) -> dict[int, str] | None:
@@ -75,24 +101,53 @@ def _write_csv(path: Path, rows: Sequence[dict[str, object]]) -> None:
         writer.writerows(rows)
 
 
-def _print_scores(scores: Sequence[Score], tolerance: float) -> None:
-    """A row per structure: its figures, or their means where there are several cases; the mean of all at the end."""
+def _summary(scores: Sequence[Score]) -> dict[str, Any]:
+    """Mean over all scores; mean and standard deviation of each structure over the cases."""
+    from ivos.metrics.evaluation import by_structure, deviations, finite_or_none, means
+
+    def plain(figures: dict[str, float]) -> dict[str, float | None]:
+        return {metric: finite_or_none(value) for metric, value in figures.items()}
+
+    structures = [
+        {"structure": s[0].structure, "name": s[0].name, "mean": plain(means(s)), "sd": plain(deviations(s))}
+        for s in by_structure(scores)
+    ]
+    return {"mean": plain(means(scores)), "structures": structures}
+
+
+def _print_scores(scores: Sequence[Score], metrics: Sequence[str]) -> None:
+    """A table of a case, or of what several have in common."""
+    cases = {score.case for score in scores}
+    if len(cases) > 1:
+        _print_cases(f"{len(cases)} cases, mean ± SD", scores, metrics)
+    else:
+        _print_case(scores, metrics)
+
+
+def _print_case(scores: Sequence[Score], metrics: Sequence[str]) -> None:
+    """A row per structure, and the mean of all."""
     from ivos.metrics.evaluation import means
 
-    structures = sorted({(score.structure, score.name) for score in scores})
-    groups = [(name, [s for s in scores if s.structure == number]) for number, name in structures]
+    rows = [(s.name, *_figures(means([s])), f"{s.volume_ml:.1f}", f"{s.true_volume_ml:.1f}") for s in scores]
+    rows.append(("mean", *_figures(means(scores)), "", ""))
+    print_table("", ("structure", *metrics, "mL", "true mL"), rows)
+
+
+def _print_cases(title: str, scores: Sequence[Score], metrics: Sequence[str]) -> None:
+    """A row per structure with mean and standard deviation over the cases, and the mean of all."""
+    from ivos.metrics.evaluation import by_structure, deviations, means
+
     rows = []
-    for name, group in [*groups, ("mean", scores)]:
-        found = means(group)
-        volumes = [
-            sum(values) / len(group) for values in zip(*((s.volume_ml, s.true_volume_ml) for s in group), strict=True)
-        ]
-        shown = [f"{v:.1f}" for v in volumes] if name != "mean" else ["", ""]
-        rows.append((name, *(_figure(found[metric]) for metric in ("dsc", "nsd", "hd95_mm")), *shown))
-    cases = len({score.case for score in scores})
-    title = f"{cases} cases" if cases > 1 else ""
-    print_table(title, ("structure", "DSC", f"NSD {tolerance:g} mm", "HD95 mm", "mL", "true mL"), rows)
+    for group in by_structure(scores):
+        pairs = zip(_figures(means(group)), _figures(deviations(group)), strict=True)
+        rows.append((group[0].name, *(f"{mean} ± {sd}" for mean, sd in pairs)))
+    print_table(title, ("structure", *metrics), [*rows, ("mean", *_figures(means(scores)))])
 
 
-def _figure(value: float) -> str:
-    return "-" if value != value else f"{value:.3f}"
+def _figures(of: Mapping[str, float]) -> tuple[str, str, str]:
+    """DSC and NSD with four decimals, as many as the FLARE22 protocol has; HD95 with three."""
+    return _figure(of["dsc"], 4), _figure(of["nsd"], 4), _figure(of["hd95_mm"], 3)
+
+
+def _figure(value: float, decimals: int) -> str:
+    return "-" if value != value else f"{value:.{decimals}f}"

@@ -125,7 +125,7 @@ class Consistency:
         poorer = [F.dropout2d(part[count:], _FEATURES_LOST) for part in features]
         every = [torch.cat(parts) for parts in zip(features, poorer, strict=True)]
         logits = network.decode(every, torch.cat([labelled["position"], position, position]))
-        drawn, weak, poor = logits.split([count, len(image), len(image)])
+        drawn, weak, poor = torch.split(logits, [count, len(image), len(image)])
         sure, hard = weak.detach().softmax(1).max(1)
         teaching = Teaching(torch.where(inside & (sure >= _SURE), hard, IGNORED), inside)
         boxes = [_boxes(image) for _ in range(2)]
