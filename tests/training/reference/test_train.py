@@ -20,6 +20,7 @@ from ivos.nets.reference_file import load_reference
 from ivos.phantom import abdomen
 from ivos.training.data.prepare import prepare
 from ivos.training.reference.settings import ReferenceSettings
+from ivos.training.reference.train import train_reference
 from tests.cli.runner import ivos, refused
 
 RECIPES = Path(__file__).parents[3] / "configs"
@@ -39,10 +40,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "prepared"
 
 
-def _train(
-    prepared: Path, run: Path, *changes: str, config: Path = RECIPES / "laptop" / "reference" / "supervised.yaml"
-) -> None:
-    done = ivos("train", "reference", config, f"data.scans={prepared}", *_SMALL, *changes, "-o", run)
+def _train(prepared: Path, run: Path, *changes: str) -> None:
+    supervised = RECIPES / "laptop" / "reference" / "supervised.yaml"
+    done = ivos("train", "reference", supervised, f"data.scans={prepared}", *_SMALL, *changes, "-o", run)
     assert done.returncode == 0, done.stderr
 
 
@@ -51,11 +51,13 @@ def _same(first: Path, second: Path) -> None:
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
+@pytest.mark.filterwarnings("ignore")  # Lightning's own
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: "-".join(path.relative_to(RECIPES).with_suffix("").parts))
 def test_every_recipe_runs(prepared: Path, tmp_path: Path, config: Path) -> None:
-    settings = load_settings(ReferenceSettings, [config, f"data.scans={prepared}", *_SMALL])
-    _train(prepared, tmp_path, "steps=2", "validate_every=2", config=config)
-    network, info = load_reference(tmp_path / "reference.safetensors")
+    small = [f"data.scans={prepared}", *_SMALL, "steps=2", "validate_every=2"]
+    settings = load_settings(ReferenceSettings, [config, *small])
+    paths = train_reference(settings, tmp_path)
+    network, info = load_reference(paths[0])
     assert info.network == settings.networks[0]
     assert info.structures == (1, 2, 3)
     assert not network.training
