@@ -17,10 +17,10 @@ from ivos.nets.stcn import STCN
 Weights = dict[str, torch.Tensor]
 
 
-def official(network: STCN) -> Weights:
+def official(weights: Weights) -> Weights:
     """Our weights under the official names."""
     names = {}
-    for name, value in network.state_dict().items():
+    for name, value in weights.items():
         published = name.replace("value_encoder.resnet.", "value_encoder.").replace("key_proj.", "key_proj.key_proj.")
         published = published.replace("key_encoder.layer1.", "key_encoder.res2.")
         for ours, theirs in (("0", "1"), ("2", "3")):
@@ -42,7 +42,7 @@ def assert_same(found: STCN, expected: STCN) -> None:
 
 @pytest.mark.parametrize("wrapping", ["plain", "state_dict", "module.", "safetensors"])
 def test_official_names_in_any_usual_wrapping(network: STCN, tmp_path: Path, wrapping: str) -> None:
-    weights = official(network)
+    weights = official(network.state_dict())
     path = tmp_path / ("weights.safetensors" if wrapping == "safetensors" else "weights.pth")
     if wrapping == "safetensors":
         save_file(weights, path)
@@ -54,7 +54,7 @@ def test_official_names_in_any_usual_wrapping(network: STCN, tmp_path: Path, wra
 
 
 def test_single_object_weights_get_a_silent_channel_for_the_others(network: STCN, tmp_path: Path) -> None:
-    weights = official(network)
+    weights = official(network.state_dict())
     weights["value_encoder.conv1.weight"] = weights["value_encoder.conv1.weight"][:, :4].clone()
     torch.save(weights, tmp_path / "single.pth")
     loaded = load_stcn(tmp_path / "single.pth")
@@ -75,7 +75,7 @@ def refused(path: Path, *words: str) -> None:
 
 
 def test_missing_and_unknown_parameters_are_named(network: STCN, tmp_path: Path) -> None:
-    weights = official(network)
+    weights = official(network.state_dict())
     del weights["decoder.pred.bias"]
     weights["extra.weight"] = torch.zeros(1)
     weights["key_comp.bias"] = torch.zeros(7)
@@ -102,7 +102,7 @@ def test_not_a_checkpoint(tmp_path: Path, content: bytes, name: str) -> None:
 
 def test_truncated(network: STCN, tmp_path: Path) -> None:
     path = tmp_path / "w.pth"
-    torch.save(official(network), path)
+    torch.save(official(network.state_dict()), path)
     path.write_bytes(path.read_bytes()[:100_000])
     refused(path, "truncated")
 

@@ -35,7 +35,7 @@ def test_sizes_other_than_its_own_and_without_position() -> None:
         TransUNet(3, size=64)(torch.rand(1, 3, 64, 64))
 
 
-def _in_tensorflow_order(network: TransUNet, grid: int) -> dict[str, np.ndarray]:
+def in_tensorflow_order(network: TransUNet, grid: int) -> dict[str, np.ndarray]:
     """The published file's arrays, from a network whose weights are known."""
     arrays: dict[str, np.ndarray] = {"cls": np.zeros((1, 1, 768)), "head/bias": np.zeros(21843)}
     for name, value in network.transformer.state_dict().items():
@@ -76,7 +76,7 @@ def test_imagenet_weights_load_into_a_grid_of_another_size(tmp_path: Path) -> No
     source, target = TransUNet(3, size=64), TransUNet(5, size=96)
     with torch.no_grad():
         source.transformer.embeddings.position_embeddings.normal_()
-    np.savez(tmp_path / "R50+ViT-B_16.npz", **cast("Any", _in_tensorflow_order(source, 14)))
+    np.savez(tmp_path / "R50+ViT-B_16.npz", **cast("Any", in_tensorflow_order(source, 14)))
     load_imagenet(target, tmp_path / "R50+ViT-B_16.npz")
     loaded = target.transformer.state_dict()
     for name, value in source.transformer.state_dict().items():

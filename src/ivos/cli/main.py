@@ -16,6 +16,7 @@ from ivos.cli.evaluate import evaluate
 from ivos.cli.prepare import prepare
 from ivos.cli.propagate import propagate
 from ivos.cli.train import train
+from ivos.cli.weights import weights
 from ivos.errors import InputError
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(train, name="train")
+app.add_typer(weights, name="weights")
 for command in (propagate, info, evaluate, prepare, phantom, demo):
     app.command()(command)
 

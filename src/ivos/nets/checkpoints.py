@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Weights = dict[str, "Tensor"]
 
 _WRAPPERS = ("state_dict", "model", "network")
+_PAIR = ("model1", "model2")
 _STCN_NAMES = (
     (r"^(key|value)_encoder\.model\.", r"\1_encoder."),  # IVOS
     (r"^key_encoder\.res2\.", "key_encoder.layer1."),
@@ -83,15 +84,22 @@ def read_weights(path: Path) -> Weights:
     Raises:
         InputError: no such file, damaged, not a checkpoint, or one that would run code.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such checkpoint file")
-    content = _safetensors(path) if path.suffix == ".safetensors" else _pickled(path)
-    for wrapper in _WRAPPERS:
-        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
-            content = content[wrapper]
-    if not isinstance(content, dict) or not content or not all(isinstance(v, torch.Tensor) for v in content.values()):
-        raise InputError(f"{path}: not a checkpoint: it holds no table of named tensors")
-    return {str(name).removeprefix("module."): value for name, value in content.items()}
+    return _table(_content(path), path)
+
+
+def read_networks(path: Path) -> dict[str, Weights]:
+    """The same of a file that may hold the two networks of cross pseudo supervision, as those of IVOS do.
+
+    Returns:
+        Weights by the network's name in the file, which is empty where it holds one network.
+
+    Raises:
+        InputError: as :func:`read_weights`.
+    """
+    content = _content(path)
+    if isinstance(content, dict) and all(isinstance(content.get(name), dict) for name in _PAIR):
+        return {name: _table(content[name], path) for name in _PAIR}
+    return {"": _table(content, path)}
 
 
 def load_strictly(network: torch.nn.Module, weights: Weights, path: Path) -> None:
@@ -124,6 +132,22 @@ def _renamed(name: str) -> str:
     for pattern, replacement in _STCN_NAMES:
         name = re.sub(pattern, replacement, name)
     return name
+
+
+def _content(path: Path) -> Any:
+    if not path.is_file():
+        raise InputError(f"{path}: no such checkpoint file")
+    content = _safetensors(path) if path.suffix == ".safetensors" else _pickled(path)
+    for wrapper in _WRAPPERS:
+        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
+            content = content[wrapper]
+    return content
+
+
+def _table(content: Any, path: Path) -> Weights:
+    if not isinstance(content, dict) or not content or not all(isinstance(v, torch.Tensor) for v in content.values()):
+        raise InputError(f"{path}: not a checkpoint: it holds no table of named tensors")
+    return {str(name).removeprefix("module."): value for name, value in content.items()}
 
 
 def _safetensors(path: Path) -> Any:

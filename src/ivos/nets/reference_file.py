@@ -85,6 +85,19 @@ def load_weights(network: nn.Module, path: Path) -> None:
     load_strictly(network, weights, path)
 
 
+def is_reference(path: Path) -> bool:
+    """Whether a file is one that :func:`save_reference` wrote."""
+    from safetensors import SafetensorError, safe_open
+
+    if path.suffix != ".safetensors" or not path.is_file():
+        return False
+    try:
+        with safe_open(path, "pt") as file:
+            return _META in (file.metadata() or {})
+    except SafetensorError:
+        return False
+
+
 def load_reference(path: Path) -> tuple[nn.Module, ReferenceInfo]:
     """The network of such a file, ready for inference, and what it is for.
 
