@@ -104,10 +104,6 @@ class StoredScan:
         voxels = self._array[index]
         return channels(voxels[0], self.info.windows), voxels[1] if self.info.labelled else None
 
-    def labels_on(self, index: int) -> npt.NDArray[np.int16]:
-        """The labels (H, W) of a slice of a labelled scan."""
-        return np.asarray(self._array[index, 1])
-
     @cached_property
     def geometry(self) -> Geometry:
         """The grid, in canonical orientation."""

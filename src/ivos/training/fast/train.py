@@ -56,12 +56,13 @@ def train_fast(settings: PropagationSettings, folder: Path) -> Path:
     training, validating = _scans(settings, folder)
     run = Run(folder, settings, validates=not tuning or bool(validating))
     world = run.trainer.world_size
+    first = (
+        (settings.seed + 1) * _APART + run.done * world + run.trainer.global_rank
+    )  # a step begins less than one scan
     examples: DataLoader[Any] = DataLoader(
         Examples(
             OwnScans(training) if tuning else synthetic,
-            first=(settings.seed + 1) * 10**7
-            + run.done * world
-            + run.trainer.global_rank,  # a step begins less than one
+            first=first,
             step=world,
         ),
         batch_size=None,

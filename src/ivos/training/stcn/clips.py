@@ -184,4 +184,6 @@ def collated_clips(clips: Sequence[Clip]) -> Clips:
 
 
 def _slice(scan: StoredScan, number: int) -> tuple[FloatArray, npt.NDArray[np.int16]]:
-    return scan.slice(number)[0], scan.labels_on(number)
+    image, labels = scan.slice(number)
+    assert labels is not None  # noqa: S101 - these scans are labelled
+    return image, labels
