@@ -95,7 +95,8 @@ def _is_file(word: str) -> bool:
 
 def _complaint(kind: type[BaseModel], error: ValidationError) -> str:
     """The first thing that is wrong, in one line."""
-    first, known = error.errors()[0], known_keys(kind)
+    known = known_keys(kind)
+    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")  # a typo explains what else is missing
     key = _key(first["loc"], known)
     if first["type"] == "extra_forbidden":
         key = ".".join(part for part in (key, str(first["loc"][-1])) if part)
