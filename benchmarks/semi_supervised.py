@@ -13,31 +13,21 @@ import logging
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 import torch
 import typer
 
 from benchmarks.measure import markdown
-from ivos.config import load_settings
+from benchmarks.phantom_cohort import trained, write_cohort
 from ivos.nets.reference_file import load_reference
-from ivos.phantom import abdomen
 from ivos.training.data.prepare import load_manifest, prepare
 from ivos.training.data.store import StoredScan
-from ivos.training.reference.settings import ReferenceSettings
-from ivos.training.reference.train import segmented, train_reference, volume_dsc
-from ivos.volume.write import write_volume
+from ivos.training.reference.train import segmented, volume_dsc
 
-if TYPE_CHECKING:
-    from ivos.volume.geometry import Shape
-
-_LABELLED, _UNLABELLED, _TESTED = 4, 16, 8
-_SHAPE: Shape = (48, 128, 128)
-_FIRST_SEED = 5000
 _METHODS = ("supervised", "cps", "consistency")
-_QUICK = ("data.fold=null", "data.size=64", "data.batch=4")  # all labelled cases to train on
-_CONFIGS = Path(__file__).parent.parent / "configs" / "laptop" / "reference"
+_QUICK = ("data.size=64", "data.batch=4")
 
 
 def main(
@@ -50,36 +40,18 @@ def main(
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as temporary:
         place = folder or Path(temporary)
-        _write_cohort(place / "raw")
+        write_cohort(place / "raw")
         prepare(place / "raw", place / "prepared")
         rows = []
         for name in method or _METHODS:
             started, scores = time.perf_counter(), []
             for seed in range(seeds):
                 run = place / f"{name}_{seed}"
-                changes = [f"data.scans={place / 'prepared'}", f"steps={steps}", f"seed={seed}", *_QUICK]
-                settings = load_settings(ReferenceSettings, [_CONFIGS / f"{name}.yaml", *changes])
-                if not (run / "reference.safetensors").exists():
-                    train_reference(settings, run)
-                scores.append(_test_dsc(place / "prepared", run / "reference.safetensors"))
+                weights = trained(place / "prepared", name, run, [f"steps={steps}", f"seed={seed}", *_QUICK])
+                scores.append(_test_dsc(place / "prepared", weights[0]))
             minutes = (time.perf_counter() - started) / 60
             rows.append([name, *(f"{s:.3f}" for s in scores), f"{np.mean(scores):.3f}", f"{minutes:.1f}"])
         print(markdown(["method", *(f"seed {n}" for n in range(seeds)), "mean DSC", "minutes"], rows))
-
-
-def _write_cohort(folder: Path) -> None:
-    """Phantoms in the layout of nnU-Net; those that are there stay as they are."""
-    for number in range(_LABELLED + _UNLABELLED + _TESTED):
-        tested = number >= _LABELLED + _UNLABELLED
-        scan = folder / ("imagesTs" if tested else "imagesTr") / f"phantom_{number:02d}_0000.nii.gz"
-        labels = folder / ("labelsTs" if tested else "labelsTr") / f"phantom_{number:02d}.nii.gz"
-        labelled = tested or number < _LABELLED
-        if scan.exists() and (labels.exists() or not labelled):
-            continue
-        phantom = abdomen(_FIRST_SEED + number, shape=_SHAPE)
-        write_volume(scan, phantom.scan)
-        if labelled:
-            write_volume(labels, phantom.labels)
 
 
 def _test_dsc(prepared: Path, weights: Path) -> float:

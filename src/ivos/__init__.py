@@ -16,16 +16,33 @@ if TYPE_CHECKING:
     from ivos.errors import InputError
     from ivos.metrics.evaluation import evaluate
     from ivos.propagation.propagate import Propagation, propagate
+    from ivos.segmentation.segment import Segmentation
+    from ivos.segmentation.segmenter import SegmentationSettings, Segmenter
     from ivos.volume.read import read, read_labels
     from ivos.volume.volume import Volume
     from ivos.volume.write import write_volume as write
 
-__all__ = ["InputError", "Propagation", "Volume", "evaluate", "propagate", "read", "read_labels", "write"]
+__all__ = [
+    "InputError",
+    "Propagation",
+    "Segmentation",
+    "SegmentationSettings",
+    "Segmenter",
+    "Volume",
+    "evaluate",
+    "propagate",
+    "read",
+    "read_labels",
+    "write",
+]
 __version__ = "0.1.0"
 
 _HOMES = {
     "InputError": "ivos.errors:InputError",
     "Propagation": "ivos.propagation.propagate:Propagation",
+    "Segmentation": "ivos.segmentation.segment:Segmentation",
+    "SegmentationSettings": "ivos.segmentation.segmenter:SegmentationSettings",
+    "Segmenter": "ivos.segmentation.segmenter:Segmenter",
     "Volume": "ivos.volume.volume:Volume",
     "evaluate": "ivos.metrics.evaluation:evaluate",
     "propagate": "ivos.propagation.propagate:propagate",

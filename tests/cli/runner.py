@@ -1,17 +1,48 @@
-"""The installed command, run as a user runs it."""
+"""The command, run as a user runs it: in a process of its own.
+
+Processes are forked from one that has imported what takes seconds to import; a handful of tests begin with the
+installed script instead, which is :data:`IVOS`.
+"""
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 IVOS = Path(sys.executable).parent / "ivos"
 
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["tests.cli.preloaded"])
+
 
 def ivos(*arguments: object, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
-    words = [str(IVOS), *map(str, arguments)]
-    return subprocess.run(words, capture_output=True, text=True, timeout=timeout_s, check=False)
+    words = ["ivos", *map(str, arguments)]
+    with tempfile.TemporaryDirectory() as folder:
+        process = _FORKS.Process(target=_run, args=(words, dict(os.environ), str(Path.cwd()), folder))
+        process.start()
+        process.join(timeout_s)
+        if process.exitcode is None:
+            process.kill()
+            raise subprocess.TimeoutExpired(words, timeout_s)
+        out, err = (Path(folder, name).read_text() for name in ("out", "err"))
+    return subprocess.CompletedProcess(words, process.exitcode, out, err)
+
+
+def _run(words: list[str], environment: dict[str, str], working: str, folder: str) -> None:
+    for name, descriptor in (("out", 1), ("err", 2)):
+        file = os.open(Path(folder, name), os.O_WRONLY | os.O_CREAT)
+        os.dup2(file, descriptor)
+    os.chdir(working)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = words
+    from ivos.cli.main import main
+
+    main()
 
 
 def refused(*arguments: object) -> str:

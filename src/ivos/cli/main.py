@@ -12,9 +12,13 @@ import typer
 
 from ivos.cli.data import info, phantom
 from ivos.cli.demo import demo
+from ivos.cli.ensemble import ensemble
 from ivos.cli.evaluate import evaluate
+from ivos.cli.film import film
+from ivos.cli.measure import measure
 from ivos.cli.prepare import prepare
 from ivos.cli.propagate import propagate
+from ivos.cli.segment import segment
 from ivos.cli.train import train
 from ivos.cli.weights import weights
 from ivos.errors import InputError
@@ -28,8 +32,9 @@ app = typer.Typer(
 )
 app.add_typer(train, name="train")
 app.add_typer(weights, name="weights")
-for command in (propagate, info, evaluate, prepare, phantom, demo):
+for command in (propagate, segment, info, evaluate, prepare, phantom, demo, ensemble, film):
     app.command()(command)
+app.command(context_settings={"allow_interspersed_args": False})(measure)
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from ivos.errors import InputError
 
 _INTO_STCN = "ivos propagate --engine stcn --checkpoint FILE, ivos train propagation network.name=stcn init=FILE"
-_INTO_REFERENCE = "ivos train reference init=[FILE]"
+_INTO_REFERENCE = "ivos segment --reference FILE, ivos train reference init=[FILE]"
 _INTO_STCN_ENCODERS = "ivos train propagation network.name=stcn network.imagenet=[RESNET50,RESNET18]"
 
 

@@ -138,7 +138,7 @@ def _info_of_ivos(network: ReferenceName, weights: Weights, size: int) -> Refere
 
 def _reference(network: nn.Module, info: ReferenceInfo, what: str, part: str = "") -> Recognised:
     structures = f"{len(info.structures)} structures at {info.size} pixels"
-    used_by = f"ivos train reference networks=[{info.network}] init=[FILE]"
+    used_by = f"ivos segment --reference FILE, ivos train reference networks=[{info.network}] init=[FILE]"
     return Recognised(f"{what}, {structures}", used_by, lambda to: save_reference(network, info, to), part)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
     from ivos.propagation.engines.protocol import FloatArray
 
 _LEAST_WEIGHT = 0.05  # what a pass still weighs where it is wholly undecided
+_LIKELY = 0.5
+
+
+Fusion = Callable[[Masks, Masks, "FloatArray", "FloatArray"], Masks]
+"""Two passes' probabilities of K structures, and the slices (K,) to where each comes from, into one: see :func:`fuse`.
+
+A distance is infinite where there is no annotation on that side; the pass from there does not count then.
+"""
 
 
 def fuse(forward: Masks, backward: Masks, before: FloatArray, after: FloatArray) -> Masks:
@@ -30,11 +39,60 @@ def fuse(forward: Masks, backward: Masks, before: FloatArray, after: FloatArray)
     Returns:
         Nothing of a structure for which neither pass counts.
     """
-    pairs = zip(forward.patches, backward.patches, before, after, strict=True)
-    return Masks(forward.shape, tuple(_fused(*pair) for pair in pairs)).limited()
+
+    def weighted(one: FloatArray, other: FloatArray, before: float, after: float) -> FloatArray:
+        near, far = (
+            (np.abs(2 * mask - 1) + _LEAST_WEIGHT) / max(distance, 0.5)
+            for mask, distance in ((one, before), (other, after))
+        )
+        return np.asarray((near * one + far * other) / (near + far), np.float32)
+
+    return _merged(forward, backward, before, after, weighted).limited()
 
 
-def _fused(forward: Patch | None, backward: Patch | None, before: float, after: float) -> Patch | None:
+def fuse_by_sum(forward: Masks, backward: Masks, before: FloatArray, after: FloatArray) -> Masks:
+    """The sum of both passes' probabilities, halved: see :func:`fuse`.
+
+    References:
+        IVOS (FLARE22), whose sums are not normalised; the likeliest class is the same.
+    """
+    return _merged(forward, backward, before, after, lambda one, other, *_: (one + other) / 2).limited()
+
+
+def fuse_smallest_first(forward: Masks, backward: Masks, before: FloatArray, after: FloatArray) -> Masks:
+    """What either pass thinks likely; of several structures there the smallest on this slice: see :func:`fuse`."""
+    claims = _merged(forward, backward, before, after, lambda one, other, *_: np.maximum(one, other))
+    taken = np.zeros(claims.shape, bool)
+    patches = list(claims.patches)
+    smallest_first = sorted((p.area, k) for k, p in enumerate(patches) if p is not None)
+    for _, k in smallest_first:
+        patch = patches[k]
+        assert patch is not None  # noqa: S101 - those that are None were left out
+        free = np.where(taken[patch.place], np.float32(0), patch.values)
+        taken[patch.place] |= free >= _LIKELY
+        patches[k] = Patch(patch.top, patch.left, free)
+    return Masks(claims.shape, tuple(patches)).limited()
+
+
+def _merged(
+    forward: Masks,
+    backward: Masks,
+    before: FloatArray,
+    after: FloatArray,
+    rule: Callable[[FloatArray, FloatArray, float, float], FloatArray],
+) -> Masks:
+    """Each structure by the one pass that counts, or by a rule for the probabilities (h, w) of both."""
+    pairs = zip(forward.patches, backward.patches, before.tolist(), after.tolist(), strict=True)
+    return Masks(forward.shape, tuple(_merged_patch(*pair, rule) for pair in pairs))
+
+
+def _merged_patch(
+    forward: Patch | None,
+    backward: Patch | None,
+    before: float,
+    after: float,
+    rule: Callable[[FloatArray, FloatArray, float, float], FloatArray],
+) -> Patch | None:
     if np.isinf(before) or np.isinf(after):
         return backward if np.isfinite(after) else forward if np.isfinite(before) else None
     parts = [patch for patch in (forward, backward) if patch is not None]
@@ -43,17 +101,13 @@ def _fused(forward: Patch | None, backward: Patch | None, before: float, after: 
     top, left = min(p.top for p in parts), min(p.left for p in parts)
     bottom, right = max(p.place[0].stop for p in parts), max(p.place[1].stop for p in parts)
     shape = (bottom - top, right - left)
-    passes = [
+    one, other = (
         np.zeros(shape, np.float32)
         if patch is None
         else Patch(patch.top - top, patch.left - left, patch.values).dense(shape)
         for patch in (forward, backward)
-    ]
-    near, far = (
-        (np.abs(2 * mask - 1) + _LEAST_WEIGHT) / max(float(distance), 0.5)
-        for mask, distance in zip(passes, (before, after), strict=True)
     )
-    return Patch(top, left, np.asarray((near * passes[0] + far * passes[1]) / (near + far), np.float32))
+    return Patch(top, left, rule(one, other, before, after))
 
 
 def decide(masks: Masks) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ivos.propagation.annotations import annotations_along, axis_number, drawn_axis
 from ivos.propagation.engines.choose import choose_engine
+from ivos.propagation.fuse import decide
 from ivos.propagation.walk import SliceStack, steps, walk
 from ivos.volume.volume import Volume, on_grid_of
 from ivos.volume.windows import windows_for
@@ -81,8 +82,9 @@ def propagate(
     total = steps(annotations)
     for done, finished in enumerate(walk(stack, annotations, engine or choose_engine("fast")), start=1):
         if finished is not None:
-            np.moveaxis(labels, along, 0)[finished.index] = ids[finished.classes]
-            np.moveaxis(confidence, along, 0)[finished.index] = finished.confidence
+            classes, sure = decide(finished.masks)
+            np.moveaxis(labels, along, 0)[finished.index] = ids[classes]
+            np.moveaxis(confidence, along, 0)[finished.index] = sure
         if progress is not None:
             progress(done, total)
     return Propagation(

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.propagation.engines.protocol import Engine, Slice
-from ivos.propagation.fuse import PackedMasks, decide, fuse
+from ivos.propagation.fuse import PackedMasks, fuse
 from ivos.volume.windows import channels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy.typing as npt
-
     from ivos.propagation.annotations import Annotations
+    from ivos.propagation.fuse import Fusion
     from ivos.propagation.masks import Masks
     from ivos.volume.volume import Array
     from ivos.volume.windows import Windows
@@ -62,13 +61,14 @@ class Propagated:
 
     Attributes:
         index: the slice's number along the walked axis.
-        classes: (H, W) 0 for background, k for the k-th of the annotated structures, counted from 1.
-        confidence: (H, W) probability of that class, 0..255.
+        masks: probabilities of the K annotated structures on it.
+        passes: what the forward and the backward pass said of it; None where there was one alone, and on annotated
+            slices.
     """
 
     index: int
-    classes: npt.NDArray[np.intp]
-    confidence: npt.NDArray[np.uint8]
+    masks: Masks
+    passes: tuple[Masks, Masks] | None = None
 
 
 def steps(annotations: Annotations) -> int:
@@ -77,7 +77,9 @@ def steps(annotations: Annotations) -> int:
     return len(annotations.labels) - first + last + 1
 
 
-def walk(stack: SliceStack, annotations: Annotations, engine: Engine) -> Iterator[Propagated | None]:
+def walk(
+    stack: SliceStack, annotations: Annotations, engine: Engine, fusion: Fusion | None = None
+) -> Iterator[Propagated | None]:
     """Carry the annotated structures over the whole stack.
 
     Between two slices on which a structure is known both passes count; outside them the one that comes from the
@@ -87,6 +89,7 @@ def walk(stack: SliceStack, annotations: Annotations, engine: Engine) -> Iterato
         stack: the scan.
         annotations: drawn slices of it; their labels have the stack's shape (N, H, W).
         engine: carries masks from a slice to its neighbour.
+        fusion: makes one answer of two passes; by default the engine itself, if it can, or distance and confidence.
 
     Yields:
         One item a visited slice, so that the caller can show progress or stop: the answer for a slice that is
@@ -94,20 +97,36 @@ def walk(stack: SliceStack, annotations: Annotations, engine: Engine) -> Iterato
     """
     first, last = annotations.slices[0], annotations.slices[-1]
     packed: dict[int, PackedMasks] = {}
-    for index, masks, _ in _sweep(stack, annotations, engine, range(first, len(stack)), {}):
+    fuses = engine.fuses and fusion is None
+    for index, masks, _ in _sweep(stack, annotations, engine, range(first, len(stack)), {}, tells=False):
         if index <= last:
             packed[index] = PackedMasks.pack(masks)
             yield None
         else:
-            yield _finish(annotations, index, masks, masks, fuses=False)
-    for index, masks, forward in _sweep(stack, annotations, engine, range(last, -1, -1), packed):
-        yield _finish(annotations, index, forward or masks, masks, fuses=engine.fuses)
+            yield Propagated(index, masks)
+    for index, masks, forward in _sweep(stack, annotations, engine, range(last, -1, -1), packed, tells=fuses):
+        yield _finish(annotations, index, forward or masks, masks, None if fuses else fusion or fuse)
 
 
 def _sweep(
-    stack: SliceStack, annotations: Annotations, engine: Engine, numbers: range, packed: dict[int, PackedMasks]
+    stack: SliceStack,
+    annotations: Annotations,
+    engine: Engine,
+    numbers: range,
+    packed: dict[int, PackedMasks],
+    *,
+    tells: bool,
 ) -> Iterator[tuple[int, Masks, Masks | None]]:
-    """One pass; yields slice numbers with what it says, and what the pass before it has said, which it unpacks."""
+    """One pass; yields slice numbers with what it says, and what the pass before it has said, which it unpacks.
+
+    Args:
+        stack: the scan.
+        annotations: drawn slices of it.
+        engine: carries masks.
+        numbers: of the slices, in walking order.
+        packed: what the pass before has said.
+        tells: whether the engine is told of that.
+    """
     engine.reset()
     away_first = sorted(annotations.slices, key=lambda index: -abs(index - numbers.start))
     for index in away_first:  # an engine with a memory knows all annotated slices from the start
@@ -119,10 +138,9 @@ def _sweep(
         if known.all() or index == numbers.start:
             masks = annotations.masks(index)
         else:
-            masks = engine.predict(image, opposite)
+            masks = engine.predict(image, opposite if tells else None)
             masks = masks.only(reached | known)  # this pass has not come by any annotation of the others yet
-            if known.any():
-                masks = _with_drawn(masks, annotations, index)
+            masks = _with_drawn(masks, annotations, index)
         reached |= known
         if known.any() and index != numbers.start:
             engine.observe(image, masks, known)
@@ -131,16 +149,17 @@ def _sweep(
 
 def _with_drawn(masks: Masks, annotations: Annotations, index: int) -> Masks:
     """The structures of a slice with what is drawn on it put in; the other structures give way."""
+    if not annotations.known[index].any():
+        return masks
     drawn = annotations.masks(index)
     return masks.scaled(1.0 - drawn.total()).replaced(annotations.known[index], drawn)
 
 
-def _finish(annotations: Annotations, index: int, forward: Masks, backward: Masks, *, fuses: bool) -> Propagated:
+def _finish(annotations: Annotations, index: int, forward: Masks, backward: Masks, fusion: Fusion | None) -> Propagated:
+    """Both passes as one answer; without a fusion the second pass has taken the first one in."""
     before, after = annotations.distances(index)
-    if fuses:  # the second pass has taken the first one in
+    if fusion is None:
         before = np.where(np.isfinite(after), np.inf, before).astype(np.float32)
-    fused = fuse(forward, backward, before, after)
-    if annotations.known[index].any():
-        fused = _with_drawn(fused, annotations, index)
-    classes, confidence = decide(fused)
-    return Propagated(index, classes, confidence)
+    masks = _with_drawn((fusion or fuse)(forward, backward, before, after), annotations, index)
+    both = annotations.slices[0] < index < annotations.slices[-1] and not annotations.known[index].any()
+    return Propagated(index, masks, (forward, backward) if both else None)

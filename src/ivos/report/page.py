@@ -49,6 +49,7 @@ def write_report(
     title: str,
     engine: str,
     seconds: Mapping[str, float],
+    mark: str = "drawn",
     scores: Sequence[Score] = (),
 ) -> None:
     """Write ``report.html``, ``montage.png`` and ``slices.gif``.
@@ -60,6 +61,7 @@ def write_report(
         title: the heading.
         engine: the engine's name.
         seconds: duration of each part of the run.
+        mark: what the slices are that propagation began from.
         scores: how the result compares with a true segmentation, where there is one.
 
     Raises:
@@ -70,17 +72,18 @@ def write_report(
     from ivos.report.pictures import Painter, film, montage, save_film
     from ivos.volume.labels import scheme_from_names
 
-    sheet = montage(Painter(scan, result.labels, result.axis, 360), result.annotated)
+    sheet = montage(Painter(scan, result.labels, result.axis, 360, mark), result.annotated)
     with replacing(folder / "montage.png") as path:
         cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     with replacing(folder / "slices.gif") as path:
-        save_film(film(Painter(scan, result.labels, result.axis, 400), result.annotated), str(path))
+        save_film(film(Painter(scan, result.labels, result.axis, 400, mark), result.annotated), str(path))
 
     scheme = scheme_from_names(result.labels.names)
     by_structure = {score.structure: score for score in scores}
     html = template("report.html.j2").render(
         title=title,
         engine=engine,
+        mark=mark,
         scan=scan.source.describe(),
         axis=AXIS_NAMES[result.axis],
         annotated=sorted(result.labels.source_index(result.axis, n) for n in result.annotated),

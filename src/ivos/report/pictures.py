@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import cv2
@@ -36,35 +37,38 @@ class Painter:
         labels: labels on its grid.
         axis: the array axis along which slices are taken.
         width: width in pixels of a painted slice.
+        mark: what the framed slices are.
     """
 
     scan: Volume
     labels: Volume
     axis: int
     width: int
+    mark: str = "drawn"
 
     def paint(self, index: int, *, drawn: bool) -> Picture:
         """One slice, with its number in the file and a mark if a person drew it."""
         intensities = np.moveaxis(self.scan.array, self.axis, 0)[index]
         ids = np.moveaxis(self.labels.array, self.axis, 0)[index]
-        rows, columns = self._view
+        rows, columns = self.view
         grey = channels(intensities[rows, columns], windows_for(self.scan))[0]
         ids = np.ascontiguousarray(ids[rows, columns])
         if self.axis != 0:  # the first remaining axis points to the head: up
             grey, ids = grey[::-1], np.ascontiguousarray(ids[::-1])
-        size = self._size(grey.shape)
+        size = self.size(grey.shape)
         picture = cv2.cvtColor(cv2.resize(grey, size, interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2RGB)
-        painted = _outlined(np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8), ids, self._colours)
+        painted = outlined(np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8), ids, self.colours)
         number = self.labels.source_index(self.axis, index)
-        return _captioned(painted, f"slice {number}" + (" - drawn" if drawn else ""), drawn=drawn)
+        return _captioned(painted, f"slice {number}" + (f" - {self.mark}" if drawn else ""), drawn=drawn)
 
-    @property
-    def _colours(self) -> dict[int, tuple[int, int, int]]:
+    @cached_property
+    def colours(self) -> dict[int, tuple[int, int, int]]:
+        """Of the labels that are there."""
         scheme = scheme_from_names(self.labels.names)
         return {int(label): scheme.colour(int(label)) for label in np.unique(self.labels.array) if label}
 
-    @property
-    def _view(self) -> tuple[slice, slice]:
+    @cached_property
+    def view(self) -> tuple[slice, slice]:
         """The part of a slice that holds the patient: the same for all slices."""
         stack = np.moveaxis(self.scan.array, self.axis, 0)
         step = max(1, len(stack) // 24)
@@ -77,7 +81,8 @@ class Painter:
             spans.append(slice(max(0, first - 3), min(length, last + 4)))
         return spans[0], spans[1]
 
-    def _size(self, shape: tuple[int, ...]) -> tuple[int, int]:
+    def size(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """Width and height of a picture of part of a slice (rows, columns), in its true proportions."""
         rows_mm, columns_mm = (s for n, s in enumerate(self.scan.geometry.spacing_mm) if n != self.axis)
         return self.width, max(1, round(self.width * shape[0] * rows_mm / (shape[1] * columns_mm)))
 
@@ -133,7 +138,7 @@ def _spread(labelled: list[int], annotated: Sequence[int], tiles: int) -> list[i
     return sorted(shown)
 
 
-def _outlined(picture: Picture, ids: npt.NDArray[np.integer], colours: dict[int, tuple[int, int, int]]) -> Picture:
+def outlined(picture: Picture, ids: npt.NDArray[np.integer], colours: dict[int, tuple[int, int, int]]) -> Picture:
     """Translucent fill and a thin outline for every structure."""
     size = (picture.shape[1], picture.shape[0])
     for label in (int(n) for n in np.unique(ids) if n):

@@ -33,3 +33,23 @@ def files_by_case(folder: Path, what: str) -> dict[str, Path]:
             raise InputError(f"{path}: the case '{stem_of(path)}' is there twice, as {cases[stem_of(path)].name} too")
         cases[stem_of(path)] = path
     return cases
+
+
+def scans_by_case(folder: Path) -> dict[str, Path]:
+    """The scans of a folder by case name, without the ``_0000`` that nnU-Net and FLARE22 end a scan's name with.
+
+    Raises:
+        InputError: as :func:`files_by_case`.
+    """
+    cases: dict[str, Path] = {}
+    for name, path in files_by_case(folder, "scan").items():
+        case = name.removesuffix("_0000")
+        if case in cases:
+            raise InputError(f"{path}: the case '{case}' is there twice, as {cases[case].name} too")
+        cases[case] = path
+    return cases
+
+
+def holds_files(folder: Path) -> bool:
+    """Whether a folder holds images, one for each case, rather than the slices of a DICOM series."""
+    return folder.is_dir() and any(p.is_file() and suffix_of(p) in READABLE for p in folder.iterdir())

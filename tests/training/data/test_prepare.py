@@ -16,13 +16,15 @@ from ivos.volume.windows import channels, windows_for
 from tests.cli.runner import ivos, refused
 from tests.propagation.scenes import moving_discs
 
+NAMES = {3: "bright", 8: "grey"}
+
 
 def _raw(folder: Path, labelled: int = 4, unlabelled: int = 2) -> Path:
     for number in range(labelled + unlabelled):
         scan, labels = moving_discs(slices=5, size=24, seed=number)
         package.write(folder / "images" / f"case_{number}_0000.nii.gz", scan)
         if number < labelled:
-            package.write(folder / "labels" / f"case_{number}.nii.gz", labels)
+            package.write(folder / "labels" / f"case_{number}.nii.gz", labels.with_array(labels.array, NAMES))
     return folder
 
 
@@ -36,6 +38,7 @@ def test_what_goes_in_comes_out(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "6 cases, 4 of them labelled" in done.stdout
     manifest = load_manifest(out)
+    assert manifest.names == NAMES
     assert [case.fold is not None for case in manifest.cases] == [True] * 4 + [False] * 2
     scan, labels = moving_discs(slices=5, size=24, seed=1)
     stored = StoredScan(out / manifest.cases[1].file)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 EngineName = Literal["flow", "fast", "stcn", "nearest"]
 
 _STCN_WORKING_SIZE = 512  # the slice size that the published checkpoints were trained and run at
+_OF_SMALL_NETWORK = "sharpness"  # a weight that no published network has
 
 
 def choose_engine(
@@ -70,3 +71,17 @@ def choose_engine(
         working_size=_STCN_WORKING_SIZE,
         bfloat16=bfloat16,
     )
+
+
+def engine_of(weights: Path | None = None, *, device: DeviceChoice = "auto") -> Engine:
+    """The engine that a file of weights is for, ready to use; the bundled network without one.
+
+    Raises:
+        InputError: the weights are unreadable or of neither network that propagates; the device is not there.
+    """
+    if weights is None:
+        return choose_engine("fast", device=device)
+    from ivos.nets.checkpoints import read_weights
+
+    small = _OF_SMALL_NETWORK in read_weights(weights)
+    return choose_engine("fast" if small else "stcn", checkpoint=weights, device=device)

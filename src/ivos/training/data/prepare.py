@@ -17,6 +17,7 @@ from ivos.files import replacing, stem_of
 from ivos.training.data.raw import RawCase, Refusal, find_cases
 from ivos.training.data.store import SUFFIX, ScanInfo, StoredScan, store
 from ivos.volume.labels import canonical_name
+from ivos.volume.names import label_names
 from ivos.volume.read import read, read_labels
 from ivos.volume.volume import Volume, on_grid_of
 
@@ -130,9 +131,20 @@ def prepare(
     held_out = {case.name for case in found.cases if case.held_out}
     cases = _split(sorted(done, key=lambda info: info.case), held_out, whose, folds=folds, share=test_share, seed=seed)
     left_out = tuple(sorted(refused, key=lambda refusal: refusal.case))
-    manifest = Manifest(names=dict(found.names), seed=seed, folds=folds, cases=tuple(cases), refused=left_out)
+    names = dict(found.names) or _names_in_files(found.cases, done)
+    manifest = Manifest(names=names, seed=seed, folds=folds, cases=tuple(cases), refused=left_out)
     _write(output, manifest)
     return manifest
+
+
+def _names_in_files(cases: Sequence[RawCase], done: Sequence[ScanInfo]) -> dict[int, str]:
+    """What the label files of the cases that are used call their labels."""
+    used = {info.case for info in done}
+    names: dict[int, str] = {}
+    for case in cases:
+        if case.labels is not None and case.name in used:
+            names |= label_names(case.labels)
+    return names
 
 
 def _stored(case: RawCase, folder: Path, names: Mapping[int, str]) -> ScanInfo | Refusal:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from ivos.segment import at_size, relative_position
+from ivos.segmentation.slices import at_size, relative_position, with_neighbours
 from ivos.training.data.store import StoredScan
 
 if TYPE_CHECKING:
@@ -118,11 +118,6 @@ def collated(samples: Sequence[Sample]) -> dict[str, torch.Tensor]:
     }
 
 
-def with_neighbours(scan: StoredScan, index: int, neighbours: int) -> FloatArray:
-    """A slice's windows, and behind them those of its neighbours from near to far: (3 (2 n + 1), H, W)."""
-    return _seen(scan, index, neighbours)[0]
-
-
 def varied(
     image: FloatArray, classes: npt.NDArray[np.int64], position: float, size: int, rng: np.random.Generator
 ) -> Sample:
@@ -146,9 +141,9 @@ def varied(
 
 def _seen(scan: StoredScan, index: int, neighbours: int) -> tuple[FloatArray, npt.NDArray[np.int16]]:
     image, labels = scan.slice(index)
-    beside = [index + sign * away for away in range(1, neighbours + 1) for sign in (-1, 1)]
-    others = [scan.slice(min(max(number, 0), len(scan) - 1))[0] for number in beside]
-    return np.concatenate([image, *others]), labels if labels is not None else np.zeros(image.shape[1:], np.int16)
+    if neighbours:
+        image = with_neighbours(lambda n: scan.slice(n)[0], index, len(scan), neighbours)
+    return image, labels if labels is not None else np.zeros(image.shape[1:], np.int16)
 
 
 def _class_table(structures: Sequence[int]) -> npt.NDArray[np.int64]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -17,7 +16,7 @@ from ivos.errors import InputError
 from ivos.metrics.overlap import dsc
 from ivos.nets.imagenet import load_imagenet
 from ivos.nets.reference_file import ReferenceInfo, load_weights, save_reference
-from ivos.segment import segmented_slices
+from ivos.segmentation.reference import ReferenceNetwork, ReferenceNetworks
 from ivos.training.checkpoints import SCORE
 from ivos.training.data.cases import ChosenCases, chosen_cases
 from ivos.training.data.store import StoredScan
@@ -25,7 +24,7 @@ from ivos.training.module import Training
 from ivos.training.pictures import log_picture
 from ivos.training.reference.losses import balanced_weights
 from ivos.training.reference.methods import Consistency, CrossPseudo, Supervised
-from ivos.training.reference.slices import LabelledSlices, UnlabelledSlices, collated, with_neighbours
+from ivos.training.reference.slices import LabelledSlices, UnlabelledSlices, collated
 from ivos.training.reference.supervised_loss import SupervisedLoss
 from ivos.training.run import Run, resolved
 
@@ -78,9 +77,10 @@ class ReferenceTraining(Training):
 
 def segmented(network: nn.Module, scan: StoredScan, info: ReferenceInfo, device: torch.device) -> Array:
     """Label ids (Z, Y, X) of a whole scan."""
-    image = partial(with_neighbours, scan, neighbours=info.neighbours)
-    classes = np.stack(list(segmented_slices(network, image, len(scan), size=info.size, device=device)))
-    return np.array([0, *info.structures])[classes]
+    networks = ReferenceNetworks((ReferenceNetwork(network.to(device).eval(), info),), device)
+    slices = networks.probabilities(lambda n: scan.slice(n)[0], range(len(scan)), len(scan))
+    labels: Array = np.array([0, *info.structures])[np.stack([classes.argmax(0) for classes in slices])]
+    return labels
 
 
 def volume_dsc(found: Array, scan: StoredScan, info: ReferenceInfo) -> list[float]:

@@ -1,0 +1,167 @@
+"""`ivos film`: a film through a scan, predictions and truth side by side."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ivos.cli.cases import each_case, named
+from ivos.cli.propagate import AxisChoice  # noqa: TC001 - Typer reads annotations when it runs
+from ivos.cli.terminal import print_line, progress_bar
+from ivos.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ivos.report.film import Column
+    from ivos.volume.volume import Volume
+
+
+class FormatChoice(str, Enum):
+    """What a film is written as."""
+
+    gif = "gif"
+    mp4 = "mp4"
+
+
+def film(
+    scan: Annotated[
+        Path, typer.Argument(help="NIfTI, NRRD or MetaImage file, DICOM folder or zip; a folder of files.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="FILE.gif or FILE.mp4; for a folder of scans a folder.")
+    ],
+    labels: Annotated[
+        list[Path] | None, typer.Option(help="Label file, or folder of them; repeat it for a column each.")
+    ] = None,
+    truth: Annotated[Path | None, typer.Option(help="True labels: file or folder.")] = None,
+    uncertainty: Annotated[
+        Path | None, typer.Option(help="Uncertainty of 0 to 255, or of 0 to 1 with fractions: file or folder.")
+    ] = None,
+    axis: Annotated[
+        AxisChoice | None, typer.Option(help="Slices to show; default: the ones the scan is made of.")
+    ] = None,
+    format_: Annotated[
+        FormatChoice | None, typer.Option("--format", help="For a folder of scans; by default gif.")
+    ] = None,
+    series: Annotated[str | None, typer.Option(help="DICOM: last characters of the series to take.")] = None,
+) -> None:
+    """Make a film of a scan: slice by slice, with labels, truth and uncertainty side by side.
+
+    A GIF has 90 frames at most, an MP4 every slice; both show the labelled part of the scan.
+    """
+    from ivos.report.film import check_film
+    from ivos.volume.cases import holds_files
+
+    shown = _Shown(labels or [], truth, uncertainty)
+    if not holds_files(scan):
+        if format_ is not None and output.suffix.lower() != f".{format_.value}":
+            raise InputError(f"{output}: is not named .{format_.value}; leave out --format or name it so")
+        check_film(output)
+        for path in shown.paths:
+            if path.is_dir():
+                raise InputError(f"{path}: is a folder, and {scan} is one scan: give a file")
+        with progress_bar("Filming") as progress:
+            _make(scan, shown, output, axis, series, progress)
+        print_line(f"Film: {output}")
+        return
+    if output.exists() and not output.is_dir():
+        raise InputError(f"{output}: is a file; give the name of a folder")
+    suffix = f".{(format_ or FormatChoice.gif).value}"
+    check_film(output / f"film{suffix}")
+    cases = _cases(scan, shown)
+
+    def work(case: str) -> None:
+        path, of_case = cases[case]
+        _make(path, of_case, output / f"{case}{suffix}", axis, None, None)
+
+    with progress_bar("Filming") as progress:
+        each_case(cases, work, progress)
+    print_line(f"{len(cases)} films: {output}")
+
+
+class _Shown:
+    """What is shown beside the scan: files, or folders with a file for each case."""
+
+    def __init__(
+        self, labels: Sequence[Path], truth: Path | None, uncertainty: Path | None, titles: Sequence[str] = ()
+    ):
+        self.labels, self.truth, self.uncertainty = labels, truth, uncertainty
+        self.titles = titles or _titles(labels)
+
+    @property
+    def paths(self) -> list[Path]:
+        """All of them."""
+        return [*self.labels, *(path for path in (self.truth, self.uncertainty) if path is not None)]
+
+    def of_case(self, files: dict[Path, Path]) -> _Shown:
+        """A case's files instead of the folders that they are in; the folders' names stay above the columns."""
+        truth, uncertainty = (path and files[path] for path in (self.truth, self.uncertainty))
+        return _Shown([files[path] for path in self.labels], truth, uncertainty, self.titles)
+
+
+def _titles(paths: Sequence[Path]) -> list[str]:
+    """What tells label files or folders apart: their names, their folders' names, or both."""
+    from ivos.files import stem_of
+
+    if len(paths) == 1:
+        return ["labels"]
+    names = [stem_of(path.resolve()) for path in paths]
+    folders = [path.resolve().parent.name for path in paths]
+    both = [f"{folder}/{name}" for folder, name in zip(folders, names, strict=True)]
+    return next((titles for titles in (names, folders) if len(set(titles)) == len(paths)), both)
+
+
+def _cases(scans: Path, shown: _Shown) -> dict[str, tuple[Path, _Shown]]:
+    """By case the scan's file and what is shown beside it."""
+    from ivos.volume.cases import files_by_case, scans_by_case
+
+    paths = scans_by_case(scans)
+    found = {folder: files_by_case(folder, "label") for folder in shown.paths}
+    for folder, files in found.items():
+        missing = [case for case in paths if case not in files]
+        if missing:
+            raise InputError(f"{folder}: nothing of {len(missing)} of {len(paths)} scans: {named(missing)}")
+    return {
+        case: (path, shown.of_case({folder: files[case] for folder, files in found.items()}))
+        for case, path in paths.items()
+    }
+
+
+def _make(
+    scan: Path,
+    shown: _Shown,
+    output: Path,
+    axis: AxisChoice | None,
+    series: str | None,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    from ivos.propagation.annotations import axis_number
+    from ivos.report.film import write_film
+    from ivos.volume.read import read
+
+    volume = read(scan, series=series)
+    along = volume.geometry.through_plane_axis if axis is None else axis_number(axis.value)
+    write_film(output, volume, _columns(volume, shown), axis=along, progress=progress)
+
+
+def _columns(scan: Volume, shown: _Shown) -> list[Column]:
+    from ivos.report.film import Column, uncertainty_of
+    from ivos.volume.read import read, read_labels
+    from ivos.volume.volume import on_grid_of
+
+    def labels(path: Path) -> Volume:
+        return on_grid_of(read_labels(path), scan, str(path))
+
+    columns = [Column("scan")]
+    columns += [Column(title, labels(path)) for title, path in zip(shown.titles, shown.labels, strict=True)]
+    if shown.truth is not None:
+        columns.append(Column("truth", labels(shown.truth)))
+    if shown.uncertainty is not None:
+        path = shown.uncertainty
+        doubt = on_grid_of(uncertainty_of(read(path), str(path)), scan, str(path))
+        columns.append(Column("uncertainty", uncertainty=doubt))
+    return columns

@@ -1,0 +1,1 @@
+"""Reference networks over whole scans, and the two stages together."""

@@ -1,0 +1,170 @@
+"""The whole way of a scan by settings: networks loaded once, then scan after scan."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from ivos.config import Settings
+from ivos.device import DeviceChoice
+from ivos.errors import InputError
+from ivos.propagation import references
+from ivos.propagation.engines.choose import engine_of
+from ivos.propagation.fuse import fuse, fuse_by_sum, fuse_smallest_first
+from ivos.segmentation.components import fill_holes, keep_largest_components
+from ivos.segmentation.reference import Combination, load_reference_networks
+from ivos.segmentation.segment import Sampling, segment, segment_slices
+from ivos.volume.windows import Modality
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ivos.propagation.fuse import Fusion
+    from ivos.propagation.references import Choice
+    from ivos.segmentation.segment import Segmentation
+    from ivos.volume.volume import Volume
+
+ChoiceName = Literal["non-empty", "largest-area", "most-structures", "least-uncertain", "spread", "random"]
+FusionName = Literal["distance-confidence", "sum", "smallest-structure-first"]
+Structures = tuple[int, ...] | Literal["all"]
+
+
+class SegmentationSettings(Settings):
+    """How scans are segmented.
+
+    Attributes:
+        reference: weights of reference networks, a file for each.
+        combination: what several networks say together.
+        mirrored: whether they see slices mirrored sideways too.
+        propagation: ``"bundled"``, a file of weights of the small network or STCN, or ``"none"`` for single slices by
+            themselves.
+        every: references are looked for on one slice in so many.
+        at_most: on so many slices in all; None for no limit.
+        choice: which of those become reference slices.
+        references: so many at most; ``"non-empty"`` and ``"largest-area"`` have numbers of their own.
+        fusion: of the two passes; None for the engine's own, where it has one, or distance and confidence.
+        agreement: whether the networks see every slice, and count there as much as propagation does.
+        largest_component: label ids of which one piece is kept.
+        filled: label ids whose holes are filled.
+        modality: which windows show the scan.
+        device: where networks run.
+    """
+
+    reference: tuple[Path, ...] = Field(min_length=1)
+    combination: Combination = "mean"
+    mirrored: bool = False
+    propagation: Literal["bundled", "none"] | Path = "bundled"
+    every: int = Field(default=3, ge=1)
+    at_most: int | None = Field(default=None, ge=1)
+    choice: ChoiceName = "largest-area"
+    references: int = Field(default=8, ge=1)
+    fusion: FusionName | None = None
+    agreement: bool = False
+    largest_component: Structures = ()
+    filled: Structures = ()
+    modality: Modality = "auto"
+    device: DeviceChoice = "auto"
+
+
+class Segmenter:
+    """Segments scans.
+
+    Args:
+        settings: how.
+
+    Attributes:
+        networks: the reference networks.
+
+    Raises:
+        InputError: weights are missing or not what they should be; a label id that the networks do not have.
+    """
+
+    def __init__(self, settings: SegmentationSettings) -> None:
+        self.networks = load_reference_networks(
+            *settings.reference,
+            combination=settings.combination,
+            mirrored=settings.mirrored,
+            device=settings.device,
+        )
+        self._one_piece = self.structures(settings.largest_component)
+        self._filled = self.structures(settings.filled)
+        self._segment: Callable[..., Segmentation]
+        if settings.propagation == "none":
+            self._segment = partial(segment_slices, networks=self.networks, modality=settings.modality)
+            return
+        weights = None if settings.propagation == "bundled" else Path(settings.propagation)
+        self._segment = partial(
+            segment,
+            networks=self.networks,
+            engine=engine_of(weights, device=settings.device),
+            sampling=Sampling(settings.every, settings.at_most),
+            choose=_choice(settings),
+            fusion=_fusion(settings.fusion),
+            agreement=settings.agreement,
+            modality=settings.modality,
+        )
+
+    def __call__(
+        self,
+        scan: Volume,
+        *,
+        probabilities: Sequence[int] = (),
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Segmentation:
+        """Segment a scan.
+
+        Args:
+            scan: the scan.
+            probabilities: label ids whose probabilities are kept.
+            progress: called with slices visited and slices to visit.
+        """
+        result = self._segment(scan, probabilities=probabilities, progress=progress)
+        keep_largest_components(result.labels.array, self._one_piece)
+        fill_holes(result.labels.array, self._filled)
+        return result
+
+    def structures(self, chosen: Structures) -> tuple[int, ...]:
+        """Label ids, all of the networks' for ``"all"``.
+
+        Raises:
+            InputError: one that the networks do not have.
+        """
+        there = self.networks.structures
+        if chosen == "all":
+            return there
+        for label in chosen:
+            if label not in there:
+                raise InputError(f"label {label}: the reference network has {', '.join(str(n) for n in there)}")
+        return tuple(chosen)
+
+
+def _choice(settings: SegmentationSettings) -> Choice:
+    count = settings.references
+    match settings.choice:
+        case "non-empty":
+            return references.non_empty
+        case "largest-area":
+            return references.largest_area
+        case "most-structures":
+            return partial(references.most_structures, at_most=count)
+        case "least-uncertain":
+            return partial(references.least_uncertain, at_most=count)
+        case "spread":
+            return partial(references.spread, at_most=count)
+        case "random":
+            return partial(references.at_random, at_most=count)
+
+
+def _fusion(name: FusionName | None) -> Fusion | None:
+    match name:
+        case None:
+            return None
+        case "distance-confidence":
+            return fuse
+        case "sum":
+            return fuse_by_sum
+        case "smallest-structure-first":
+            return fuse_smallest_first
