@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ivos.config import load_settings
 from ivos.phantom import abdomen
+from ivos.training.data.prepare import prepare
 from ivos.training.reference.settings import ReferenceSettings
 from ivos.training.reference.train import train_reference
 from ivos.volume.write import write_volume
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from ivos.volume.geometry import Shape
 
 _LABELLED, _UNLABELLED, _TESTED = 4, 16, 8
-_SHAPE: Shape = (48, 128, 128)
-_FIRST_SEED = 5000
+SHAPE: Shape = (48, 128, 128)
+FIRST_SEED = 5000
 _CONFIGS = Path(__file__).parent.parent / "configs" / "laptop" / "reference"
 
 
@@ -31,10 +32,32 @@ def trained(prepared: Path, method: str, run: Path, changes: Sequence[str]) -> l
         run: the run's folder; a run that ended there is not repeated, one that was stopped goes on.
         changes: ``key=value`` settings beside those of the recipe.
     """
-    given: list[str | Path] = [_CONFIGS / f"{method}.yaml", f"data.scans={prepared}", "data.fold=null", *changes]
-    settings = load_settings(ReferenceSettings, given)
+    settings = laptop(method, prepared, changes)
     found = sorted(run.glob("reference*.safetensors"))
     return found if len(found) == len(settings.networks) else train_reference(settings, run)
+
+
+def laptop(method: str, prepared: Path, changes: Sequence[str]) -> ReferenceSettings:
+    """The laptop recipe of that name, on all labelled cases of a prepared cohort, with ``key=value`` changes."""
+    given: list[str | Path] = [_CONFIGS / f"{method}.yaml", f"data.scans={prepared}", "data.fold=null", *changes]
+    return load_settings(ReferenceSettings, given)
+
+
+def prepared(place: Path) -> Path:
+    """The prepared cohort in a folder, made where it is not there."""
+    write_cohort(place / "raw")
+    prepare(place / "raw", place / "prepared")
+    return place / "prepared"
+
+
+def networks(place: Path, steps: int) -> list[Path]:
+    """Two networks that taught each other on the cohort's labelled and unlabelled phantoms at 96 x 96.
+
+    Args:
+        place: folder of the cohort, ``prepared/`` and the run; what is there is not made again.
+        steps: optimiser steps.
+    """
+    return trained(prepared(place), "cps", place / "cps", ["data.size=96", "data.batch=4", f"steps={steps}"])
 
 
 def write_cohort(folder: Path) -> None:
@@ -46,7 +69,7 @@ def write_cohort(folder: Path) -> None:
         labelled = tested or number < _LABELLED
         if scan.exists() and (labels.exists() or not labelled):
             continue
-        phantom = abdomen(_FIRST_SEED + number, shape=_SHAPE)
+        phantom = abdomen(FIRST_SEED + number, shape=SHAPE)
         write_volume(scan, phantom.scan)
         if labelled:
             write_volume(labels, phantom.labels)

@@ -24,7 +24,7 @@ import numpy as np
 import typer
 
 from benchmarks.measure import markdown, measured
-from benchmarks.phantom_cohort import trained, write_cohort
+from benchmarks.phantom_cohort import networks
 from benchmarks.speed import phantom, scan_and_slices
 from ivos.metrics.evaluation import evaluate, means
 from ivos.metrics.overlap import dsc
@@ -34,7 +34,7 @@ from ivos.propagation.fuse import fuse, fuse_by_sum, fuse_smallest_first
 from ivos.propagation.propagate import propagate
 from ivos.segmentation.reference import load_reference_networks
 from ivos.segmentation.segment import Sampling, segment, segment_slices
-from ivos.training.data.prepare import load_manifest, prepare
+from ivos.training.data.prepare import load_manifest
 from ivos.training.data.store import StoredScan
 
 if TYPE_CHECKING:
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 
 _EVERY, _AT_MOST = 3, 8
 _LARGE = (300, 512)  # slices, rows and columns
-_SETTINGS = ("data.size=96", "data.batch=4")
 
 
 Segmenter = Callable[["Volume", "Volume"], "Volume"]
@@ -63,8 +62,8 @@ def truth(_: list[Path]) -> Segmenter:
 
 def stage_one(weights: list[Path], *, combination: Combination = "mean", mirrored: bool = False) -> Segmenter:
     """Every slice by itself."""
-    networks = load_reference_networks(*weights, combination=combination, mirrored=mirrored)
-    return lambda scan, _: segment_slices(scan, networks).labels
+    reference = load_reference_networks(*weights, combination=combination, mirrored=mirrored)
+    return lambda scan, _: segment_slices(scan, reference).labels
 
 
 def two_stages(
@@ -76,8 +75,8 @@ def two_stages(
     every: int = _EVERY,
 ) -> Segmenter:
     """Reference slices by the networks, propagated."""
-    networks, engine = load_reference_networks(*weights), choose_engine("fast")
-    both = partial(segment, networks=networks, engine=engine, sampling=Sampling(every))
+    reference, engine = load_reference_networks(*weights), choose_engine("fast")
+    both = partial(segment, networks=reference, engine=engine, sampling=Sampling(every))
     return lambda scan, _: both(scan, choose=choose, fusion=fusion, agreement=agreement).labels
 
 
@@ -165,9 +164,7 @@ def main(
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as temporary:
         place = folder or Path(temporary)
-        write_cohort(place / "raw")
-        prepare(place / "raw", place / "prepared")
-        weights = trained(place / "prepared", "cps", place / "cps", [*_SETTINGS, f"steps={steps}"])
+        weights = networks(place, steps)
         cases = load_manifest(place / "prepared").cases
         scans = [place / "prepared" / case.file for case in cases if case.split == "test"]
         rows = []

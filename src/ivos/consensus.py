@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ivos.volume.volume import Array, Volume
 
     Mask = npt.NDArray[np.bool_]
+
+ConsensusRule = Literal["majority", "staple", "mean-probability"]
+"""How several predictions become one."""
 
 _STAPLE_MARGIN = 2  # voxels of background around a structure
 _STAPLE_ITERATIONS = 100  # it settles in 5 to 20
@@ -36,6 +39,28 @@ class Consensus:
 
     labels: Volume
     agreement: Volume
+
+
+def consensus(
+    rule: ConsensusRule, labels: Sequence[Volume], probabilities: Mapping[int, Iterable[Array]] | None = None
+) -> Consensus:
+    """What predictions say together by :func:`majority`, :func:`staple` or :func:`mean_probability`.
+
+    Args:
+        rule: which.
+        labels: two predictions or more, on one grid.
+        probabilities: for mean probability, as there.
+
+    Raises:
+        InputError: a label id has different names.
+    """
+    if rule == "majority":
+        return majority(labels)
+    if rule == "staple":
+        return staple(labels)
+    if probabilities is None:
+        raise ValueError("mean probability needs probabilities beside the labels")
+    return mean_probability(labels, probabilities)
 
 
 def majority(labels: Sequence[Volume]) -> Consensus:
@@ -194,10 +219,15 @@ def _consensus(labels: Sequence[Volume], joined: npt.NDArray[Any]) -> Consensus:
     for index, plane in enumerate(joined):
         votes = np.sum([volume.array[index] == plane for volume in labels], axis=0)
         agreement[index] = np.rint(votes * (255 / len(labels)))
-    return Consensus(labels[0].with_array(joined, _names(labels)), labels[0].with_array(agreement))
+    return Consensus(labels[0].with_array(joined, joined_names(labels)), labels[0].with_array(agreement))
 
 
-def _names(labels: Sequence[Volume]) -> dict[int, str]:
+def joined_names(labels: Sequence[Volume]) -> dict[int, str]:
+    """The names that any of some label volumes has for a label id.
+
+    Raises:
+        InputError: a label id has different names.
+    """
     names: dict[int, str] = {}
     for volume in labels:
         for label, name in volume.names.items():
@@ -215,4 +245,4 @@ def _check(labels: Sequence[Volume]) -> None:
     for volume in labels[1:]:
         if volume.array.shape != labels[0].array.shape:
             raise ValueError(f"predictions of shapes {labels[0].array.shape} and {volume.array.shape}")
-    _names(labels)  # before the work rather than after it
+    joined_names(labels)  # before the work rather than after it

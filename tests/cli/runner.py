@@ -20,7 +20,7 @@ _FORKS.set_forkserver_preload(["tests.cli.preloaded"])
 
 
 def ivos(*arguments: object, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
-    words = ["ivos", *map(str, arguments)]
+    words = [str(IVOS), *map(str, arguments)]  # the first: training starts further processes by it
     with tempfile.TemporaryDirectory() as folder:
         process = _FORKS.Process(target=_run, args=(words, dict(os.environ), str(Path.cwd()), folder))
         process.start()

@@ -90,6 +90,36 @@ def test_of_a_folder_one_broken_scan_is_named_and_the_others_are_done(scene: Pat
     assert (tmp_path / "out" / "case0.nii.gz").stat().st_mtime_ns == before
 
 
+def test_how_far_to_trust_is_learned_and_told(scene: Path, tmp_path: Path) -> None:
+    for seed in range(10):
+        scan, labels = moving_discs(slices=6, seed=seed)
+        package.write(tmp_path / "scans" / f"case{seed}_0000.nii.gz", scan)
+        package.write(tmp_path / "truth" / f"case{seed}.nii.gz", labels)
+    words = (
+        "--reference",
+        scene / "one.safetensors",
+        "--reference",
+        scene / "two.safetensors",
+        "--propagation",
+        "none",
+    )
+    assert ivos("segment", tmp_path / "scans", "-o", tmp_path / "out", *words, "--evidence").returncode == 0
+    trust = tmp_path / "trust.json"
+    done = ivos("calibrate", tmp_path / "out", tmp_path / "truth", "-o", trust, "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["scans"] == 10
+    first = tmp_path / "scans" / "case0_0000.nii.gz"
+    done = ivos("segment", first, "-o", tmp_path / "labels.nii.gz", *words, "--trust", trust, "--json")
+    assert done.returncode == 0, done.stderr
+    for row in json.loads(done.stdout)[0]["structures"]:
+        estimate = row["estimated_dsc"]
+        assert 0 < estimate["low"] <= estimate["dsc"] <= estimate["high"] < 1
+    line = refused("segment", first, "-o", tmp_path / "x.nii.gz", *words, "--mirror", "--trust", trust)
+    assert "calibrate anew" in line
+    assert "no evidence" in refused("calibrate", tmp_path / "truth", tmp_path / "truth", "-o", trust)
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

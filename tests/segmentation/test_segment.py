@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from ivos.nets.reference_file import ReferenceInfo
 from ivos.propagation.engines.flow import FlowEngine
 from ivos.propagation.references import least_uncertain, non_empty
+from ivos.segmentation.reference import ReferenceNetwork, ReferenceNetworks
 from ivos.segmentation.segment import Sampling, segment, segment_slices
 from tests.propagation.scenes import RecordingEngine, dice, moving_discs, volume_of
 from tests.segmentation.networks import STRUCTURES, ByBrightness, networks
@@ -158,6 +160,15 @@ def test_a_mirrored_view_is_mirrored_back() -> None:
     scan, _ = moving_discs()
     plain, both = (segment_slices(scan, networks(mirrored=mirrored)) for mirrored in (False, True))
     np.testing.assert_array_equal(plain.labels.array, both.labels.array)
+
+
+def test_validation_of_a_training_may_compute_in_bfloat16() -> None:
+    scan, _ = moving_discs()
+    info = ReferenceInfo(network="small", structures=STRUCTURES, names={}, size=64, neighbours=0)
+    network = ReferenceNetwork(info.made(), info)
+    with torch.autocast("cpu", torch.bfloat16):
+        labels = segment_slices(scan, ReferenceNetworks((network,), torch.device("cpu"))).labels
+    assert labels.array.shape == scan.array.shape
 
 
 def test_neighbours_are_seen_too() -> None:

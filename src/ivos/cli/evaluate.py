@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import csv
+import json
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ivos.cli.terminal import numbers, print_json, print_table, progress_bar
+from ivos.cli.cases import named
+from ivos.cli.terminal import numbers, print_json, print_line, print_table, progress_bar
 from ivos.errors import InputError
-from ivos.files import replacing
+from ivos.files import replacing, stem_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ivos.metrics.evaluation import Score
+    from ivos.report.evaluation import CaseFiles
 
 
 class ProtocolChoice(str, Enum):
@@ -42,6 +46,12 @@ def evaluate(
         str | None, typer.Option(help="Names: flare22, amos, btcv, totalsegmentator, or a JSON file.")
     ] = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Also write the scores to this CSV file.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder for a page with plots and the worst cases, scores.csv and scores.json.")
+    ] = None,
+    scans: Annotated[
+        Path | None, typer.Option(help="Scan, or folder of them, to show the worst cases on in the report.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """DSC, NSD and HD95 of every structure, for two label files or two folders of them."""
@@ -57,6 +67,7 @@ def evaluate(
             raise InputError(f"{path}: no such file or folder")
     if prediction.is_dir() != truth.is_dir():
         raise InputError(f"{prediction} and {truth}: give two files or two folders")
+    files = _files(prediction, truth, scans, report)
     options: dict[str, Any] = {"protocol": protocol.value, "structures": ids, "names": names}
     if tolerance_mm is not None:
         options["tolerance_mm"] = tolerance_mm
@@ -65,13 +76,18 @@ def evaluate(
             scores = evaluate_folders(prediction, truth, **options, progress=progress)
     else:
         scores = score(read_labels(prediction), read_labels(truth), **options)
-    rows = as_rows(scores)
+    settings, nsd = {"protocol": protocol.value, "tolerance_mm": tolerance_mm}, _nsd(protocol, tolerance_mm)
     if csv_file is not None:
-        _write_csv(csv_file, rows)
+        _write_csv(csv_file, as_rows(scores))
     if as_json:
-        print_json({"protocol": protocol.value, "tolerance_mm": tolerance_mm, "scores": rows, **_summary(scores)})
+        print_json(_content(settings, scores))
     else:
-        _print_scores(scores, ("DSC", "NSD" if tolerance_mm is None else f"NSD {tolerance_mm:g} mm", "HD95 mm"))
+        _print_scores(scores, ("DSC", "NSD" if tolerance_mm is None else nsd, "HD95 mm"))
+    if report is not None:
+        title = f"{prediction.resolve().name} against {truth.resolve().name}"
+        page = _write_report(report, scores, files, settings, title=title, nsd=nsd, shown=not as_json)
+        if not as_json:
+            print_line(f"Report: {page}")
 
 
 def _tolerance_mm(tolerance: float | None, protocol: ProtocolChoice) -> float | None:
@@ -84,6 +100,65 @@ def _tolerance_mm(tolerance: float | None, protocol: ProtocolChoice) -> float | 
     if tolerance is not None:
         raise InputError(f"--tolerance {tolerance:g}: {protocol.value} has a tolerance for each organ; leave it out")
     return None
+
+
+def _nsd(protocol: ProtocolChoice, tolerance_mm: float | None) -> str:
+    return f"NSD ({protocol.value})" if tolerance_mm is None else f"NSD {tolerance_mm:g} mm"
+
+
+def _files(prediction: Path, truth: Path, scans: Path | None, report: Path | None) -> dict[str, CaseFiles]:
+    """What the report shows of each case, checked before the hours of work."""
+    if report is None:
+        if scans is not None:
+            raise InputError(f"--scans {scans}: goes with --report FOLDER")
+        return {}
+    from ivos.report.evaluation import CaseFiles
+    from ivos.volume.cases import files_by_case, scans_by_case
+
+    _make(report)
+    if not truth.is_dir():
+        if scans is not None and not scans.exists():
+            raise InputError(f"{scans}: no such file or folder")
+        return {stem_of(truth): CaseFiles(prediction, truth, scans)}
+    predictions, truths = files_by_case(prediction, "label"), files_by_case(truth, "label")
+    images = {} if scans is None else scans_by_case(scans)
+    missing = [case for case in truths if case not in images]
+    if scans is not None and missing:
+        raise InputError(f"{scans}: no scan for {len(missing)} of {len(truths)} cases: {named(missing)}")
+    return {
+        case: CaseFiles(predictions[case], path, images.get(case))
+        for case, path in truths.items()
+        if case in predictions  # the evaluation tells which are not
+    }
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made: {error.strerror}; give another folder with --report") from error
+
+
+def _write_report(
+    folder: Path,
+    scores: Sequence[Score],
+    files: Mapping[str, CaseFiles],
+    settings: Mapping[str, Any],
+    *,
+    title: str,
+    nsd: str,
+    shown: bool,
+) -> Path:
+    """The figures first: they are there even if a picture fails."""
+    from ivos.metrics.evaluation import as_rows
+    from ivos.report.evaluation import write_evaluation
+
+    told = [replace(score, case=score.case or next(iter(files))) for score in scores]  # two files have no case's name
+    _write_csv(folder / "scores.csv", as_rows(told))
+    with replacing(folder / "scores.json") as path:
+        path.write_text(json.dumps(_content(settings, told), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    with progress_bar("Painting", shown=shown) as progress:
+        return write_evaluation(folder, told, files, title=title, nsd=nsd, progress=progress)
 
 
 def _names(scheme: str | None) -> dict[int, str] | None:
@@ -99,6 +174,12 @@ def _write_csv(path: Path, rows: Sequence[dict[str, object]]) -> None:
         writer = csv.DictWriter(file, rows[0].keys() if rows else [])
         writer.writeheader()
         writer.writerows(rows)
+
+
+def _content(settings: Mapping[str, Any], scores: Sequence[Score]) -> dict[str, Any]:
+    from ivos.metrics.evaluation import as_rows
+
+    return {**settings, "scores": as_rows(scores), **_summary(scores)}
 
 
 def _summary(scores: Sequence[Score]) -> dict[str, Any]:

@@ -10,15 +10,20 @@ from typing import Any
 
 import typer
 
+from ivos.cli.calibrate import calibrate
+from ivos.cli.compare import compare
 from ivos.cli.data import info, phantom
 from ivos.cli.demo import demo
 from ivos.cli.ensemble import ensemble
 from ivos.cli.evaluate import evaluate
 from ivos.cli.film import film
+from ivos.cli.loop import loop
 from ivos.cli.measure import measure
 from ivos.cli.prepare import prepare
 from ivos.cli.propagate import propagate
+from ivos.cli.pseudo_label import pseudo_label
 from ivos.cli.segment import segment
+from ivos.cli.suggest import suggest
 from ivos.cli.train import train
 from ivos.cli.weights import weights
 from ivos.errors import InputError
@@ -32,7 +37,22 @@ app = typer.Typer(
 )
 app.add_typer(train, name="train")
 app.add_typer(weights, name="weights")
-for command in (propagate, segment, info, evaluate, prepare, phantom, demo, ensemble, film):
+for command in (
+    propagate,
+    suggest,
+    segment,
+    info,
+    evaluate,
+    compare,
+    ensemble,
+    pseudo_label,
+    calibrate,
+    loop,
+    film,
+    prepare,
+    phantom,
+    demo,
+):
     app.command()(command)
 app.command(context_settings={"allow_interspersed_args": False})(measure)
 

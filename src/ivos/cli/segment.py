@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
+from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -17,9 +18,13 @@ from ivos.errors import InputError
 from ivos.files import stem_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ivos.metrics.efficiency import Efficiency
     from ivos.propagation.propagate import Propagation
     from ivos.segmentation.segment import Segmentation
+    from ivos.segmentation.segmenter import Segmenter
+    from ivos.uncertainty.estimate import Estimate, Estimator
     from ivos.volume.volume import Volume
 
 
@@ -90,6 +95,12 @@ def segment(
     uncertainty: Annotated[
         bool, typer.Option("--uncertainty", help="Also write how unsure each voxel's label is, 0 to 255.")
     ] = False,
+    trust: Annotated[
+        Path | None, typer.Option(help="Estimate each structure's DSC by this file of ivos calibrate.")
+    ] = None,
+    with_evidence: Annotated[
+        bool, typer.Option("--evidence", help="Also write what ivos calibrate learns such estimates from.")
+    ] = False,
     report: Annotated[Path | None, typer.Option(help="Folder for a report of each scan (HTML, PNG, GIF).")] = None,
     measure: Annotated[bool, typer.Option("--measure", help="Also write time, memory and load of each scan.")] = False,
     goes_on: Annotated[bool, typer.Option("--continue", help="Leave out scans whose labels are there.")] = False,
@@ -100,11 +111,12 @@ def segment(
 ) -> None:
     """Segment scans without any drawing: reference networks find structures, propagation makes them whole.
 
-    Beside the labels of CASE go probabilities/CASE/ and uncertainty/CASE.nii.gz where they are asked for.
+    Beside the labels of CASE go probabilities/CASE/, uncertainty/CASE.nii.gz and evidence/CASE.json where asked for.
     """
     from ivos.metrics.efficiency import Sampler
     from ivos.report.efficiency import write_efficiency
     from ivos.segmentation.segmenter import SegmentationSettings, Segmenter
+    from ivos.uncertainty.case_file import write_evidence
     from ivos.volume.read import read
 
     settings = SegmentationSettings(
@@ -132,6 +144,7 @@ def segment(
     with Sampler() if measure else nullcontext() as sampler:  # before the networks: they take of the GPU's memory
         segmenter = Segmenter(settings)
         kept = segmenter.structures(_structures(probabilities))
+        estimator = None if trust is None else _estimator(trust, segmenter)
 
         def work(case: str) -> None:
             started = time.perf_counter()
@@ -141,12 +154,15 @@ def segment(
                 with progress_bar(case, shown=not as_json) as progress:
                     result = segmenter(volume, probabilities=kept, progress=progress)
                 seconds = {"read": read_s, "segment": time.perf_counter() - started - read_s}
+                if with_evidence:
+                    write_evidence(labels[case].parent, case, segmenter.made_by, result.figures)
                 _write(result, case, labels[case], uncertainty=uncertainty)
+            estimates = {k: estimator.estimate(k, f) for k, f in result.figures.items()} if estimator else {}
             if interval:
                 costs[case] = interval.efficiency()
             if report is not None:
-                _report(report / case if many else report, volume, result, case, propagation, seconds)
-            told.append(_told(result, case, labels[case], seconds))
+                _report(report / case if many else report, volume, result, case, propagation, seconds, estimates)
+            told.append(_told(result, case, labels[case], seconds, estimates))
             if not as_json:
                 _tell(told[-1])
 
@@ -182,6 +198,15 @@ def _scans(scan: Path, output: Path) -> tuple[bool, dict[str, Path]]:
     return False, {stem_of(output): scan}
 
 
+def _estimator(trust: Path, segmenter: Segmenter) -> Estimator:
+    from ivos.uncertainty.estimate import load_estimator
+
+    estimator = load_estimator(trust)
+    if estimator.fitted_for != segmenter.made_by:
+        raise InputError(f"{trust}: learned from segmentations with other weights or settings; calibrate anew")
+    return estimator
+
+
 def _structures(text: str | None) -> tuple[int, ...] | Literal["all"]:
     return () if text is None else "all" if text == "all" else tuple(numbers(text))
 
@@ -202,12 +227,27 @@ def _write(result: Segmentation, case: str, labels: Path, *, uncertainty: bool) 
 
 
 def _report(
-    folder: Path, scan: Volume, result: Segmentation, case: str, propagation: str, seconds: dict[str, float]
+    folder: Path,
+    scan: Volume,
+    result: Segmentation,
+    case: str,
+    propagation: str,
+    seconds: dict[str, float],
+    estimates: Mapping[int, Estimate],
 ) -> None:
     from ivos.report import write_report
 
     engine = f"reference network, propagation: {propagation}"
-    write_report(folder, scan, _propagation(result), title=case, engine=engine, seconds=seconds, mark="reference")
+    write_report(
+        folder,
+        scan,
+        _propagation(result),
+        title=case,
+        engine=engine,
+        seconds=seconds,
+        mark="reference",
+        estimates=estimates,
+    )
 
 
 def _propagation(result: Segmentation) -> Propagation:
@@ -216,15 +256,22 @@ def _propagation(result: Segmentation) -> Propagation:
     return Propagation(result.labels, result.confidence, 0, result.references)
 
 
-def _told(result: Segmentation, case: str, labels: Path, seconds: dict[str, float]) -> dict[str, Any]:
+def _told(
+    result: Segmentation, case: str, labels: Path, seconds: dict[str, float], estimates: Mapping[int, Estimate]
+) -> dict[str, Any]:
     from ivos.report import structure_rows
+
+    rows = structure_rows(_propagation(result))
+    for row in rows:
+        if row["label"] in estimates:
+            row["estimated_dsc"] = asdict(estimates[row["label"]])
 
     return {
         "case": case,
         "output": str(labels),
         "reference_slices": sorted(result.labels.source_index(0, n) for n in result.references),
         "seconds": seconds,
-        "structures": structure_rows(_propagation(result)),
+        "structures": rows,
     }
 
 
@@ -232,4 +279,8 @@ def _tell(told: dict[str, Any]) -> None:
     count, references = len(told["structures"]), len(told["reference_slices"])
     begun = f" from {references} reference slice{'s' * (references != 1)}" if references else ""
     found = f"{count} structure{'s' * (count != 1)}" if count else "nothing found"
+    estimated = [(row["estimated_dsc"], row["name"]) for row in told["structures"] if "estimated_dsc" in row]
+    if estimated:
+        worst, name = min(estimated, key=lambda pair: pair[0]["dsc"])
+        found += f" (worst by estimate: {name}, DSC {worst['dsc']:.2f}, {worst['low']:.2f} to {worst['high']:.2f})"
     print_line(f"{told['case']}: {found}{begun} in {sum(told['seconds'].values()):.1f} s: {told['output']}")

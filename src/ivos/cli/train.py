@@ -41,7 +41,7 @@ def reference(output: Output, given: Given = None) -> None:
     except ModuleNotFoundError as error:
         raise InputError(f"training needs {error.name}: pip install 'ivos[train]'") from error
 
-    _silence_lightning()
+    silence_lightning()
     for path in train_reference(settings, output):
         _say(f"Weights: {path}")
 
@@ -61,7 +61,7 @@ def propagation(output: Output, given: Given = None) -> None:
     except ModuleNotFoundError as error:
         raise InputError(f"training needs {error.name}: pip install 'ivos[train]'") from error
 
-    _silence_lightning()
+    silence_lightning()
     weights = train_stcn(settings, output) if settings.network.name == "stcn" else train_fast(settings, output)
     engine = settings.network.name
     _say(f"Weights: {weights}. Use them: ivos propagate ... --engine {engine} --checkpoint {weights}")
@@ -75,6 +75,7 @@ def _say(line: str) -> None:
         print_line(line)
 
 
-def _silence_lightning() -> None:
+def silence_lightning() -> None:
+    """Keep its warnings and its banner from the terminal."""
     warnings.filterwarnings("ignore", module=r"lightning\.")  # of its own use of PyTorch, and of what we mean to do
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # it sets its own level when it is imported

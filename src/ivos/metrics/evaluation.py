@@ -15,6 +15,7 @@ from ivos.metrics.overlap import dsc
 from ivos.metrics.surface import hd95_mm, nsd
 from ivos.volume.box import bounding_box
 from ivos.volume.cases import files_by_case
+from ivos.volume.labels import IGNORE, structures_in
 from ivos.volume.read import read_labels
 from ivos.volume.volume import on_grid_of
 
@@ -74,7 +75,7 @@ def evaluate(
 
     Args:
         prediction: labels; in any axis order, on the same grid of points as the truth.
-        truth: labels.
+        truth: labels; its voxels of label :data:`~ivos.volume.labels.IGNORE` count in neither.
         protocol: the rules of DSC and NSD; HD95 and volumes are the same in all.
         tolerance_mm: tolerance of the NSD in the standard protocol; FLARE22 has its own (:mod:`ivos.metrics.flare22`).
         structures: label ids; by default all that are in either, in FLARE22 all 13.
@@ -84,16 +85,17 @@ def evaluate(
     Raises:
         InputError: the grids differ; FLARE22: the labels or structures are not of its scheme.
     """
-    prediction = on_grid_of(prediction, truth, case or "prediction")
+    prediction, truth = _where_told(on_grid_of(prediction, truth, case or "prediction"), truth)
     if protocol == "standard":
-        own_names, present = {**prediction.names, **truth.names}, np.union1d(prediction.array, truth.array).tolist()
+        own_names = {**prediction.names, **truth.names}
+        present = structures_in(np.union1d(prediction.array, truth.array))
     else:
         flare22.check_labels(prediction, f"{case} prediction".strip(), names)
         flare22.check_labels(truth, f"{case} truth".strip(), names)
         flare22.check_organs(structures or [], "structures")
         own_names, present = flare22.ORGANS, list(flare22.ORGANS)
     called = names or own_names
-    ids = [label for label in present if label] if structures is None else structures
+    ids = present if structures is None else structures
     spacing_mm, voxel_ml = truth.geometry.spacing_mm, truth.geometry.voxel_volume_ml
     scores = []
     for structure in ids:
@@ -118,6 +120,15 @@ def evaluate(
             )
         )
     return scores
+
+
+def _where_told(prediction: Volume, truth: Volume) -> tuple[Volume, Volume]:
+    """Both without the voxels of which the truth says nothing."""
+    ignored = truth.array == IGNORE
+    if not ignored.any():
+        return prediction, truth
+    told = [volume.with_array(np.where(ignored, 0, volume.array), volume.names) for volume in (prediction, truth)]
+    return told[0], told[1]
 
 
 def _by_flare22(found: Mask, true: Mask, truth: Volume, organ: int, *, corrected: bool) -> tuple[float, float]:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Weights = dict[str, "Tensor"]
 
+BUNDLED = Path(str(files("ivos.nets").joinpath("fast.safetensors")))
+"""The weights of the small network that come with ivos."""
+
 _WRAPPERS = ("state_dict", "model", "network")
 _PAIR = ("model1", "model2")
 _STCN_NAMES = (
@@ -59,7 +62,7 @@ def load_fast(path: Path | None = None) -> FastNet:
     Raises:
         InputError: no such file, not a checkpoint, or weights of another network.
     """
-    source = Path(str(files("ivos.nets").joinpath("fast.safetensors"))) if path is None else path
+    source = BUNDLED if path is None else path
     network = FastNet()
     load_strictly(network, {name: _widened(value) for name, value in read_weights(source).items()}, source)
     return network.eval().requires_grad_(requires_grad=False)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ivos.files import replacing
 from ivos.report.page import embedded, template
+from ivos.volume.labels import structures_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +75,7 @@ def _picture(folder: Path, case: ManifestCase, manifest: Manifest) -> Picture:
     stored = StoredScan(folder / case.file)
     scan = stored.scan()
     labels = stored.labels() if stored.info.labelled else scan.with_array(np.zeros(scan.array.shape, np.uint8))
-    structures = [np.unique(plane[plane > 0]).size for plane in labels.array]
+    structures = [len(structures_in(plane)) for plane in labels.array]
     index = int(np.argmax(structures)) if any(structures) else len(scan.array) // 2
     named = scan.with_array(labels.array, manifest.names)
     return Painter(scan, named, 0, _TILE_PIXELS).paint(index, drawn=False)

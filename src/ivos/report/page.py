@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ivos.metrics.evaluation import Score
     from ivos.propagation.propagate import Propagation
+    from ivos.uncertainty.estimate import Estimate
     from ivos.volume.volume import Volume
 
 
@@ -51,6 +52,7 @@ def write_report(
     seconds: Mapping[str, float],
     mark: str = "drawn",
     scores: Sequence[Score] = (),
+    estimates: Mapping[int, Estimate] | None = None,
 ) -> None:
     """Write ``report.html``, ``montage.png`` and ``slices.gif``.
 
@@ -62,6 +64,7 @@ def write_report(
         engine: the engine's name.
         seconds: duration of each part of the run.
         mark: what the slices are that propagation began from.
+        estimates: of the DSC of structures, by label id, where there are any.
         scores: how the result compares with a true segmentation, where there is one.
 
     Raises:
@@ -94,10 +97,12 @@ def write_report(
                 **row,
                 "colour": "rgb({}, {}, {})".format(*scheme.colour(row["label"])),
                 "score": by_structure.get(row["label"]),
+                "estimate": (estimates or {}).get(row["label"]),
             }
             for row in structure_rows(result)
         ],
         scored=bool(scores),
+        estimated=bool(estimates),
         montage=embedded(folder / "montage.png", "image/png"),
         film=embedded(folder / "slices.gif", "image/gif"),
     )

@@ -123,6 +123,7 @@ class ReferenceNetworks:
 
 def _at_full_size(logits: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Probabilities (K + 1, H, W) from logits (views, K + 1, h, w)."""
+    logits = logits.float()  # a training's validation computes in bfloat16
     return F.interpolate(logits, size=shape, mode="bilinear", align_corners=False).softmax(1).mean(0)
 
 

@@ -60,6 +60,7 @@ class Segmentation:
     Attributes:
         labels: label ids.
         confidence: probability of each voxel's label, 0..255.
+        structures: label ids that the networks look for.
         evidence: for and against it.
         references: numbers of the reference slices, in canonical order; none after the first stage alone, or where
             nothing was found.
@@ -68,9 +69,17 @@ class Segmentation:
 
     labels: Volume
     confidence: Volume
+    structures: tuple[int, ...]
     evidence: Evidence
     references: tuple[int, ...] = ()
     probabilities: dict[int, npt.NDArray[np.uint8]] = field(default_factory=dict)
+
+    @property
+    def figures(self) -> dict[int, dict[str, float]]:
+        """Of the evidence, by label id, for structures that were found."""
+        figures = self.evidence.figures(self.labels.geometry.voxel_volume_ml)
+        present = np.unique(self.labels.array)
+        return {label: figures[k] for k, label in enumerate(self.structures) if label in present}
 
 
 def segment(
@@ -240,6 +249,7 @@ class _Answer:
         return Segmentation(
             self._scan.with_array(self._labels, self._networks.names),
             self._scan.with_array(self._confidence),
+            self._networks.structures,
             evidence,
             tuple(references),
             self._probabilities,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -10,7 +11,9 @@ from pydantic import Field
 
 from ivos.config import Settings
 from ivos.device import DeviceChoice
+from ivos.download import checksum
 from ivos.errors import InputError
+from ivos.nets.checkpoints import BUNDLED
 from ivos.propagation import references
 from ivos.propagation.engines.choose import engine_of
 from ivos.propagation.fuse import fuse, fuse_by_sum, fuse_smallest_first
@@ -32,11 +35,10 @@ FusionName = Literal["distance-confidence", "sum", "smallest-structure-first"]
 Structures = tuple[int, ...] | Literal["all"]
 
 
-class SegmentationSettings(Settings):
-    """How scans are segmented.
+class StageSettings(Settings):
+    """How scans are segmented, by whichever reference networks.
 
     Attributes:
-        reference: weights of reference networks, a file for each.
         combination: what several networks say together.
         mirrored: whether they see slices mirrored sideways too.
         propagation: ``"bundled"``, a file of weights of the small network or STCN, or ``"none"`` for single slices by
@@ -53,7 +55,6 @@ class SegmentationSettings(Settings):
         device: where networks run.
     """
 
-    reference: tuple[Path, ...] = Field(min_length=1)
     combination: Combination = "mean"
     mirrored: bool = False
     propagation: Literal["bundled", "none"] | Path = "bundled"
@@ -67,6 +68,16 @@ class SegmentationSettings(Settings):
     filled: Structures = ()
     modality: Modality = "auto"
     device: DeviceChoice = "auto"
+
+
+class SegmentationSettings(StageSettings):
+    """How scans are segmented.
+
+    Attributes:
+        reference: weights of reference networks, a file for each.
+    """
+
+    reference: tuple[Path, ...] = Field(min_length=1)
 
 
 class Segmenter:
@@ -83,6 +94,7 @@ class Segmenter:
     """
 
     def __init__(self, settings: SegmentationSettings) -> None:
+        self._settings = settings
         self.networks = load_reference_networks(
             *settings.reference,
             combination=settings.combination,
@@ -106,6 +118,15 @@ class Segmenter:
             agreement=settings.agreement,
             modality=settings.modality,
         )
+
+    @property
+    def made_by(self) -> str:
+        """A checksum of weights and settings: what holds of some of its segmentations holds of others with the same."""
+        weights, propagation = [*self._settings.reference], self._settings.propagation
+        if propagation != "none":
+            weights.append(BUNDLED if propagation == "bundled" else Path(propagation))
+        plain = self._settings.model_dump_json(exclude={"reference", "propagation", "device"})
+        return hashlib.sha256("".join([plain, *map(checksum, weights)]).encode()).hexdigest()
 
     def __call__(
         self,

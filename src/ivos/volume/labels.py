@@ -26,6 +26,11 @@ Colour = tuple[int, int, int]
 BUNDLED = ("flare22", "amos", "btcv", "totalsegmentator")
 """The schemes that come with ivos: FLARE22, AMOS22, BTCV, and TotalSegmentator's ``total`` task, version 2."""
 
+IGNORE = 255
+"""Label of voxels of which nothing is said, neither a structure nor background: training and scores pass over it."""
+
+IGNORE_NAME = "ignore"
+
 _SYNONYMS = {
     "postcava": "inferior_vena_cava",
     "ivc": "inferior_vena_cava",
@@ -53,6 +58,7 @@ _COLOURS: dict[str, Colour] = {
     "esophagus": (206, 140, 222),
     "stomach": (244, 138, 180),
     "duodenum": (88, 196, 228),
+    IGNORE_NAME: (128, 128, 128),
 }
 
 
@@ -80,7 +86,7 @@ class LabelScheme:
     def colour(self, label: int) -> Colour:
         """The colour of an id; one that the scheme does not have gets a colour of its own, always the same."""
         found = next((entry.colour for entry in self.labels if entry.id == label), None)
-        return found if found is not None else _colour_of(f"label {label}")
+        return found if found is not None else _colour_of(IGNORE_NAME if label == IGNORE else f"label {label}")
 
 
 class _Entry(BaseModel):
@@ -138,6 +144,11 @@ def load_scheme(path: Path) -> LabelScheme:
         raise InputError(f"{path}: the same id is named twice")
     labels = [Label(e.id, e.name, e.color or _colour_of(e.name)) for e in sorted(entries, key=lambda e: e.id)]
     return LabelScheme(path.stem, tuple(labels))
+
+
+def structures_in(array: npt.NDArray[Any]) -> list[int]:
+    """Ids of the structures in a label array of any shape, ascending: neither background nor :data:`IGNORE`."""
+    return [int(label) for label in np.unique(array) if label not in (0, IGNORE)]
 
 
 def mapping(source: LabelScheme, target: LabelScheme) -> dict[int, int]:

@@ -16,7 +16,7 @@ from ivos.errors import InputError
 from ivos.files import replacing, stem_of
 from ivos.training.data.raw import RawCase, Refusal, find_cases
 from ivos.training.data.store import SUFFIX, ScanInfo, StoredScan, store
-from ivos.volume.labels import canonical_name
+from ivos.volume.labels import IGNORE, IGNORE_NAME, canonical_name, structures_in
 from ivos.volume.names import label_names
 from ivos.volume.read import read, read_labels
 from ivos.volume.volume import Volume, on_grid_of
@@ -132,6 +132,7 @@ def prepare(
     cases = _split(sorted(done, key=lambda info: info.case), held_out, whose, folds=folds, share=test_share, seed=seed)
     left_out = tuple(sorted(refused, key=lambda refusal: refusal.case))
     names = dict(found.names) or _names_in_files(found.cases, done)
+    names.pop(IGNORE, None)
     manifest = Manifest(names=names, seed=seed, folds=folds, cases=tuple(cases), refused=left_out)
     _write(output, manifest)
     return manifest
@@ -184,10 +185,15 @@ def _labels(case: RawCase, scan: Volume, names: Mapping[int, str]) -> Volume | N
 
 
 def _check(labels: Volume, names: Mapping[int, str], case: RawCase) -> None:
-    ids = [int(label) for label in np.unique(labels.array) if label]
+    ids = structures_in(labels.array)
     unknown = [label for label in ids if label > _HIGHEST_LABEL or (names and label not in names)]
     if not ids:
         raise InputError(f"{case.files[1]}: empty: no voxel is labelled")
+    called = names.get(IGNORE) or labels.names.get(IGNORE, IGNORE_NAME)
+    if canonical_name(called) != IGNORE_NAME and (labels.array == IGNORE).any():
+        raise InputError(
+            f"{case.files[1]}: label {IGNORE} is called '{called}', but means '{IGNORE_NAME}' here; give it another id"
+        )
     if unknown:
         raise InputError(f"{case.files[1]}: labels {unknown[:5]} are not among those of the data set")
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ivos.errors import InputError
 from ivos.files import replacing
 from ivos.volume.geometry import Geometry
+from ivos.volume.labels import IGNORE, structures_in
 from ivos.volume.volume import Volume
 from ivos.volume.windows import CT_WINDOWS_HU, Windows, channels, windows_for
 
@@ -39,6 +40,7 @@ class ScanInfo(BaseModel):
         axes: LPS unit vectors of the three array axes.
         windows: in stored intensities, those of the three channels.
         volumes_ml: volume of each labelled structure; None for an unlabelled scan.
+        ignored_ml: volume of which the labels say nothing.
         runs: for each structure, first and last slice of every run of slices that show it.
         fingerprint: of the files that it was made from.
     """
@@ -53,6 +55,7 @@ class ScanInfo(BaseModel):
     axes: tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
     windows: Windows
     volumes_ml: dict[int, float] | None
+    ignored_ml: float = 0.0
     runs: dict[int, tuple[tuple[int, int], ...]]
     fingerprint: str
 
@@ -114,7 +117,7 @@ class StoredScan:
         return Volume.from_array(self._array[:, 0], self.geometry, modality=self.info.modality)
 
     def labels(self) -> Volume:
-        """All labels of a labelled scan."""
+        """All labels of a labelled scan, :data:`~ivos.volume.labels.IGNORE` where they say nothing."""
         return Volume.from_array(self._array[:, 1].astype(np.uint16), self.geometry)
 
 
@@ -137,6 +140,8 @@ def store(path: Path, scan: Volume, labels: Volume | None, *, case: str, fingerp
 
     array, windows = _whole_numbers(scan)
     grid = scan.geometry
+    volumes_ml = {} if labels is None else _volumes_ml(labels)
+    ignored_ml = volumes_ml.pop(IGNORE, 0.0)
     info = ScanInfo(
         case=case,
         modality=scan.modality,
@@ -145,7 +150,8 @@ def store(path: Path, scan: Volume, labels: Volume | None, *, case: str, fingerp
         origin_mm=grid.origin_mm,
         axes=grid.axes,
         windows=windows,
-        volumes_ml=None if labels is None else _volumes_ml(labels),
+        volumes_ml=None if labels is None else volumes_ml,
+        ignored_ml=ignored_ml,
         runs={} if labels is None else _runs(labels),
         fingerprint=fingerprint,
     )
@@ -183,7 +189,7 @@ def _volumes_ml(labels: Volume) -> dict[int, float]:
 def _runs(labels: Volume) -> dict[int, tuple[tuple[int, int], ...]]:
     found: dict[int, list[tuple[int, int]]] = {}
     for number, plane in enumerate(labels.array):
-        for label in (int(n) for n in np.unique(plane) if n):
+        for label in structures_in(plane):
             runs = found.setdefault(label, [])
             if runs and runs[-1][1] == number - 1:
                 runs[-1] = (runs[-1][0], number)

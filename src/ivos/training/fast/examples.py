@@ -14,6 +14,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 from ivos.propagation.flow import displacement
 from ivos.training.fast.anchors import Anchored, anchored
 from ivos.training.fast.scans import LabelledScan, synthetic
+from ivos.volume.labels import IGNORE, structures_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,6 +43,7 @@ class Example:
     Attributes:
         images: (T, C, H, W) windows, 0..255.
         masks: (T, H, W) the structure.
+        ignored: (T, H, W) where the labels say nothing.
         passes: what flow carries over the walked slices: from the first one and, if the last one is drawn, from there.
         numbers: the slices' numbers.
         walked: positions of the slices to walk over; those outside are drawn slices to read from.
@@ -50,6 +52,7 @@ class Example:
 
     images: npt.NDArray[np.uint8]
     masks: BoolArray
+    ignored: BoolArray
     passes: tuple[Anchored, ...]
     numbers: tuple[int, ...]
     walked: range
@@ -94,7 +97,7 @@ class Examples(IterableDataset[Example]):
 def examples_of(scan: LabelledScan, rng: np.random.Generator) -> Iterator[Example]:
     """Some structures of a scan, each followed from one of its slices."""
     images, labels = scan.images, scan.labels
-    ids = [int(label) for label in np.unique(labels) if label]
+    ids = structures_in(labels)
     flow = cache(lambda current, previous: displacement(images[current][0], images[previous][0]))
     for _ in range(_PER_SCAN if ids else 0):
         label = int(rng.choice(ids))
@@ -115,6 +118,7 @@ def examples_of(scan: LabelledScan, rng: np.random.Generator) -> Iterator[Exampl
         yield Example(
             images=images[numbers],
             masks=mask[numbers],
+            ignored=labels[numbers] == IGNORE,
             passes=tuple(passes),
             numbers=tuple(numbers),
             walked=walked,

@@ -61,7 +61,8 @@ class FastTraining(Training):
         """Every walk a slice further: the loss, and the DSC of each that has one."""
         gathered = list(self._threads.map(_gathered, walks))
         evidence, scalars = (torch.cat([getattr(g[0], part) for g in gathered]) for part in ("evidence", "scalars"))
-        target = torch.from_numpy(np.stack([truth for _, truth in gathered]))[:, None].to(self.device)
+        target = torch.from_numpy(np.stack([truth for _, truth, _ in gathered]))[:, None].to(self.device)
+        known = torch.from_numpy(np.stack([ignored <= 0 for _, _, ignored in gathered]))[:, None].to(self.device)
         evidence = evidence.to(self.device, memory_format=torch.channels_last)
         memory = self._memory(network, walks)
         logits, presence = network(evidence, scalars.to(self.device), memory)
@@ -69,7 +70,7 @@ class FastTraining(Training):
         seen = logits.detach().sigmoid() * (presence.detach() > 0)[:, None, None, None]
         answers = seen.squeeze(1).cpu().numpy()
         scores = [walk.advance(answer) for walk, answer in zip(walks, answers, strict=True)]
-        return _loss(logits, presence, target), [score for score in scores if score is not None]
+        return _loss(logits, presence, target, known), [score for score in scores if score is not None]
 
     def _memory(self, network: FastNet, walks: Sequence[Walk]) -> Remembered:
         """The drawn slices that each walk reads from, each of them encoded once."""
@@ -82,19 +83,26 @@ class FastTraining(Training):
         return Remembered(*(part[index].reshape(len(walks), -1, part.shape[2]) for part in (parts.keys, parts.values)))
 
 
-def _gathered(walk: Walk) -> tuple[Shown, FloatArray]:
-    """What the network is shown of a walk, and what is true."""
-    return shown([walk.track], [walk.step()]), walk.truth
+def _gathered(walk: Walk) -> tuple[Shown, FloatArray, FloatArray]:
+    """What the network is shown of a walk, what is true, and where nothing is said of it."""
+    return shown([walk.track], [walk.step()]), walk.truth, walk.ignored
 
 
-def _loss(logits: Tensor, presence: Tensor, target: Tensor) -> Tensor:
-    """Cross-entropy and Dice of the masks, Dice only where there is something; cross-entropy of presence."""
-    probabilities = logits.sigmoid()
+def _loss(logits: Tensor, presence: Tensor, target: Tensor, known: Tensor) -> Tensor:
+    """Cross-entropy and Dice of the masks, Dice only where there is something; cross-entropy of presence.
+
+    Pixels that are not known count in neither; what is not seen may be where nothing is said, so that there its absence
+    is not taught.
+    """
+    probabilities, target = logits.sigmoid() * known, target * known
     there = (target.amax((1, 2, 3)) > 0.5).float()
     shared, both = (probabilities * target).sum((1, 2, 3)), (probabilities + target).sum((1, 2, 3))
     overlap = 1 - (2 * shared + 1) / (both + 1)
-    masks = 3 * F.binary_cross_entropy_with_logits(logits, target) + (overlap * there).sum() / there.sum().clamp(min=1)
-    return masks + 0.3 * F.binary_cross_entropy_with_logits(presence, there)
+    each = F.binary_cross_entropy_with_logits(logits, target, reduction="none") * known
+    masks = 3 * each.sum() / known.sum().clamp(min=1) + (overlap * there).sum() / there.sum().clamp(min=1)
+    told = (there > 0) | known.all((1, 2, 3))
+    present = F.binary_cross_entropy_with_logits(presence, there, reduction="none") * told
+    return masks + 0.3 * present.sum() / told.sum().clamp(min=1)
 
 
 def _mean(scores: list[float]) -> float:

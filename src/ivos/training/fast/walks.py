@@ -21,7 +21,7 @@ from ivos.propagation.tracks import VIEW_PIXELS, Reference, Step, Track
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ivos.propagation.engines.protocol import FloatArray
+    from ivos.propagation.engines.protocol import BoolArray, FloatArray
     from ivos.training.fast.examples import Example
 
 _HOPELESS_DSC, _HOPELESS_STEPS = 0.1, 3  # a walk that has lost its structure this long teaches nothing any more
@@ -48,6 +48,12 @@ class Walk:
         """What the view shows of the true structure on the slice that the walk comes to: (S, S), 0..1."""
         assert self.track.view is not None  # noqa: S101 - look comes first
         return self.track.view.cut(self.example.masks[self._ahead[0]].astype(np.float32), VIEW_PIXELS)
+
+    @property
+    def ignored(self) -> FloatArray:
+        """Where in the view the labels say nothing: (S, S), 0..1."""
+        assert self.track.view is not None  # noqa: S101 - look comes first
+        return self.track.view.cut(self.example.ignored[self._ahead[0]].astype(np.float32), VIEW_PIXELS)
 
     def look(self) -> bool:
         """Turn to the structure; where nothing is left of it, go on to what the walk has beside, or finish."""
@@ -85,9 +91,9 @@ class Walk:
     def advance(self, probabilities: FloatArray) -> float | None:
         """Go on from the network's answer (S, S); gives its DSC on the slice, None where both are empty."""
         assert self.track.view is not None  # noqa: S101 - look comes first
-        truth = self.example.masks[self._ahead[0]]
+        truth, ignored = (part[self._ahead[0]] for part in (self.example.masks, self.example.ignored))
         said = self.track.view.paste(probabilities, (truth.shape[0], truth.shape[1]))
-        score = _dsc(said, truth)
+        score = _dsc(said, truth, ignored)
         self._lost = self._lost + 1 if score is not None and score < _HOPELESS_DSC else 0
         self._said[self._ahead[0]] = said
         self.track.mask = said
@@ -154,11 +160,11 @@ def goes_on(walk: Walk) -> bool:
     return walk.look() or (walk.back() and walk.look())
 
 
-def _dsc(found: Patch | None, true: FloatArray) -> float | None:
+def _dsc(found: Patch | None, true: BoolArray, ignored: BoolArray) -> float | None:
     total = float(true.sum())
     shared = 0.0
     if found is not None:
-        inside = found.values > 0.5
+        inside = (found.values > 0.5) & ~ignored[found.place]
         total += float(inside.sum())
-        shared = float((inside & (true[found.place] > 0.5)).sum())
+        shared = float((inside & true[found.place]).sum())
     return 2 * shared / total if total else None

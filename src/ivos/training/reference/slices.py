@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 
 from ivos.segmentation.slices import at_size, relative_position, with_neighbours
 from ivos.training.data.store import StoredScan
+from ivos.volume.labels import IGNORE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from ivos.propagation.engines.protocol import FloatArray
 
 IGNORED = -1
-"""Label of pixels that say nothing: those beyond the slice."""
+"""Class of pixels that say nothing: those beyond the slice, and those labelled :data:`~ivos.volume.labels.IGNORE`."""
 
 _BY_STRUCTURE = 0.5  # share of labelled samples that are drawn for a structure, so that small ones are seen often
 _EMPTY_KEPT = 0.25  # share of the other samples that may be any slice; the rest shows something
@@ -39,8 +40,8 @@ class Sample:
 
     Attributes:
         image: (C, S, S) in [0, 1]; the neighbours' windows behind the slice's own.
-        labels: (S, S) class numbers, 0 for background, :data:`IGNORED` beyond the slice; of
-            a slice without labels 0 wherever it reaches.
+        labels: (S, S) class numbers, 0 for background, :data:`IGNORED` beyond the slice and where the labels
+            say nothing; of a slice without labels 0 wherever it reaches.
         position: its place in the scan, 0..1.
     """
 
@@ -147,8 +148,9 @@ def _seen(scan: StoredScan, index: int, neighbours: int) -> tuple[FloatArray, np
 
 
 def _class_table(structures: Sequence[int]) -> npt.NDArray[np.int64]:
-    """Label ids to class numbers; ids that are not trained are background."""
+    """Label ids to class numbers; ids that are not trained are background, ignored voxels stay ignored."""
     table = np.zeros(32_768, np.int64)
+    table[IGNORE] = IGNORED
     for k, label in enumerate(structures, start=1):
         table[label] = k
     return table

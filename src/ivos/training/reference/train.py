@@ -27,6 +27,7 @@ from ivos.training.reference.methods import Consistency, CrossPseudo, Supervised
 from ivos.training.reference.slices import LabelledSlices, UnlabelledSlices, collated
 from ivos.training.reference.supervised_loss import SupervisedLoss
 from ivos.training.run import Run, resolved
+from ivos.volume.labels import IGNORE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,17 +85,19 @@ def segmented(network: nn.Module, scan: StoredScan, info: ReferenceInfo, device:
 
 
 def volume_dsc(found: Array, scan: StoredScan, info: ReferenceInfo) -> list[float]:
-    """DSC of each structure over a whole labelled scan; NaN for one that is in neither."""
+    """DSC of each structure over a whole labelled scan, where its labels say something; NaN for one in neither."""
     true = scan.labels().array
+    found = np.where(true == IGNORE, 0, found)
     return [dsc(found == label, true == label) for label in info.structures]
 
 
-def train_reference(settings: ReferenceSettings, folder: Path) -> list[Path]:
+def train_reference(settings: ReferenceSettings, folder: Path, cases: ChosenCases | None = None) -> list[Path]:
     """Train as the settings say.
 
     Args:
         settings: of the training.
         folder: for checkpoints, the logs and the settings; a run that is there already goes on.
+        cases: to learn from, instead of those that ``settings.data`` chooses.
 
     Returns:
         The averaged networks' files, of the best validation where there was one.
@@ -103,7 +106,7 @@ def train_reference(settings: ReferenceSettings, folder: Path) -> list[Path]:
         InputError: the scans do not have what the settings ask for, or the folder holds another run.
     """
     settings = resolved(settings, folder, steps=_STEPS, rate=_RATE)
-    cases = chosen_cases(settings.data, folder, settings.seed)
+    cases = cases or chosen_cases(settings.data, folder, settings.seed)
     if not cases.unlabelled and settings.method != "supervised":
         raise InputError(f"{settings.data.scans}: no unlabelled cases, which method={settings.method} learns from")
     info = _info(cases, settings)
@@ -158,7 +161,7 @@ def _method(settings: ReferenceSettings, info: ReferenceInfo, supervised: Superv
 
 
 def _there(path: Path) -> set[int]:
-    """Label ids of a stored scan."""
+    """Ids of the structures of a stored scan."""
     return set(StoredScan(path).info.volumes_ml or {})
 
 
@@ -166,7 +169,7 @@ def _class_weights(training: Sequence[Path], info: ReferenceInfo) -> Tensor:
     """Of background and structures, by their volumes in the training cases."""
     scans = [StoredScan(path) for path in training]
     volumes = [sum((scan.info.volumes_ml or {}).get(label, 0.0) for scan in scans) for label in info.structures]
-    whole = sum(scan.geometry.voxel_volume_ml * math.prod(scan.info.shape) for scan in scans)
+    whole = sum(scan.geometry.voxel_volume_ml * math.prod(scan.info.shape) - scan.info.ignored_ml for scan in scans)
     return balanced_weights(torch.tensor([whole - sum(volumes), *volumes]))
 
 

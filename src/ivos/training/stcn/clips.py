@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 from ivos.training.data.store import StoredScan
 from ivos.training.stcn.deform import BEYOND, bent, framed, labels_seen, seen
 from ivos.training.stcn.regions import random_regions
+from ivos.volume.labels import IGNORE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +42,8 @@ class Clip:
 
     Attributes:
         images: (T, 3, S, S) in [0, 1].
-        labels: (T, S, S) 0 for background, 1 to K for the structures, -1 beyond the slice.
+        labels: (T, S, S) 0 for background, 1 to K for the structures, -1 beyond the slice and where nothing is
+            said.
         kind: how they came to be.
     """
 
@@ -133,7 +135,7 @@ class ClipSamples(Dataset[Clip]):
 
     def _view(self, labels: npt.NDArray[np.int16], rng: np.random.Generator) -> FloatArray:
         """Where a view about some labelled pixel lies; about the middle where nothing is labelled."""
-        places = np.flatnonzero(labels)
+        places = np.flatnonzero(labels > 0)
         middle = (labels.shape[0] // 2, labels.shape[1] // 2)
         row, column = np.unravel_index(int(rng.choice(places)), labels.shape) if places.size else middle
         extent = max(labels.shape) * float(rng.uniform(*_EXTENT))
@@ -186,4 +188,4 @@ def collated_clips(clips: Sequence[Clip]) -> Clips:
 def _slice(scan: StoredScan, number: int) -> tuple[FloatArray, npt.NDArray[np.int16]]:
     image, labels = scan.slice(number)
     assert labels is not None  # noqa: S101 - these scans are labelled
-    return image, labels
+    return image, np.where(labels == IGNORE, np.int16(BEYOND), labels)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ivos.propagation.engines.protocol import FloatArray
 
 BEYOND = -1
-"""Label of what lies beyond a slice."""
+"""Label of what lies beyond a slice, and of what its labels say nothing of."""
 
 _TURN_DEGREES, _ZOOM, _SHIFT = 20.0, (0.8, 1.25), 0.1
 _PLATE_POINTS, _PLATE_SHIFT = 3, 0.05  # control points to a side, and how far they move, as a share of the side

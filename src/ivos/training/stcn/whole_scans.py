@@ -9,6 +9,7 @@ import numpy as np
 
 from ivos.metrics.overlap import dsc
 from ivos.propagation.propagate import propagate
+from ivos.volume.labels import IGNORE, structures_in
 
 if TYPE_CHECKING:
     from ivos.propagation.engines.protocol import Engine
@@ -19,15 +20,16 @@ if TYPE_CHECKING:
 def carried(engine: Engine, scan: StoredScan) -> tuple[Array, float]:
     """A scan's labels (Z, Y, X) from the slices that show most of a structure, and their mean DSC on the others.
 
-    The DSC is NaN where no labelled slice is left.
+    The DSC counts where the labels say something, and is NaN where no labelled slice is left.
     """
     labels = scan.labels()
-    truth = labels.array
-    ids = [int(label) for label in np.unique(truth) if label]
+    ignored = labels.array == IGNORE
+    truth = np.where(ignored, 0, labels.array)
+    ids = structures_in(truth)
     largest = sorted({int((truth == label).sum(axis=(1, 2)).argmax()) for label in ids})
     drawn = np.zeros_like(truth)
     drawn[largest] = truth[largest]
     found = propagate(scan.scan(), labels.with_array(drawn), engine=engine, axis="axial", complete=largest).labels.array
     left = np.setdiff1d(np.arange(len(truth)), largest)
-    scores = [dsc(found[left] == label, truth[left] == label) for label in ids]
+    scores = [dsc((found[left] == label) & ~ignored[left], truth[left] == label) for label in ids]
     return found, float(np.nanmean(scores)) if not np.isnan(scores).all() else math.nan

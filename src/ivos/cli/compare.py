@@ -1,0 +1,146 @@
+"""`ivos compare`: runs against each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ivos.cli.cases import named
+from ivos.cli.terminal import print_json, print_line, print_table
+from ivos.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ivos.metrics.comparison import Comparison
+    from ivos.metrics.paired import Difference
+    from ivos.metrics.runs import Run
+
+_FIGURES = {"dsc": "DSC", "nsd": "NSD", "seconds": "time", "gpu_mb_s": "GPU", "cpu_percent_s": "CPU"}
+
+
+def compare(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN",
+            help="CSV files of ivos evaluate, or folders with scores.csv; NAME=PATH gives a run another name.",
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for a page, differences.csv and ranking.csv.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """Compare runs over the same cases with the first one, structure by structure, and rank them.
+
+    Differences come with a bootstrap interval and the Wilcoxon signed-rank test; the ranking is the FLARE22
+    challenge's, with time, GPU and CPU where an efficiency.csv lies beside every scores.csv.
+    """
+    from ivos.metrics.comparison import compare as compared
+
+    if output is not None and output.exists() and not output.is_dir():
+        raise InputError(f"{output}: is a file; give the name of a folder")
+    comparison = compared(_read(runs))
+    if output is not None:
+        from ivos.report.comparison import write_comparison
+
+        page = write_comparison(output, comparison)
+    if as_json:
+        print_json(_content(comparison))
+        return
+    _print(comparison)
+    if output is not None:
+        print_line(f"Report: {page}")
+
+
+def _read(texts: Sequence[str]) -> list[Run]:
+    from ivos.metrics.runs import read_run
+
+    if len(texts) < 2:
+        raise InputError(f"{texts[0]}: one run; give two or more to compare")
+    found: list[Run] = []
+    for text in texts:
+        run = read_run(*_path_and_name(text))
+        if any(run.name == other.name for other in found):
+            raise InputError(f"{text}: two runs are called {run.name}; name one of them, like other={text}")
+        found.append(run)
+    return found
+
+
+def _path_and_name(text: str) -> tuple[Path, str | None]:
+    """A path that exists is one, even if ``=`` is in it."""
+    name, separator, path = text.partition("=")
+    if Path(text).exists() or not (name and separator and path):
+        return Path(text), None
+    return Path(path), name
+
+
+def _content(comparison: Comparison) -> dict[str, Any]:
+    from ivos.report.comparison import difference_rows, ranking_rows
+
+    return {
+        "runs": list(comparison.runs),
+        "cases": list(comparison.cases),
+        "missing": {case: list(runs) for case, runs in comparison.missing.items()},
+        "unmeasured": list(comparison.unmeasured),
+        "differences": difference_rows(comparison),
+        "ranking": ranking_rows(comparison),
+    }
+
+
+def _print(comparison: Comparison) -> None:
+    cases = f"{len(comparison.cases)} case{'s' * (len(comparison.cases) != 1)}"
+    for metric in dict.fromkeys(row.metric for row in comparison.rows):
+        rows = [row for row in comparison.rows if row.metric == metric]
+        table = [(row.name, *(_figure(mean) for mean in row.means)) for row in rows]
+        print_table(f"Mean {metric.upper()}, {cases}", ("structure", *comparison.runs), table)
+        for number, run in enumerate(comparison.runs[1:]):
+            differences = [(row.name, *_difference(row.differences[number])) for row in rows]
+            title = f"{metric.upper()}: {run} less {comparison.runs[0]}"
+            print_table(title, ("structure", "difference", "95 % interval", "p", "p, Holm"), differences)
+    print_line(
+        "Intervals: bootstrap over the cases. p: Wilcoxon signed-rank test; Holm's correction is for the structures of "
+        "a table, not for several runs and metrics."
+    )
+    if comparison.missing:
+        told = [f"{case} (not in {', '.join(runs)})" for case, runs in comparison.missing.items()]
+        print_line(f"Not in all runs, left out above, and last in the ranking: {named(told)}.")
+    _print_ranking(comparison)
+
+
+def _difference(found: Difference) -> tuple[str, str, str, str]:
+    interval = "-" if found.low != found.low else f"{found.low:+.4f} to {found.high:+.4f}"
+    return _figure(found.mean, "+"), interval, _p(found.p), _p(found.p_holm)
+
+
+def _print_ranking(comparison: Comparison) -> None:
+    ranking = comparison.ranking
+    rows = [
+        (
+            comparison.runs[number],
+            str(ranking.place[number]),
+            f"{ranking.mean[number]:.2f}",
+            f"{100 * ranking.first[number]:.1f} %",
+            *(f"{ranks[number]:.2f}" for ranks in ranking.by_figure.values()),
+        )
+        for number in sorted(range(len(comparison.runs)), key=lambda n: ranking.place[n])
+    ]
+    columns = ("run", "place", "rank", "first in", *(_FIGURES[figure] for figure in ranking.by_figure))
+    print_table("FLARE22 ranking: mean ranks over cases", columns, rows)
+    if comparison.unmeasured:
+        print_line(
+            f"Ranked by DSC and NSD alone: no efficiency.csv beside scores.csv of {', '.join(comparison.unmeasured)}."
+        )
+
+
+def _figure(value: float, sign: str = "") -> str:
+    return "-" if value != value else f"{value:{sign}.4f}"
+
+
+def _p(value: float) -> str:
+    if value != value:
+        return "-"
+    return "<0.0001" if value < 0.0001 else f"{value:.4f}"

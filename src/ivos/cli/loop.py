@@ -1,0 +1,56 @@
+"""`ivos loop`: training, segmenting, and training on what can be trusted of it, in rounds."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ivos.cli.terminal import print_line, print_table
+from ivos.cli.train import silence_lightning
+from ivos.config import load_settings
+from ivos.errors import InputError
+
+
+def loop(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the loop; one that is there goes on.")],
+    given: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FILE.yaml]... [KEY=VALUE]...", help="Settings: files like configs/*/loop.yaml."),
+    ] = None,
+) -> None:
+    """Rounds of training, segmenting the unlabelled scans, and training on the pseudo-labels that can be trusted.
+
+    May be stopped and taken up again at any time: the same command goes on. Labels that you correct and put into
+    OUTPUT/review/ as CASE.nii.gz are learned from in the next round, instead of pseudo-labels.
+    """
+    try:
+        from ivos.loop.settings import LoopSettings
+
+        settings = load_settings(LoopSettings, given or [])
+        from ivos.loop.rounds import REVIEW, run_loop
+    except ModuleNotFoundError as error:
+        raise InputError(f"training needs {error.name}: pip install 'ivos[train]'") from error
+
+    silence_lightning()
+    rounds = run_loop(settings, output, _progress)
+    rows = [
+        (
+            str(r.number),
+            str(r.labelled),
+            str(r.pseudo_labelled),
+            "-" if r.validation_dsc is None else f"{r.validation_dsc:.4f}",
+            f"{r.seconds / 60:.1f}",
+        )
+        for r in rounds
+    ]
+    print_table("", ("round", "labelled", "pseudo-labelled", "validation DSC", "minutes"), rows)
+    best = max(rounds, key=lambda r: (r.validation_dsc or 0.0, r.number))
+    print_line(f"Weights of round {best.number}: {output / f'round_{best.number}' / 'run'}; review: {output / REVIEW}")
+
+
+def _progress(what: str, done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{what}: {done} of {total}" + "\n" * (done == total))

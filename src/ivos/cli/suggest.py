@@ -1,0 +1,99 @@
+"""`ivos suggest`: which slice to draw next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ivos.cli.propagate import AxisChoice, DeviceChoice, EngineChoice, ModalityChoice, _complete
+from ivos.cli.terminal import numbers, print_json, print_line, print_table, progress_bar
+from ivos.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ivos.uncertainty.suggest import Suggestion
+    from ivos.volume.volume import Volume
+
+_COLUMNS = ("helps most", "slice", "DSC", "why")
+
+
+def suggest(
+    scan: Annotated[Path, typer.Argument(help="NIfTI, NRRD or MetaImage file, DICOM folder or zip.")],
+    annotations: Annotated[Path, typer.Option(help="Label volume on the scan's grid in which some slices are drawn.")],
+    count: Annotated[int, typer.Option("-n", help="How many slices to suggest.")] = 5,
+    engine: Annotated[EngineChoice, typer.Option(help="What carries masks from slice to slice.")] = EngineChoice.fast,
+    checkpoint: Annotated[Path | None, typer.Option(help="Weights for the engine (stcn, fast).")] = None,
+    axis: Annotated[AxisChoice | None, typer.Option(help="Walk along this axis; default: the drawn one.")] = None,
+    structures: Annotated[str | None, typer.Option(help="Only what helps these label ids, like 1,4,7-9.")] = None,
+    complete: Annotated[
+        str | None,
+        typer.Option(
+            help="Slices on which everything present is drawn: 'all' for every slice with something drawn, or the "
+            "file's own slice numbers from 0, like 12,40-44. Structures that no slice shows yet are looked for then."
+        ),
+    ] = None,
+    modality: Annotated[ModalityChoice, typer.Option(help="Intensity windows.")] = ModalityChoice.auto,
+    device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = DeviceChoice.auto,
+    series: Annotated[str | None, typer.Option(help="DICOM: last characters of the series to take.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """Say which slices to draw next, the one that helps most first: for all structures together and for each."""
+    from ivos.propagation.annotations import axis_number, drawn_axis
+    from ivos.propagation.engines.choose import choose_engine
+    from ivos.uncertainty.suggest import suggest as run
+    from ivos.volume.geometry import AXIS_NAMES
+    from ivos.volume.read import read, read_labels
+    from ivos.volume.volume import on_grid_of
+
+    if count < 1:
+        raise InputError(f"-n {count}: give at least 1")
+    ids = None if structures is None else numbers(structures)
+    chosen = choose_engine(engine.value, checkpoint=checkpoint, device=device.value)
+    volume = read(scan, series=series)
+    drawn = on_grid_of(read_labels(annotations), volume, str(annotations))
+    along = drawn_axis(drawn) if axis is None else axis_number(axis.value)
+    with progress_bar("Propagating", shown=not as_json) as progress:
+        found = run(
+            volume,
+            drawn,
+            count=count,
+            engine=chosen,
+            axis=AXIS_NAMES[along],
+            structures=ids,
+            complete=_complete(complete, volume, along),
+            modality=modality.value,
+            progress=progress,
+        )
+    best, by_structure = (_rows(part, drawn, along) for part in (found.slices, found.by_structure))
+    if as_json:
+        print_json({"axis": AXIS_NAMES[along], "slices": best, "by_structure": by_structure})
+    elif not best:
+        print_line("No slice is expected to change much.")
+    else:
+        print_table(f"Draw next, of the {AXIS_NAMES[along]} slices", _COLUMNS, [_cells(row) for row in best])
+        print_table("The slice that helps each structure most", _COLUMNS, [_cells(row) for row in by_structure])
+
+
+def _rows(suggestions: Sequence[Suggestion], drawn: Volume, axis: int) -> list[dict[str, Any]]:
+    """With the file's own slice numbers."""
+    return [
+        {
+            "slice": drawn.source_index(axis, suggestion.index),
+            "gain": suggestion.gain,
+            "structure": suggestion.structure,
+            "name": _name(suggestion.structure, drawn),
+            "why": suggestion.why,
+        }
+        for suggestion in suggestions
+    ]
+
+
+def _name(structure: int | None, drawn: Volume) -> str | None:
+    return None if structure is None else drawn.names.get(structure, f"label {structure}")
+
+
+def _cells(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    return row["name"] or "one not drawn yet", str(row["slice"]), f"{row['gain']:+.3f}", row["why"]

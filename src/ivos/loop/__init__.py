@@ -1,0 +1,1 @@
+"""Rounds of training, segmenting what has no labels, and training on what can be trusted of it."""

@@ -1,0 +1,30 @@
+"""What a loop may be told."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from ivos.config import Settings
+from ivos.pseudo_labels import PseudoLabelSettings
+from ivos.segmentation.segmenter import StageSettings
+from ivos.training.reference.settings import ReferenceSettings
+
+
+class LoopSettings(Settings):
+    """A loop.
+
+    Attributes:
+        train: every round's training; ``data`` names the cohort, the fold that validates, and how many labelled cases.
+        segment: how the unlabelled scans are segmented.
+        pseudo_label: what of that is trusted.
+        rounds: after the first one, which has no pseudo-labels; fewer where the validation DSC stops rising.
+        patience: rounds without a better validation DSC after which it ends; looked at where a fold validates.
+        goes_on: whether a round's networks begin with the weights of the round before, or with random ones.
+    """
+
+    train: ReferenceSettings
+    segment: StageSettings = StageSettings()
+    pseudo_label: PseudoLabelSettings = PseudoLabelSettings()
+    rounds: int = Field(default=3, ge=1)
+    patience: int = Field(default=1, ge=1)
+    goes_on: bool = True

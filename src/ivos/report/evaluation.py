@@ -1,0 +1,175 @@
+"""The page of an evaluation: every structure's scores, how they are distributed, every case's, and the worst seen."""
+
+from __future__ import annotations
+
+import base64
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ivos.files import replacing
+from ivos.metrics.evaluation import by_structure, deviations, means
+from ivos.report.boxplot import Group, box_plot
+from ivos.report.page import template
+from ivos.volume.labels import IGNORE, scheme_from_names
+from ivos.volume.read import read, read_labels
+from ivos.volume.volume import on_grid_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from ivos.metrics.evaluation import Score
+    from ivos.report.pictures import Picture
+    from ivos.volume.volume import Volume
+
+_WORST = 12
+_COLUMN_PIXELS = 420
+_METRICS = {"dsc": "DSC", "nsd": "NSD"}
+
+
+@dataclass(frozen=True)
+class CaseFiles:
+    """Where a case is; it is read only if it is among the worst.
+
+    Attributes:
+        prediction: label file.
+        truth: label file.
+        scan: the scan that is shown below the labels; without one they are shown on a dark ground.
+    """
+
+    prediction: Path
+    truth: Path
+    scan: Path | None = None
+
+
+def write_evaluation(
+    folder: Path,
+    scores: Sequence[Score],
+    files: Mapping[str, CaseFiles],
+    *,
+    title: str,
+    nsd: str = "NSD",
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Write ``evaluation.html``, a page that needs no other file.
+
+    Args:
+        folder: where it goes; made if it is not there.
+        scores: of every case and structure.
+        files: of every case.
+        title: the heading.
+        nsd: what to call the NSD, with its tolerance for example.
+        progress: called with pictures done and pictures to do.
+
+    Returns:
+        The page.
+
+    Raises:
+        InputError: the folder cannot be written to, or a file that is to be shown cannot be read or does not fit.
+    """
+    by_case = _worst_first(scores)
+    worst = []
+    for number, (case, of_case) in enumerate(list(by_case.items())[:_WORST], start=1):
+        worst.append({"case": case, "scores": of_case, **_pictured(files[case], of_case)})
+        if progress is not None:
+            progress(number, min(len(by_case), _WORST))
+    structures = by_structure(scores)
+    scheme = scheme_from_names(_names(scores))
+    colours = {label.id: "rgb({}, {}, {})".format(*label.colour) for label in scheme.labels}
+    page = template("evaluation.html.j2").render(
+        title=title,
+        nsd=nsd,
+        by_case=by_case,
+        structures=[{"of": of[0], "cases": len(of), "mean": means(of), "sd": deviations(of)} for of in structures],
+        mean=means(scores),
+        colours=colours,
+        charts=[_chart(metric, {**_METRICS, "nsd": nsd}[metric], structures, colours) for metric in _METRICS],
+        table=[(case, {score.structure: score for score in of_case}) for case, of_case in by_case.items()],
+        worst=worst,
+    )
+    path = folder / "evaluation.html"
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return path
+
+
+def _names(scores: Sequence[Score]) -> dict[int, str]:
+    return {score.structure: score.name for score in scores}
+
+
+def _worst_first(scores: Sequence[Score]) -> dict[str, list[Score]]:
+    """The scores of each case, the worst structure first, and the cases by their worst structure, then their mean.
+
+    By the mean alone a case with one organ lost would stand behind one where all are middling.
+    """
+    by_case: dict[str, list[Score]] = {}
+    for score in scores:
+        by_case.setdefault(score.case, []).append(score)
+    ordered = {case: sorted(of_case, key=_badness) for case, of_case in by_case.items()}
+
+    def key(case: str) -> tuple[float, float, str]:
+        mean = means(ordered[case])["dsc"]
+        return _badness(ordered[case][0])[0], 1.0 if math.isnan(mean) else mean, case
+
+    return {case: ordered[case] for case in sorted(ordered, key=key)}
+
+
+def _badness(score: Score) -> tuple[float, float, float]:
+    """Lowest for the worst: by DSC, then NSD, then the volume that is wrong; what is in neither comes last."""
+    dsc, nsd = (2.0 if math.isnan(value) else value for value in (score.dsc, score.nsd))
+    return dsc, nsd, -abs(score.volume_ml - score.true_volume_ml)
+
+
+def _chart(
+    metric: str, title: str, structures: Sequence[Sequence[Score]], colours: Mapping[int, str]
+) -> dict[str, Any]:
+    """A box plot of one metric, from a round figure below the lowest score to 1."""
+    groups = [
+        Group(
+            of[0].name, colours[of[0].structure], [(s.case, v) for s in of if not math.isnan(v := getattr(s, metric))]
+        )
+        for of in structures
+    ]
+    lowest = min((value for group in groups for _, value in group.figures), default=0.0)
+    first = min(math.floor(10 * lowest + 1e-9), 9)
+    return box_plot(title, groups, [tenth / 10 for tenth in range(first, 11)])
+
+
+def _pictured(files: CaseFiles, scores: Sequence[Score]) -> dict[str, Any]:
+    """The slice where prediction and truth differ most for the worst structure, and its number in the file."""
+    from ivos.report.film import Column, Film
+
+    structure, names = scores[0].structure, _names(scores)
+    truth, prediction, scan = _volumes(files)
+    axis = truth.geometry.through_plane_axis
+    others = tuple(other for other in range(3) if other != axis)
+    wrong = np.count_nonzero((truth.array == structure) != (prediction.array == structure), axis=others)
+    index = int(np.argmax(wrong))
+    columns = [
+        Column(what, volume.with_array(volume.array, names))
+        for what, volume in (("truth", truth), ("prediction", prediction))
+    ]
+    picture = Film(scan, columns, axis, _COLUMN_PIXELS).frame(index)
+    return {"picture": _embedded(picture), "slice": truth.source_index(axis, index), "wrong": int(wrong[index])}
+
+
+def _volumes(files: CaseFiles) -> tuple[Volume, Volume, Volume]:
+    """Truth, prediction and scan on one grid, without the voxels of which the truth says nothing."""
+    truth = read_labels(files.truth)
+    scan = truth.with_array(np.zeros(truth.array.shape, np.uint8)) if files.scan is None else read(files.scan)
+    truth = on_grid_of(truth, scan, str(files.truth))
+    prediction = on_grid_of(read_labels(files.prediction), scan, str(files.prediction))
+    told = truth.array != IGNORE
+    if told.all():
+        return truth, prediction, scan
+    return truth.with_array(truth.array * told), prediction.with_array(prediction.array * told), scan
+
+
+def _embedded(picture: Picture) -> str:
+    import cv2
+
+    _, encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    return f"data:image/png;base64,{base64.b64encode(encoded.tobytes()).decode()}"

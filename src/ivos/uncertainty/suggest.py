@@ -1,0 +1,227 @@
+"""Which slice to draw next: the one that is expected to mend most.
+
+References:
+    Settles: Active Learning Literature Survey, 2009: expected error reduction.
+    Nemhauser, Wolsey, Fisher: An analysis of approximations for maximizing submodular set functions, 1978: one after
+    the other, each for what those before it leave.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from ivos.propagation.annotations import annotations_along, axis_number, drawn_axis
+from ivos.propagation.engines.choose import choose_engine
+from ivos.propagation.walk import SliceStack, steps, walk
+from ivos.uncertainty.evidence import Evidence
+from ivos.uncertainty.expected_errors import expected_errors, remoteness
+from ivos.uncertainty.undiscovered import undiscovered
+from ivos.volume.volume import on_grid_of
+from ivos.volume.windows import windows_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import numpy.typing as npt
+
+    from ivos.propagation.annotations import Annotations
+    from ivos.propagation.engines.protocol import BoolArray, Engine
+    from ivos.propagation.walk import Propagated
+    from ivos.uncertainty.evidence import PerSlice
+    from ivos.uncertainty.expected_errors import ExpectedErrors
+    from ivos.volume.volume import Volume
+    from ivos.volume.windows import Modality
+
+_WORTH_IT = 1e-4  # of DSC: nothing that anyone would draw a slice for
+_ENDING = 0.5  # of its area on the nearest slice that shows it: there a structure may be ending
+
+Reason = Literal["uncertain", "passes disagree", "far", "end", "not drawn yet"]
+"""What a slice is suggested for: probabilities are undecided; both passes do not agree; it is far from what
+is drawn; a structure ends near it, nobody knows where; there may be structures that no drawn slice shows."""
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A slice to draw.
+
+    Attributes:
+        index: its number along the walked axis, in canonical order.
+        gain: by how much drawing it is expected to raise the mean DSC of the structures, 0..1, once those before it in
+            the list are drawn.
+        structure: label id of the one that profits most; None where that is one that no drawn slice shows yet.
+        why: what speaks for it most.
+    """
+
+    index: int
+    gain: float
+    structure: int | None
+    why: Reason
+
+
+@dataclass(frozen=True)
+class Suggestions:
+    """The slices to draw.
+
+    Attributes:
+        slices: the best first, each for what those before it leave.
+        by_structure: for each structure that any slice would help the one that helps it most, with the gain of its own
+            DSC.
+        axis: the array axis along which slices are numbered.
+    """
+
+    slices: tuple[Suggestion, ...]
+    by_structure: tuple[Suggestion, ...]
+    axis: int
+
+
+def suggest(
+    scan: Volume,
+    drawn: Volume,
+    *,
+    count: int = 5,
+    engine: Engine | None = None,
+    axis: str | None = None,
+    structures: Sequence[int] | None = None,
+    complete: Iterable[int] | bool = (),
+    modality: Modality = "auto",
+    progress: Callable[[int, int], None] | None = None,
+) -> Suggestions:
+    """Propagate drawn slices, and say which to draw next.
+
+    Whoever has just propagated has what it takes already: :func:`take` every slice that the walk finishes into an
+    evidence, and :func:`rank`.
+
+    Args:
+        scan: the scan.
+        drawn: label volume on the scan's grid, 0 but on the drawn slices.
+        count: of slices to suggest, at most.
+        engine: how masks get from a slice to the next; the bundled network, ``fast``, by default.
+        axis: ``"axial"``, ``"coronal"`` or ``"sagittal"``; by default the one along which the slices are drawn.
+        structures: label ids to care for; by default all that are drawn, and those that no slice shows yet.
+        complete: numbers of the slices (canonical order) on which everything present is drawn; True for every slice
+            with something drawn.
+        modality: ``"ct"`` for the CT windows in HU, ``"mr"`` for windows by percentiles, ``"auto"`` to go by the scan.
+        progress: called with slices visited and slices to visit.
+
+    Raises:
+        InputError: the grids differ, nothing is drawn, or an argument is not possible.
+    """
+    drawn = on_grid_of(drawn, scan, "annotations")
+    along = drawn_axis(drawn) if axis is None else axis_number(axis)
+    annotations = annotations_along(drawn, along, structures=structures, complete=complete)
+    rows, columns = (spacing for number, spacing in enumerate(scan.geometry.spacing_mm) if number != along)
+    stack = SliceStack(np.moveaxis(scan.array, along, 0), windows_for(scan, modality), (rows, columns))
+    evidence, total = Evidence.of(len(stack), len(annotations.structures)), steps(annotations)
+    for done, finished in enumerate(walk(stack, annotations, engine or choose_engine("fast")), start=1):
+        if finished is not None:
+            take(evidence, finished)
+        if progress is not None:
+            progress(done, total)
+    return rank(evidence, annotations, count=count, axis=along, exploring=structures is None)
+
+
+def take(evidence: Evidence, finished: Propagated) -> None:
+    """Take a slice that the walk has finished into the evidence that :func:`rank` goes by."""
+    evidence.add(finished.index, finished.masks)
+    if finished.passes is not None:
+        evidence.compare("passes", finished.index, *finished.passes)
+
+
+def rank(
+    evidence: Evidence, annotations: Annotations, *, count: int = 5, axis: int = 0, exploring: bool = True
+) -> Suggestions:
+    """Which slices to draw next, by what a propagation has left.
+
+    A drawn slice mends what is wrong on it, and of what is wrong on others the less, the farther they are; and it may
+    show structures that no drawn slice shows. The best slice is taken, what it mends is taken off, and so on.
+
+    Args:
+        evidence: of N slices and K structures.
+        annotations: that were propagated.
+        count: of slices to suggest, at most.
+        axis: that was walked.
+        exploring: whether structures that no drawn slice shows are looked for. They are only if some slices are
+            complete: on the others a person may have left out whatever they do not want.
+    """
+    errors, known = expected_errors(evidence, annotations), annotations.known.copy()
+    losses = errors.total
+    sound = 1 - losses.sum() / losses.shape[1]  # what one slice makes of a structure that it is the first to show
+    exploring = exploring and bool(annotations.complete)
+    reasons = _Reasons(evidence, annotations, errors)
+    by_structure: tuple[Suggestion, ...] = ()
+    chosen: list[Suggestion] = []
+    while len(chosen) < count:
+        mended = _mended(losses, known)
+        unseen = np.zeros(len(known))
+        if exploring:
+            unseen = sound * undiscovered(evidence.voxels > 0, np.asarray(known.any(axis=1)))
+        if not chosen:
+            by_structure = _best_for_each(mended, reasons)
+        gains = (mended.sum(axis=1) + unseen) / known.shape[1]
+        best = int(gains.argmax())
+        if gains[best] < _WORTH_IT:
+            break
+        k = None if unseen[best] > mended[best].sum() else int(mended[best].argmax())
+        chosen.append(reasons.suggestion(best, float(gains[best]), k))
+        losses = losses * _left(known, best)
+        known[best] = True
+    return Suggestions(tuple(chosen), by_structure, axis)
+
+
+def _mended(losses: PerSlice, known: BoolArray) -> PerSlice:
+    """(N, K) what drawing each slice mends of each structure."""
+    return np.array([(losses * (1 - _left(known, number))).sum(axis=0) for number in range(len(known))])
+
+
+def _left(known: BoolArray, number: int) -> PerSlice:
+    """(N, K) which share of what is wrong is left once a slice is drawn."""
+    then = known.copy()
+    then[number] = True
+    now = remoteness(known)
+    return np.divide(remoteness(then), now, out=np.zeros_like(now), where=now > 0)
+
+
+def _best_for_each(mended: PerSlice, reasons: _Reasons) -> tuple[Suggestion, ...]:
+    best = mended.argmax(axis=0)
+    return tuple(
+        reasons.suggestion(int(n), float(mended[n, k]), k) for k, n in enumerate(best) if mended[n, k] >= _WORTH_IT
+    )
+
+
+@dataclass(frozen=True)
+class _Reasons:
+    """Puts in a word why a slice would help a structure."""
+
+    evidence: Evidence
+    annotations: Annotations
+    errors: ExpectedErrors
+
+    def suggestion(self, index: int, gain: float, k: int | None) -> Suggestion:
+        """With what speaks for it; without a structure for those that no slice shows yet."""
+        if k is None:
+            return Suggestion(index, gain, None, "not drawn yet")
+        return Suggestion(index, gain, self.annotations.structures[k], self._why(index, k))
+
+    def _why(self, index: int, k: int) -> Reason:
+        areas = self.evidence.voxels[:, k]
+        shown = np.flatnonzero(self.annotations.known[:, k] & (areas > 0))
+        if shown.size and not shown[0] <= index <= shown[-1]:
+            nearest = shown[0] if index < shown[0] else shown[-1]
+            if areas[index] < _ENDING * areas[nearest]:
+                return "end"
+        mends = 1 - _left(self.annotations.known, index)[:, k]
+        parts: dict[Reason, PerSlice] = {
+            "far": self.errors.far + self.errors.end,
+            "uncertain": self.errors.doubt,
+            "passes disagree": self.errors.passes,
+        }
+        return max(parts, key=lambda why: _striking(parts[why][:, k], mends))
+
+
+def _striking(losses: npt.NDArray[np.float64], mends: npt.NDArray[np.float64]) -> float:
+    """How much (N,) losses are mended, times how unusual so much of them is."""
+    mended, usual = float(mends @ losses), float(mends.sum() * losses.mean())
+    return mended**2 / usual if usual else 0.0

@@ -1,0 +1,110 @@
+"""Rounds of training and pseudo-labels: what is learned from, and that a loop goes on wherever it was stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+import ivos as package
+from ivos.errors import InputError
+from ivos.loop.rounds import read_judgements, run_loop
+from ivos.loop.settings import LoopSettings
+from ivos.training.data.prepare import prepare
+from tests.cli.runner import ivos, refused
+from tests.propagation.scenes import moving_discs
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's, on few steps and workers
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("loop")
+    for number in range(5):
+        scan, labels = moving_discs(slices=6, size=32, seed=number)
+        package.write(folder / "raw" / "images" / f"case{number}_0000.nii.gz", scan)
+        if number < 3:
+            package.write(folder / "raw" / "labels" / f"case{number}.nii.gz", labels)
+    prepare(folder / "raw", folder / "prepared", folds=3)
+    return folder / "prepared"
+
+
+def settings(cohort: Path, rounds: int = 1, rule: str = "all") -> LoopSettings:
+    return LoopSettings.model_validate(
+        {
+            "train": {"data": {"scans": cohort, "size": 32, "batch": 2, "workers": 0}, "steps": 2, "validate_every": 2},
+            "segment": {"propagation": "none"},
+            "pseudo_label": {"rule": rule},
+            "rounds": rounds,
+        }
+    )
+
+
+def weights(folder: Path) -> dict[str, np.ndarray]:
+    return load_file(folder / "round_1" / "run" / "reference.safetensors")
+
+
+@pytest.fixture(scope="module")
+def whole(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole")
+    run_loop(settings(cohort), folder)
+    return folder
+
+
+def test_the_second_round_learns_from_pseudo_labels(cohort: Path, whole: Path) -> None:
+    first, second = run_loop(settings(cohort), whole)  # nothing is left to do
+    assert (first.labelled, first.pseudo_labelled) == (2, 0)
+    assert second.labelled == 2
+    judgements = read_judgements(whole / "round_1")
+    assert set(judgements) == {"case3", "case4"}
+    assert second.pseudo_labelled == sum(judged.accepted for judged in judgements.values())
+    assert first.validation_dsc is not None
+
+
+class StoppedError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("after", ["validating", "segmenting (both_stages)", "segmenting (slices)"])
+def test_a_loop_that_was_stopped_in_any_phase_ends_the_same(
+    cohort: Path, whole: Path, tmp_path: Path, after: str
+) -> None:
+    def stop(what: str, *_: int) -> None:
+        if what == after:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        run_loop(settings(cohort), tmp_path, stop)
+    rounds = run_loop(settings(cohort), tmp_path)
+    assert [r.validation_dsc for r in rounds] == [r.validation_dsc for r in run_loop(settings(cohort), whole)]
+    ended = weights(whole)
+    assert all((value == ended[name]).all() for name, value in weights(tmp_path).items())
+
+
+def test_a_person_s_labels_outrank_pseudo_labels(cohort: Path, whole: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(whole / "round_0", tmp_path / "round_0")
+    _, corrected = moving_discs(slices=6, size=32, seed=3)
+    package.write(tmp_path / "review" / "case3.nii.gz", corrected)
+    rounds = run_loop(settings(cohort, rule="worst-structure"), tmp_path)
+    judgement = read_judgements(tmp_path / "round_1")["case3"]
+    assert judgement.corrected
+    assert rounds[1].labelled == 3
+    written = package.read_labels(tmp_path / "round_1" / "labels" / "case3.nii.gz")
+    np.testing.assert_array_equal(written.array, corrected.array)
+
+
+def test_a_folder_with_another_loop_is_left_alone(cohort: Path, whole: Path) -> None:
+    with pytest.raises(InputError, match="other settings"):
+        run_loop(settings(cohort, rule="ivos"), whole)
+
+
+def test_the_command_says_what_came_of_each_round(whole: Path) -> None:
+    path = whole / "settings.yaml"
+    done = ivos("loop", path, "-o", whole)
+    assert done.returncode == 0, done.stderr
+    assert "Weights of round" in done.stdout
+    assert "segmnt" in refused("loop", path, "segmnt.every=2", "-o", whole)

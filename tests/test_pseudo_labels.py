@@ -1,0 +1,206 @@
+"""Predictions into labels to train on: what is trusted, what is left open, and that no organ hides behind others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from pydantic import ValidationError
+
+from ivos.errors import InputError
+from ivos.pseudo_labels import Judged, PseudoLabelSettings, judge
+from ivos.volume.labels import IGNORE
+from tests.propagation.scenes import volume_of
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from ivos.volume.volume import Volume
+
+NAMES = {1: "liver", 2: "spleen", 9: "pancreas"}
+SHAPES = array_shapes(min_dims=3, max_dims=3, min_side=2, max_side=4)
+LABELS = SHAPES.flatmap(lambda shape: arrays(np.uint8, shape, elements=st.sampled_from([0, 0, 1, 2, 9])))
+SEVERAL = SHAPES.flatmap(
+    lambda shape: st.lists(
+        arrays(np.uint8, shape, elements=st.sampled_from([0, 1, 1, 2, 9])).map(volume_of), min_size=2, max_size=5
+    )
+)
+RULES = st.sampled_from(
+    [
+        PseudoLabelSettings(consensus=consensus, rule=rule, accept=accept, threshold=threshold)
+        for consensus in ("majority", "staple")
+        for rule in ("worst-structure", "ivos")
+        for accept in (None, "per-scan", "per-structure")
+        for threshold in (None, 0.4)
+    ]
+)
+quick = settings(max_examples=40, deadline=None)
+
+
+def row(*labels: int) -> Volume:
+    """A volume that says this along x, twice in y and z."""
+    volume = volume_of(np.tile(np.array(labels, np.uint8), (2, 2, 1)))
+    return volume.with_array(volume.array, NAMES)
+
+
+def said(judged: Judged) -> list[int] | None:
+    if judged.labels is None:
+        return None
+    line: list[int] = judged.labels.array[0, 0].tolist()
+    return line
+
+
+def trusts(judged: Judged) -> dict[int, float | None]:
+    return {structure.structure: structure.trust for structure in judged.structures}
+
+
+def kept(judged: Judged) -> set[int]:
+    return {structure.structure for structure in judged.structures if structure.trusted}
+
+
+@quick
+@given(LABELS.filter(np.any), st.integers(2, 4), RULES)
+def test_identical_predictions_are_accepted_and_come_back_as_they_are(
+    array: npt.NDArray[np.uint8], count: int, how: PseudoLabelSettings
+) -> None:
+    volume = volume_of(array)
+    judged = judge([volume.with_array(array, NAMES)] * count, how)
+    assert judged.labels is not None
+    np.testing.assert_array_equal(judged.labels.array, array)
+    assert judged.labels.names == NAMES
+    assert set(trusts(judged).values()) == {1.0}
+
+
+@quick
+@given(SEVERAL, RULES, st.randoms(use_true_random=False))
+def test_the_order_of_predictions_makes_no_difference(
+    predictions: list[Volume], how: PseudoLabelSettings, random: Any
+) -> None:
+    first, second = judge(predictions, how), judge(random.sample(predictions, len(predictions)), how)
+    assert (first.structures, first.accepted, first.reason) == (second.structures, second.accepted, second.reason)
+    if first.labels is not None and second.labels is not None:
+        np.testing.assert_array_equal(first.labels.array, second.labels.array)
+
+
+@quick
+@given(SEVERAL, RULES, st.floats(0, 1), st.floats(0, 1))
+def test_a_lower_threshold_rejects_nothing_more(
+    predictions: list[Volume], how: PseudoLabelSettings, one: float, other: float
+) -> None:
+    low, high = (judge(predictions, how.model_copy(update={"threshold": least})) for least in sorted((one, other)))
+    assert low.accepted >= high.accepted
+    assert kept(low) >= kept(high)
+    if low.labels is not None and high.labels is not None:
+        told = high.labels.array != IGNORE
+        structure = told & (high.labels.array > 0)
+        np.testing.assert_array_equal(low.labels.array[structure], high.labels.array[structure])
+        assert np.isin(low.labels.array[told & ~structure], (0, IGNORE)).all()
+
+
+@quick
+@given(SEVERAL, RULES)
+def test_labels_say_nothing_that_the_consensus_does_not(predictions: list[Volume], how: PseudoLabelSettings) -> None:
+    judged = judge(predictions, how)
+    if judged.labels is None:
+        return
+    array, own = judged.labels.array, judged.consensus.array
+    told = array != IGNORE
+    np.testing.assert_array_equal(array[told], own[told])
+    assert set(np.unique(array[told])) - {0} <= kept(judged)
+    for structure in set(trusts(judged)) - kept(judged):  # nowhere that an untrusted one may be is background
+        for volume in predictions:
+            assert not (array[volume.array == structure] == 0).any()
+
+
+def test_an_organ_failed_in_one_prediction_is_caught_by_the_worst_and_hidden_by_the_mean() -> None:
+    good, failed = row(1, 1, 1, 1, 2, 2, 9, 0), row(1, 1, 1, 1, 2, 2, 0, 0)
+    predictions = [good, good, failed]
+    worst = judge(predictions, PseudoLabelSettings(accept="per-scan"))
+    assert trusts(worst) == {1: 1.0, 2: 1.0, 9: pytest.approx(2 / 3)}
+    assert (worst.accepted, worst.labels, kept(worst)) == (False, None, set())
+    assert worst.reason == "trust 0.667, 0.85 is asked for; the worst: pancreas"
+    mean = judge(predictions, PseudoLabelSettings(rule="ivos", threshold=0.85))
+    assert mean.trust == pytest.approx((1 + 1 + 2 / 3) / 3)
+    assert said(mean) == [1, 1, 1, 1, 2, 2, 9, 0]
+    each = judge(predictions, PseudoLabelSettings())
+    assert said(each) == [1, 1, 1, 1, 2, 2, IGNORE, 0]
+    assert each.labels is not None
+    assert each.labels.names == {**NAMES, IGNORE: "ignore"}
+    assert each.reason == "1 of 3 structures left open: pancreas"
+    pancreas = each.structures[2]
+    assert (pancreas.predictions, pancreas.trusted, pancreas.dsc) == (2, False, pancreas.trust)
+    assert pancreas.reason == "mean DSC with the consensus 0.667, 0.85 is asked for; in 2 of 3 predictions"
+
+
+def test_what_one_prediction_alone_has_counts_against_it_and_what_none_has_counts_as_nothing() -> None:
+    judged = judge([row(1, 1, 0, 0), row(1, 1, 0, 0), row(1, 1, 0, 9)], PseudoLabelSettings())
+    assert trusts(judged) == {1: 1.0, 9: 0.0}  # and no spleen
+    assert judged.structures[1].volume_ml == 0
+    assert said(judged) == [1, 1, 0, IGNORE]
+
+
+def test_an_untrusted_structure_is_left_open_where_no_trusted_one_is() -> None:
+    first, second, third = row(1, 1, 1, 9, 9, 9, 0, 0), row(1, 1, 1, 9, 0, 0, 0, 0), row(1, 1, 9, 9, 0, 0, 9, 0)
+    judged = judge([first, second, third], PseudoLabelSettings(threshold=0.8))
+    assert kept(judged) == {1}
+    assert said(judged) == [1, 1, 1, IGNORE, IGNORE, IGNORE, IGNORE, 0]
+
+
+def test_where_a_vote_has_no_majority_nothing_is_said() -> None:
+    two = judge([row(1, 1, 1, 1, 1, 0), row(1, 1, 1, 1, 0, 0)], PseudoLabelSettings())
+    assert said(two) == [1, 1, 1, 1, IGNORE, 0]
+    assert trusts(two)[1] == pytest.approx((1 + 8 / 9) / 2)
+    three = judge([row(1, 1, 1, 1, 1), row(1, 1, 1, 1, 0), row(1, 1, 1, 1, 0)], PseudoLabelSettings())
+    assert said(three) == [1, 1, 1, 1, 0]  # single voxels that are disputed keep the majority's label
+    probable = {1: [row(255, 255, 255, 255, 200, 0).array, row(255, 255, 255, 255, 100, 0).array]}
+    how = PseudoLabelSettings(consensus="mean-probability")
+    found = judge([row(1, 1, 1, 1, 1, 0), row(1, 1, 1, 1, 0, 0)], how, probabilities=probable)
+    assert said(found) == [1, 1, 1, 1, 1, 0]
+
+
+def test_change_between_rounds() -> None:
+    new, old = row(1, 1, 1, 1, 1, 1, 2, 2, 9, 0), row(1, 1, 1, 1, 1, 1, 2, 0, 9, 0)
+    how = PseudoLabelSettings(rule="change", threshold=0.8)
+    judged = judge([new], how, old)
+    assert judged.trust == pytest.approx(1 - 1 / 9)  # voxels that changed, to those that are labelled now
+    assert trusts(judged) == {1: 1.0, 2: pytest.approx(2 / 3), 9: 1.0}
+    assert said(judged) == [1, 1, 1, 1, 1, 1, 2, 2, 9, 0]
+    assert not judge([new], PseudoLabelSettings(rule="change"), old).accepted
+    each = judge([new], how.model_copy(update={"accept": "per-structure"}), old)
+    assert said(each) == [1, 1, 1, 1, 1, 1, IGNORE, IGNORE, 9, 0]
+    gone = judge([old], how.model_copy(update={"accept": "per-structure"}), new)
+    assert said(gone) == [1, 1, 1, 1, 1, 1, IGNORE, IGNORE, 9, 0]  # the previous round had it here
+    assert not judge([new], how).accepted
+
+
+def test_what_the_previous_round_left_open_is_not_compared() -> None:
+    new, old = row(1, 1, 2, 2, 9), row(1, 1, IGNORE, IGNORE, 9)
+    judged = judge([new, new], PseudoLabelSettings(rule="change"), old)
+    assert judged.trust == 1
+    assert trusts(judged) == {1: 1.0, 2: None, 9: 1.0}
+    each = judge([new, new], PseudoLabelSettings(rule="change", accept="per-structure"), old)
+    assert said(each) == [1, 1, IGNORE, IGNORE, 9]
+    assert not judge([new], PseudoLabelSettings(rule="change"), old.with_array(np.full_like(old.array, 255))).accepted
+
+
+def test_all_takes_everything_but_nothing() -> None:
+    assert said(judge([row(1, 2, 9)], PseudoLabelSettings(rule="all"))) == [1, 2, 9]
+    assert said(judge([row(1, 2, 9), row(1, 2, 0), row(1, 1, 0)], PseudoLabelSettings(rule="all"))) == [1, 2, 0]
+    empty = judge([row(0, 0)] * 3, PseudoLabelSettings(rule="all"))
+    assert (empty.accepted, empty.reason) == (False, "no structure in the consensus")
+
+
+def test_what_cannot_be_judged_is_refused() -> None:
+    with pytest.raises(InputError, match="give two or more"):
+        judge([row(1)], PseudoLabelSettings())
+    with pytest.raises(InputError, match="prediction 2 has label 255"):
+        judge([row(1, 0), row(1, 255)], PseudoLabelSettings())
+    other = row(1, 2).with_array(row(1, 2).array, {2: "stomach"})
+    with pytest.raises(InputError, match="label 2 is 'spleen' in one prediction and 'stomach' in another"):
+        judge([row(1, 2)], PseudoLabelSettings(rule="change"), other)
+    with pytest.raises(ValidationError, match="takes everything"):
+        PseudoLabelSettings(rule="all", threshold=0.5)
