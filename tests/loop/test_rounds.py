@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import ivos as package
+from ivos.config import load_settings
 from ivos.errors import InputError
 from ivos.loop.rounds import read_judgements, run_loop
 from ivos.loop.settings import LoopSettings
@@ -84,8 +86,6 @@ def test_a_loop_that_was_stopped_in_any_phase_ends_the_same(
 
 
 def test_a_person_s_labels_outrank_pseudo_labels(cohort: Path, whole: Path, tmp_path: Path) -> None:
-    import shutil
-
     shutil.copytree(whole / "round_0", tmp_path / "round_0")
     _, corrected = moving_discs(slices=6, size=32, seed=3)
     package.write(tmp_path / "review" / "case3.nii.gz", corrected)
@@ -100,6 +100,11 @@ def test_a_person_s_labels_outrank_pseudo_labels(cohort: Path, whole: Path, tmp_
 def test_a_folder_with_another_loop_is_left_alone(cohort: Path, whole: Path) -> None:
     with pytest.raises(InputError, match="other settings"):
         run_loop(settings(cohort, rule="ivos"), whole)
+
+
+def test_the_recipe_is_one() -> None:
+    recipe = Path(__file__).parents[2] / "configs" / "laptop" / "loop.yaml"
+    assert load_settings(LoopSettings, [recipe]).pseudo_label.rule == "worst-structure"
 
 
 def test_the_command_says_what_came_of_each_round(whole: Path) -> None:
