@@ -136,6 +136,18 @@ def test_walks_teach_nothing_where_nothing_is_said(
     assert bool(told.any()) == there  # it may be where nothing is said
 
 
+def test_masks_where_nothing_is_said_are_not_looked_at(walked: Example, monkeypatch: pytest.MonkeyPatch) -> None:
+    training = FastTraining(load_fast(None).train(), PropagationSettings(steps=1), 1e-3)
+    monkeypatch.setattr(training, "log_dict", lambda *_, **__: None)
+    otherwise = walked.masks.copy()
+    otherwise[1:] |= walked.ignored[1:]
+    first, second = (
+        training.training_step(next(iter(Walks([replace(walked, masks=masks)], 1))), 0).item()
+        for masks in (walked.masks, otherwise)
+    )
+    assert first == pytest.approx(second, rel=1e-5)
+
+
 def test_answers_are_scored_where_something_is_said(walked: Example) -> None:
     first, second = _begun(walked), _begun(walked)
     assert second.advance(np.maximum(second.truth, second.ignored)) == first.advance(first.truth)

@@ -188,7 +188,9 @@ def test_what_the_previous_round_left_open_is_not_compared() -> None:
 
 
 def test_all_takes_everything_but_nothing() -> None:
-    assert said(judge([row(1, 2, 9)], PseudoLabelSettings(rule="all"))) == [1, 2, 9]
+    alone = judge([row(1, 2, 9)], PseudoLabelSettings(rule="all"))
+    assert said(alone) == [1, 2, 9]
+    assert trusts(alone) == dict.fromkeys((1, 2, 9))  # one prediction agrees with itself
     assert said(judge([row(1, 2, 9), row(1, 2, 0), row(1, 1, 0)], PseudoLabelSettings(rule="all"))) == [1, 2, 0]
     empty = judge([row(0, 0)] * 3, PseudoLabelSettings(rule="all"))
     assert (empty.accepted, empty.reason) == (False, "no structure in the consensus")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 import ivos as package
 from ivos.config import load_settings
 from ivos.nets.reference_file import load_reference
+from ivos.report.review_pictures import PICTURED, ReviewPicture, WorstPictures
 from ivos.training.data.prepare import prepare
 from ivos.training.data.store import StoredScan
 from ivos.training.reference.settings import ReferenceSettings
@@ -89,6 +91,21 @@ def test_labels_manifest_and_page(predictions: list[Path], tmp_path: Path) -> No
     assert ivos("pseudo-label", *predictions, "-o", out, "--accept", "per-scan").returncode == 0
     assert labels_in(out) == {"a.nii.gz", "mine.nii.gz"}  # b is no longer accepted; mine is not the command's
     assert manifest(out)["labels"] == ["a"]
+
+
+def test_the_worst_cases_have_pictures() -> None:
+    pictures, painted = WorstPictures(), set()
+
+    def paint(case: str) -> ReviewPicture:
+        painted.add(case)
+        return ReviewPicture(case, "")
+
+    for number in range(60):
+        trust = (7 * number % 60) / 60
+        pictures.add(str(number), (trust, ""), partial(paint, str(number)))
+    assert {7 * int(case) % 60 for case in pictures.kept} == set(range(PICTURED))
+    assert all(picture.address == case for case, picture in pictures.kept.items())
+    assert len(painted) < 60
 
 
 def test_one_broken_case_keeps_no_other_from_being_judged(predictions: list[Path], tmp_path: Path) -> None:

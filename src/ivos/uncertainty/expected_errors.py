@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ivos.uncertainty.evidence import Evidence, PerSlice
 
 # Least squares on 12 synthetic abdomens with 1, 2, 4 and 8 drawn slices, propagated by the engine ``fast``: what each
-# sign of an error weighs. Probabilities alone would promise too much: they account for a third of what is wrong.
+# sign of an error weighs. Slice by slice, all four together correlate 0.59 with what is wrong, the first alone 0.43.
 _DOUBT, _PASSES, _FAR, _END = 0.30, 0.09, 0.15, 0.33
 _REACH = 4.0  # slices from a drawn one at which what it says has lost half its worth
 
