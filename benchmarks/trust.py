@@ -30,7 +30,7 @@ from ivos.uncertainty.quality import caught, quality
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ivos.uncertainty.estimate import Estimate
+    from ivos.uncertainty.estimate import Estimate, Estimator
     from ivos.volume.geometry import Shape
 
 _SHAPE: Shape = (48, 128, 128)
@@ -52,14 +52,8 @@ def main(
         segmenter = Segmenter(SegmentationSettings(reference=tuple(weights)))
         estimator, _ = fit(_observed(segmenter, range(_FIT_SEED, _FIT_SEED + fitted)), segmenter.made_by)
         tried = _observed(segmenter, range(_TEST_SEED, _TEST_SEED + tested))
+    print_judged(estimator, tried)
     estimates, true = [estimator.estimate(o.structure, o.figures) for o in tried], [o.dsc for o in tried]
-    judged = quality(estimates, true)
-    rows = [["estimate", str(len(true)), f"{judged.pearson:.3f}", f"{judged.caught:.2f}"]]
-    rows += [_alone(name, tried) for name in estimator.figures if name != "log_ml"]
-    print(markdown(["by", "structures", "Pearson r", "caught"], rows))
-    print(
-        f"\nMean error {judged.mean_error:.3f}; {judged.covered:.0%} within the 90 % interval; {judged.bad} bad ones.\n"
-    )
     bins = _binned(estimates, true)
     print(
         markdown(
@@ -72,6 +66,17 @@ def main(
         curves = {"true": [mean for _, _, mean, _ in bins], "ideal": [estimated for estimated, *_ in bins]}
         with replacing(plot) as path:
             path.write_text(line_plot(at, curves, "estimated DSC, %", "true DSC, mean"), encoding="utf-8")
+
+
+def print_judged(estimator: Estimator, tried: Sequence[Observation]) -> None:
+    """How well an estimator does on structures that it was not fitted on, and each of its figures by itself."""
+    true = [o.dsc for o in tried]
+    judged = quality([estimator.estimate(o.structure, o.figures) for o in tried], true)
+    rows = [["estimate", str(len(true)), f"{judged.pearson:.3f}", f"{judged.caught:.2f}"]]
+    rows += [_alone(name, tried) for name in estimator.figures if name != "log_ml"]
+    print(markdown(["by", "structures", "Pearson r", "caught"], rows))
+    inside = f"{judged.covered:.0%} within the 90 % interval"
+    print(f"\nMean error {judged.mean_error:.3f}; {inside}; {judged.bad} bad ones.\n")
 
 
 def _observed(segmenter: Segmenter, seeds: Iterable[int]) -> list[Observation]:

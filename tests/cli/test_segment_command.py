@@ -139,7 +139,8 @@ def test_what_cannot_be_asked_for(scene: Path, tmp_path: Path, words: tuple[str,
 
 def test_a_scan_is_not_overwritten_by_its_labels(scene: Path) -> None:
     weights = ("--reference", scene / "one.safetensors")
-    assert "give another folder" in refused("segment", scene / "scans", "-o", scene / "scans", *weights)
+    for folder in (scene / "scans", scene / "labels.nii.gz"):
+        assert "give another folder" in refused("segment", scene / "scans", "-o", folder, *weights)
     scan = scene / "scans" / "case0_0000.nii.gz"
     assert "is an input" in refused("segment", scan, "-o", scan, *weights)
 

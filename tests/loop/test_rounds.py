@@ -97,6 +97,18 @@ def test_a_person_s_labels_outrank_pseudo_labels(cohort: Path, whole: Path, tmp_
     np.testing.assert_array_equal(written.array, corrected.array)
 
 
+def test_change_is_measured_from_the_round_before(cohort: Path, tmp_path: Path) -> None:
+    chosen = settings(cohort, rounds=2, rule="change")
+    chosen = chosen.model_copy(
+        update={"patience": 9, "pseudo_label": chosen.pseudo_label.model_copy(update={"threshold": 0.0})}
+    )
+    run_loop(chosen, tmp_path)
+    first, second = (read_judgements(tmp_path / f"round_{n}") for n in (1, 2))
+    assert not any(judged.accepted for judged in first.values())  # there is nothing before
+    assert all(judged.trust is not None for judged in second.values())
+    assert any(judged.accepted for judged in second.values())
+
+
 def test_a_folder_with_another_loop_is_left_alone(cohort: Path, whole: Path) -> None:
     with pytest.raises(InputError, match="other settings"):
         run_loop(settings(cohort, rule="ivos"), whole)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ivos.propagation.fuse import PackedMasks, decide, fuse
+from ivos.propagation.fuse import Fusion, PackedMasks, decide, fuse, fuse_by_sum, fuse_smallest_first
 from ivos.propagation.masks import Masks
 
 INFINITE = float("inf")
@@ -38,6 +38,30 @@ def test_only_the_pass_that_comes_from_an_annotation_counts() -> None:
     assert fused(one(0.8), one(0.1), at(5), at(INFINITE))[0, 0, 0] == pytest.approx(0.8)
     assert fused(one(0.8), one(0.1), at(INFINITE), at(5))[0, 0, 0] == pytest.approx(0.1)
     assert fused(one(0.8), one(0.1), at(INFINITE), at(INFINITE))[0, 0, 0] == 0
+
+
+def test_the_sum_of_both_passes_weighs_them_alike_whatever_the_distance() -> None:
+    assert fuse_by_sum(one(1), one(0.2), at(1), at(9)).dense()[0, 0, 0] == pytest.approx(0.6)
+    assert fuse_by_sum(one(0.8), one(0.1), at(5), at(INFINITE)).dense()[0, 0, 0] == pytest.approx(0.8)
+
+
+def test_of_structures_that_the_passes_claim_the_smallest_has_the_pixel() -> None:
+    large, small = np.zeros((2, 1, 6), np.float32), np.zeros((2, 1, 6), np.float32)
+    large[0, 0, :5], small[1, 0, 4] = 1, 0.6
+    near = np.ones(2, np.float32)
+    classes, _ = decide(fuse_smallest_first(Masks.of(large), Masks.of(small), near, near))
+    assert classes.tolist() == [[1, 1, 1, 1, 2, 0]]
+    classes, _ = decide(fuse_by_sum(Masks.of(large), Masks.of(small), near, near))
+    assert classes[0, 4] != 2
+
+
+@pytest.mark.parametrize("fusion", [fuse, fuse_by_sum, fuse_smallest_first])
+@given(arrays(np.float32, (2, 3, 4, 5), elements=st.floats(0, 0.3125, width=32)))
+def test_every_fusion_gives_probabilities(fusion: Fusion, passes: np.ndarray) -> None:
+    near = np.array([1, 2, 3], np.float32)
+    masks = fusion(Masks.of(passes[0]), Masks.of(passes[1]), near, near[::-1].copy())
+    assert masks.dense().min() >= 0
+    assert masks.total().max() <= 1 + 1e-5
 
 
 def test_structures_never_sum_to_more_than_one() -> None:

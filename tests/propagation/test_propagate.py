@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,9 +14,17 @@ from hypothesis.extra.numpy import arrays
 
 import ivos
 from ivos.errors import InputError
-from ivos.propagation.annotations import drawn_axis
+from ivos.nets.checkpoints import BUNDLED, save_propagation
+from ivos.nets.stcn import STCN
+from ivos.propagation.annotations import annotations_along, drawn_axis
+from ivos.propagation.engines.choose import choose_engine, engine_of
+from ivos.propagation.engines.fast import FastEngine
 from ivos.propagation.engines.flow import FlowEngine
 from ivos.propagation.engines.nearest import NearestEngine
+from ivos.propagation.engines.stcn import STCNEngine
+from ivos.propagation.fuse import fuse_by_sum
+from ivos.propagation.walk import SliceStack, walk
+from ivos.volume.labels import IGNORE
 from tests.propagation.scenes import RecordingEngine, dice, drawn_on, moving_discs, volume_of
 
 if TYPE_CHECKING:
@@ -138,6 +147,34 @@ def test_only_the_chosen_structures() -> None:
     scan, labels = moving_discs()
     result = ivos.propagate(scan, drawn_on(labels, 5), structures=[8]).labels.array
     assert set(np.unique(result)) == {0, 8}
+
+
+def test_what_is_drawn_as_ignored_is_no_structure() -> None:
+    scan, labels = moving_discs()
+    drawn = drawn_on(labels, 5)
+    drawn.array[5, :4, :4] = IGNORE
+    result = ivos.propagate(scan, drawn, engine=NearestEngine(), axis="axial")
+    assert set(np.unique(result.labels.array)) == {0, 3, 8}
+
+
+def test_a_fusion_takes_the_place_of_the_engine_s_own() -> None:
+    scan, labels = moving_discs()
+    engine = choose_engine("fast")
+    assert engine.fuses
+    annotations = annotations_along(drawn_on(labels, 1, 10), 0)
+    stack = SliceStack.of(scan, 0, "ct")
+    own, by_rule = (
+        np.stack([f.masks.total() for f in walk(stack, annotations, engine, fusion) if f is not None])
+        for fusion in (None, fuse_by_sum)
+    )
+    assert np.abs(own - by_rule).max() > 0.05
+
+
+def test_weights_say_which_engine_they_are_for(tmp_path: Path) -> None:
+    assert isinstance(engine_of(), FastEngine)
+    assert isinstance(engine_of(BUNDLED, device="cpu"), FastEngine)
+    save_propagation(STCN(), tmp_path / "stcn.safetensors")
+    assert isinstance(engine_of(tmp_path / "stcn.safetensors", device="cpu"), STCNEngine)
 
 
 def test_the_same_input_gives_the_same_labels_twice() -> None:

@@ -65,4 +65,6 @@ def ensemble(
 
     with progress_bar("Joining") as progress:
         each_case(cases, work, progress)
-    print_line(f"{len(cases)} cases, each from {len(predictions)} predictions by {rule.value}: {output}")
+    print_line(
+        f"{len(cases)} case{'s' * (len(cases) != 1)} of {len(predictions)} predictions by {rule.value}: {output}"
+    )

@@ -106,7 +106,7 @@ def propagate(
             engine=chosen,
             axis=_axis_name(along),
             structures=ids,
-            complete=_complete(complete, volume, along),
+            complete=complete_slices(complete, volume, along),
             modality=modality.value,
             progress=progress,
         )
@@ -127,7 +127,7 @@ def _axis_name(axis: int) -> str:
     return AXIS_NAMES[axis]
 
 
-def _complete(text: str | None, volume: Volume, axis: int) -> list[int] | bool:
+def complete_slices(text: str | None, volume: Volume, axis: int) -> list[int] | bool:
     """Complete slices, from the file's own numbering to ours."""
     if text is None or text == "all":
         return text == "all"

@@ -15,7 +15,7 @@ from ivos.cli.cases import each_case
 from ivos.cli.propagate import DeviceChoice, ModalityChoice
 from ivos.cli.terminal import numbers, print_json, print_line, progress_bar
 from ivos.errors import InputError
-from ivos.files import stem_of
+from ivos.files import stem_of, suffix_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -186,10 +186,10 @@ def _scans(scan: Path, output: Path) -> tuple[bool, dict[str, Path]]:
         InputError: the labels would take the place of a scan, or cannot be written.
     """
     from ivos.volume.cases import holds_files, scans_by_case
-    from ivos.volume.write import check_writable
+    from ivos.volume.write import WRITABLE, check_writable
 
     if holds_files(scan):
-        if output.is_file() or (output.exists() and output.samefile(scan)):
+        if output.is_file() or suffix_of(output) in WRITABLE or (output.exists() and output.samefile(scan)):
             raise InputError(f"{output}: give another folder for the labels")
         return True, scans_by_case(scan)
     check_writable(output)

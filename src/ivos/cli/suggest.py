@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ivos.cli.propagate import AxisChoice, DeviceChoice, EngineChoice, ModalityChoice, _complete
+from ivos.cli.propagate import AxisChoice, DeviceChoice, EngineChoice, ModalityChoice, complete_slices
 from ivos.cli.terminal import numbers, print_json, print_line, print_table, progress_bar
 from ivos.errors import InputError
 
@@ -63,7 +63,7 @@ def suggest(
             engine=chosen,
             axis=AXIS_NAMES[along],
             structures=ids,
-            complete=_complete(complete, volume, along),
+            complete=complete_slices(complete, volume, along),
             modality=modality.value,
             progress=progress,
         )

@@ -108,6 +108,10 @@ class _Place:
         return self.folder / "labels"
 
     @property
+    def consensus(self) -> Path:
+        return self.folder / "consensus"
+
+    @property
     def predictions(self) -> Path:
         return self.folder / "predictions"
 
@@ -179,7 +183,8 @@ def _stopped_rising(rounds: Sequence[Round], patience: int) -> bool:
 
 
 def _training(settings: LoopSettings, before: _Place, number: int) -> ReferenceSettings:
-    if not (settings.goes_on and number):
+    """The first round begins as the settings say, the others with the weights of the round before."""
+    if not number:
         return settings.train
     return settings.train.model_copy(update={"init": tuple(_weights(before)), "imagenet": None})
 
@@ -217,7 +222,7 @@ def _make_pseudo_labels(
             judgements[case] = Judgement(corrected=True, accepted=True, reason="corrected by hand")
         else:
             predictions = [read_labels(place.predictions / name / f"{case}.nii.gz") for name in views]
-            previous = before.labels / f"{case}.nii.gz"
+            previous = before.consensus / f"{case}.nii.gz"
             judged = judge(predictions, settings.pseudo_label, read_labels(previous) if previous.exists() else None)
             judgements[case] = Judgement(
                 corrected=False,
@@ -226,6 +231,7 @@ def _make_pseudo_labels(
                 trust=judged.trust,
                 structures=judged.structures,
             )
+            write_volume(place.consensus / f"{case}.nii.gz", judged.consensus)
             if judged.labels is None:
                 continue
             labels = judged.labels

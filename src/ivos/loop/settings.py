@@ -19,7 +19,6 @@ class LoopSettings(Settings):
         pseudo_label: what of that is trusted.
         rounds: after the first one, which has no pseudo-labels; fewer where the validation DSC stops rising.
         patience: rounds without a better validation DSC after which it ends; looked at where a fold validates.
-        goes_on: whether a round's networks begin with the weights of the round before, or with random ones.
     """
 
     train: ReferenceSettings
@@ -27,4 +26,3 @@ class LoopSettings(Settings):
     pseudo_label: PseudoLabelSettings = PseudoLabelSettings()
     rounds: int = Field(default=3, ge=1)
     patience: int = Field(default=1, ge=1)
-    goes_on: bool = True

@@ -12,6 +12,7 @@ from ivos.errors import InputError
 from ivos.propagation.masks import Masks
 from ivos.propagation.patch import Patch
 from ivos.volume.geometry import AXIS_NAMES
+from ivos.volume.labels import structures_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -88,7 +89,7 @@ def annotations_along(
         InputError: nothing is drawn, a structure is not drawn anywhere, a complete slice is outside the scan.
     """
     labels = np.moveaxis(drawn.array, axis, 0)
-    present = [int(label) for label in np.unique(labels) if label]
+    present = structures_in(labels)
     if not present:
         raise InputError("the annotations are empty: draw at least one structure on one slice")
     chosen = sorted(set(present if structures is None else structures))

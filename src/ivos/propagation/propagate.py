@@ -12,7 +12,6 @@ from ivos.propagation.engines.choose import choose_engine
 from ivos.propagation.fuse import decide
 from ivos.propagation.walk import SliceStack, steps, walk
 from ivos.volume.volume import Volume, on_grid_of
-from ivos.volume.windows import windows_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -73,8 +72,7 @@ def propagate(
     drawn = on_grid_of(drawn, scan, "annotations")
     along = drawn_axis(drawn) if axis is None else axis_number(axis)
     annotations = annotations_along(drawn, along, structures=structures, complete=complete)
-    rows, columns = (spacing for number, spacing in enumerate(scan.geometry.spacing_mm) if number != along)
-    stack = SliceStack(np.moveaxis(scan.array, along, 0), windows_for(scan, modality), (rows, columns))
+    stack = SliceStack.of(scan, along, modality)
 
     labels = np.zeros(scan.array.shape, drawn.array.dtype)
     confidence = np.zeros(scan.array.shape, np.uint8)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ivos.propagation.engines.protocol import Engine, Slice
 from ivos.propagation.fuse import PackedMasks, fuse
-from ivos.volume.windows import channels
+from ivos.volume.windows import channels, windows_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from ivos.propagation.annotations import Annotations
     from ivos.propagation.fuse import Fusion
     from ivos.propagation.masks import Masks
-    from ivos.volume.volume import Array
-    from ivos.volume.windows import Windows
+    from ivos.volume.volume import Array, Volume
+    from ivos.volume.windows import Modality, Windows
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,12 @@ class SliceStack:
     array: Array
     windows: Windows
     spacing_mm: tuple[float, float]
+
+    @staticmethod
+    def of(scan: Volume, axis: int, modality: Modality) -> SliceStack:
+        """The slices of a scan along an array axis, seen through the windows for its modality."""
+        rows, columns = (spacing for number, spacing in enumerate(scan.geometry.spacing_mm) if number != axis)
+        return SliceStack(np.moveaxis(scan.array, axis, 0), windows_for(scan, modality), (rows, columns))
 
     def __len__(self) -> int:
         return len(self.array)

@@ -10,7 +10,9 @@ from scipy import ndimage
 from ivos.volume.box import bounding_box
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+
+    import numpy.typing as npt
 
     from ivos.volume.volume import Array
 
@@ -24,15 +26,11 @@ def keep_largest_components(labels: Array, structures: Iterable[int]) -> None:
         labels: label ids (Z, Y, X), changed in place.
         structures: label ids.
     """
-    for structure in structures:
-        mask = labels == structure
-        box = bounding_box(mask)
-        if box is None:
-            continue
-        components, count = ndimage.label(mask[box], _TOUCHING)
+    for _, part, mask in _boxed(labels, structures):
+        components, count = ndimage.label(mask, _TOUCHING)
         if count > 1:
             largest = np.bincount(components.ravel())[1:].argmax() + 1
-            labels[box][mask[box] & (components != largest)] = 0
+            part[mask & (components != largest)] = 0
 
 
 def fill_holes(labels: Array, structures: Iterable[int]) -> None:
@@ -42,8 +40,14 @@ def fill_holes(labels: Array, structures: Iterable[int]) -> None:
         labels: label ids (Z, Y, X), changed in place.
         structures: label ids.
     """
+    for structure, part, mask in _boxed(labels, structures):
+        part[ndimage.binary_fill_holes(mask) & (part == 0)] = structure
+
+
+def _boxed(labels: Array, structures: Iterable[int]) -> Iterator[tuple[int, Array, npt.NDArray[np.bool_]]]:
+    """Each structure that is there: its id, the box of labels around it, which is a view, and its mask in that."""
     for structure in structures:
         mask = labels == structure
         box = bounding_box(mask)
         if box is not None:
-            labels[box][ndimage.binary_fill_holes(mask[box]) & (labels[box] == 0)] = structure
+            yield structure, labels[box], mask[box]

@@ -17,7 +17,6 @@ from ivos.propagation.masks import Masks
 from ivos.propagation.references import Candidates, largest_area
 from ivos.propagation.walk import SliceStack, steps, walk
 from ivos.uncertainty.evidence import Evidence
-from ivos.volume.windows import windows_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -114,7 +113,7 @@ def segment(
         Without references, and every slice by itself, where the networks found nothing on the sampled ones.
     """
     answer = _Answer(scan, networks, probabilities)
-    stack, count = _stack(scan, modality), len(scan.array)
+    stack, count = SliceStack.of(scan, 0, modality), len(scan.array)
     sampled = sampling.numbers(count)
     looked_at = range(count) if agreement else sampled
     report = _Reporter(progress, len(looked_at) + 2 * count)
@@ -166,16 +165,11 @@ def segment_slices(
     """
     answer, count = _Answer(scan, networks, probabilities), len(scan.array)
     report, evidence = _Reporter(progress, count), Evidence.of(count, len(networks.structures))
-    for number, masks in _seen(networks, _stack(scan, modality), range(count), evidence):
+    for number, masks in _seen(networks, SliceStack.of(scan, 0, modality), range(count), evidence):
         answer.put(number, masks)
         evidence.add(number, masks)
         report()
     return answer.segmentation((), evidence)
-
-
-def _stack(scan: Volume, modality: Modality) -> SliceStack:
-    _, rows, columns = scan.geometry.spacing_mm
-    return SliceStack(scan.array, windows_for(scan, modality), (rows, columns))
 
 
 def _seen(

@@ -20,7 +20,6 @@ from ivos.uncertainty.evidence import Evidence
 from ivos.uncertainty.expected_errors import expected_errors, remoteness
 from ivos.uncertainty.undiscovered import undiscovered
 from ivos.volume.volume import on_grid_of
-from ivos.volume.windows import windows_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -112,8 +111,7 @@ def suggest(
     drawn = on_grid_of(drawn, scan, "annotations")
     along = drawn_axis(drawn) if axis is None else axis_number(axis)
     annotations = annotations_along(drawn, along, structures=structures, complete=complete)
-    rows, columns = (spacing for number, spacing in enumerate(scan.geometry.spacing_mm) if number != along)
-    stack = SliceStack(np.moveaxis(scan.array, along, 0), windows_for(scan, modality), (rows, columns))
+    stack = SliceStack.of(scan, along, modality)
     evidence, total = Evidence.of(len(stack), len(annotations.structures)), steps(annotations)
     for done, finished in enumerate(walk(stack, annotations, engine or choose_engine("fast")), start=1):
         if finished is not None:

@@ -23,7 +23,7 @@ def files_by_case(folder: Path, what: str) -> dict[str, Path]:
         InputError: no such folder, no images in it, or one case twice.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder")
+        raise InputError(f"{folder}: is a file; give a folder" if folder.exists() else f"{folder}: no such folder")
     paths = [p for p in sorted(folder.iterdir()) if p.is_file() and suffix_of(p) in READABLE]
     if not paths:
         raise InputError(f"{folder}: no {what} files ({', '.join(READABLE)})")

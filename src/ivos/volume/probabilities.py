@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ivos.errors import InputError
+from ivos.files import replacing_folder
 from ivos.volume.read import read
 from ivos.volume.volume import on_grid_of
 from ivos.volume.write import write_volume
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
+    from pathlib import Path
 
     from ivos.volume.volume import Array, Volume
 
@@ -41,7 +39,7 @@ def write_probabilities(folder: Path, case: str, scan: Volume, probabilities: It
     Raises:
         InputError: the folder cannot be written to.
     """
-    with _replacing_folder(folder / PROBABILITIES / case) as temporary:
+    with replacing_folder(folder / PROBABILITIES / case) as temporary:
         for label, name, array in probabilities:
             if array.dtype != np.uint8:
                 raise ValueError(f"probabilities of label {label} as {array.dtype}: uint8 is wanted")
@@ -85,24 +83,3 @@ def _file_name(label: int, name: str) -> str:
     """``3_spleen.nii.gz``; what a file's name may not hold, or a shell would take for something else, is left out."""
     safe = re.sub(r"[^\w-]+", "_", name).strip("_")[:_NAME_LIMIT]
     return f"{label}_{safe or 'structure'}.nii.gz"
-
-
-@contextmanager
-def _replacing_folder(folder: Path) -> Iterator[Path]:
-    """An empty folder that takes the place of ``folder`` when the block ends well, and is gone otherwise."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".ivos-", dir=folder.parent))
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written here: {error.strerror}") from error
-    temporary, old = work / "new", work / "old"
-    temporary.mkdir()
-    try:
-        yield temporary
-        if folder.exists():
-            folder.replace(old)
-        temporary.replace(folder)
-    finally:
-        if old.exists() and not folder.exists():
-            old.replace(folder)
-        shutil.rmtree(work)
