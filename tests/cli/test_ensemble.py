@@ -34,7 +34,7 @@ def predictions(tmp_path: Path) -> list[Path]:
 def test_a_vote_over_folders(predictions: list[Path], tmp_path: Path) -> None:
     done = ivos("ensemble", *predictions, "-o", tmp_path / "joined", "--uncertainty")
     assert done.returncode == 0, done
-    assert done.stdout.startswith("3 cases, each from 3 predictions by majority")
+    assert done.stdout.startswith("3 cases of 3 predictions by majority")
     for case in ("a", "b", "c"):
         joined = package.read_labels(tmp_path / "joined" / f"{case}.nii.gz")
         np.testing.assert_array_equal(joined.array, TRUTH.array)
