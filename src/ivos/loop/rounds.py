@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -149,7 +149,7 @@ def run_loop(settings: LoopSettings, folder: Path, progress: Progress | None = N
         if number:
             _make_pseudo_labels(settings, base, folder, before, place, progress)
         corrected, trusted = _learned_from(place)
-        cases = _cases(base, [*corrected, *trusted])
+        cases = replace(base, training=[*base.training, *corrected], pseudo_labelled=trusted)
         weights = train_reference(_training(settings, before, number), place.run, cases)
         dscs = _validated(settings, weights, base.validating, progress)
         rounds.append(
@@ -191,11 +191,6 @@ def _training(settings: LoopSettings, before: _Place, number: int) -> ReferenceS
 
 def _weights(place: _Place) -> list[Path]:
     return sorted(place.run.glob("reference*.safetensors"))
-
-
-def _cases(base: ChosenCases, added: Sequence[Path]) -> ChosenCases:
-    """All unlabelled scans stay unlabelled ones too: what they teach without labels is not in their labels."""
-    return ChosenCases(base.names, [*base.training, *added], base.unlabelled, base.validating)
 
 
 def _make_pseudo_labels(

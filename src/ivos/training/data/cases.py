@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,12 +31,14 @@ class ChosenCases:
         training: labelled ones to learn from.
         unlabelled: those whose labels are missing or not looked at.
         validating: labelled ones that nothing is learned from.
+        pseudo_labelled: ones whose labels are predictions; half of the labelled samples are drawn from them.
     """
 
     names: dict[int, str]
     training: list[Path]
     unlabelled: list[Path]
     validating: list[Path]
+    pseudo_labelled: list[Path] = field(default_factory=list)
 
 
 def chosen_cases(cohort: CohortSettings, folder: Path, seed: int) -> ChosenCases:

@@ -88,6 +88,16 @@ class LabelledSlices(Dataset[Sample]):
         return places[int(rng.integers(len(places)))]
 
 
+class Alternating(Dataset[Sample]):
+    """Samples of several sets in turn, so that each has the same share however many scans it has."""
+
+    def __init__(self, sets: Sequence[Dataset[Sample]]) -> None:
+        self._sets = sets
+
+    def __getitem__(self, number: int) -> Sample:
+        return self._sets[number % len(self._sets)][number]
+
+
 class UnlabelledSlices(Dataset[Sample]):
     """Slices of scans whose labels are not looked at.
 

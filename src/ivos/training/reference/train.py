@@ -24,7 +24,7 @@ from ivos.training.module import Training
 from ivos.training.pictures import log_picture
 from ivos.training.reference.losses import balanced_weights
 from ivos.training.reference.methods import Consistency, CrossPseudo, Supervised
-from ivos.training.reference.slices import LabelledSlices, UnlabelledSlices, collated
+from ivos.training.reference.slices import Alternating, LabelledSlices, UnlabelledSlices, collated
 from ivos.training.reference.supervised_loss import SupervisedLoss
 from ivos.training.run import Run, resolved
 from ivos.volume.labels import IGNORE
@@ -34,10 +34,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import Tensor, nn
+    from torch.utils.data import Dataset
 
     from ivos.nets.transunet import TransUNet
     from ivos.training.reference.methods import Batch, Method
     from ivos.training.reference.settings import ReferenceSettings
+    from ivos.training.reference.slices import Sample
     from ivos.volume.volume import Array
 
 _STEPS, _RATE = 2000, 1e-3
@@ -115,7 +117,7 @@ def train_reference(settings: ReferenceSettings, folder: Path, cases: ChosenCase
     seed_everything(settings.seed, verbose=False)
     method = _method(settings, info, SupervisedLoss(settings.loss, weights))
     run = Run(folder, settings, validates=bool(validating))
-    batches = {"labelled": _loader(_labelled(cases.training, info, settings), settings, run)}
+    batches = {"labelled": _loader(_labelled(cases, info, settings), settings, run)}
     if settings.method != "supervised":
         batches["unlabelled"] = _loader(_unlabelled(cases.unlabelled, settings), settings, run)
     module = run.fit(
@@ -173,9 +175,16 @@ def _class_weights(training: Sequence[Path], info: ReferenceInfo) -> Tensor:
     return balanced_weights(torch.tensor([whole - sum(volumes), *volumes]))
 
 
-def _labelled(paths: Sequence[Path], info: ReferenceInfo, settings: ReferenceSettings) -> LabelledSlices:
+def _labelled(cases: ChosenCases, info: ReferenceInfo, settings: ReferenceSettings) -> Dataset[Sample]:
+    """Of true labels and of pseudo-labels in turn: many pseudo-labelled scans do not drown the few that are true."""
     data = settings.data
-    return LabelledSlices(paths, info.structures, size=data.size, neighbours=data.neighbours, seed=settings.seed)
+
+    def slices(paths: Sequence[Path]) -> LabelledSlices:
+        return LabelledSlices(paths, info.structures, size=data.size, neighbours=data.neighbours, seed=settings.seed)
+
+    if not cases.pseudo_labelled:
+        return slices(cases.training)
+    return Alternating([slices(cases.training), slices(cases.pseudo_labelled)])
 
 
 def _unlabelled(paths: Sequence[Path], settings: ReferenceSettings) -> UnlabelledSlices:
