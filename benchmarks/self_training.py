@@ -23,7 +23,8 @@ import typer
 
 from benchmarks.measure import markdown
 from benchmarks.phantom_cohort import FIRST_SEED, SHAPE, laptop, prepared
-from ivos.loop.rounds import read_judgements, run_loop
+from ivos.loop.records import read_judgements
+from ivos.loop.rounds import run_loop
 from ivos.loop.settings import LoopSettings
 from ivos.metrics.overlap import dsc
 from ivos.phantom import abdomen

@@ -5,7 +5,7 @@ python -m benchmarks.trust_drawn [--scan SCAN --labels LABELS]... [--fit 16] [--
 An estimator is fitted on phantoms, and tried on others and on scans. The bundled network carries true labels of some
 slices of each, twice: the largest slice of each structure, and every tenth slice, complete. DSC and evidence are of the
 slices on which a structure was not drawn. One estimator serves all structures. `cycle` is what comes back to the drawn
-slices from far away.
+slices from far away. Of the scans the failures are listed, those first of which the estimate thought best.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 import typer
 
 from benchmarks.cases import Case, largest_slice, measurable
+from benchmarks.measure import markdown
 from benchmarks.trust import print_judged
 from ivos.metrics.overlap import dsc
 from ivos.propagation.annotations import Annotations
@@ -26,12 +27,14 @@ from ivos.propagation.walk import SliceStack, walk
 from ivos.uncertainty.cycle import add_cycle
 from ivos.uncertainty.estimate import Observation, fit
 from ivos.uncertainty.evidence import Evidence
+from ivos.uncertainty.quality import BAD_DSC
 from ivos.uncertainty.suggest import take
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ivos.propagation.engines.protocol import Engine
+    from ivos.uncertainty.estimate import Estimator
     from ivos.volume.volume import Volume
 
 _FIT_SEED, _TEST_SEED = 7300, 7400
@@ -50,11 +53,13 @@ def main(
     if len(scan or []) != len(labels or []):
         raise typer.BadParameter("--scan and --labels go together")
     engine = choose_engine("fast")
-    estimator, _ = fit(list(_observed(_phantoms(_FIT_SEED, fitted), engine)), "")
-    print_judged(estimator, list(_observed(_phantoms(_TEST_SEED, tested), engine)))
+    estimator, _ = fit([o for _, o in _observed(_phantoms(_FIT_SEED, fitted), engine)], "")
+    print_judged(estimator, [o for _, o in _observed(_phantoms(_TEST_SEED, tested), engine)])
     if scan and labels:
         real = [Case(path.name, path, truth) for path, truth in zip(scan, labels, strict=True)]
-        print_judged(estimator, list(_observed(real, engine)))
+        tried = list(_observed(real, engine))
+        print_judged(estimator, [o for _, o in tried])
+        _print_failures(estimator, tried)
 
 
 def _phantoms(first: int, count: int) -> list[Case]:
@@ -63,7 +68,16 @@ def _phantoms(first: int, count: int) -> list[Case]:
     return [Case(f"phantom {first + n}", seed=first + n, shape=(z, 160, 160)) for n, z in enumerate(slices)]
 
 
-def _observed(cases: Iterable[Case], engine: Engine) -> Iterator[Observation]:
+def _print_failures(estimator: Estimator, tried: list[tuple[str, Observation]]) -> None:
+    """The bad structures, those first that the estimate thought better of than they are."""
+    bad = [(name, o, estimator.estimate(o.structure, o.figures)) for name, o in tried if o.dsc < BAD_DSC]
+    bad.sort(key=lambda failure: failure[1].dsc - failure[2].dsc)
+    rows = [[o.scan, name, f"{o.dsc:.2f}", f"{e.dsc:.2f}", f"{e.low:.2f} to {e.high:.2f}"] for name, o, e in bad]
+    print(markdown(["scan", "structure, drawn", "true DSC", "estimated", "90 % interval"], rows))
+
+
+def _observed(cases: Iterable[Case], engine: Engine) -> Iterator[tuple[str, Observation]]:
+    """Every structure that was found, as a name and what is known of it."""
     for case in cases:
         scan, labels = case.load()
         structures = measurable(labels)
@@ -74,14 +88,18 @@ def _observed(cases: Iterable[Case], engine: Engine) -> Iterator[Observation]:
         even = list(range(_EVERY // 2, len(labels.array), _EVERY))
         drawn = np.zeros_like(labels.array)
         drawn[even] = np.where(np.isin(labels.array[even], structures), labels.array[even], 0)
-        yield from _of_propagation(case.name, scan, labels, Annotations(largest, tuple(structures)), engine)
         shown = tuple(k for k in structures if (drawn == k).any())
-        yield from _of_propagation(case.name, scan, labels, Annotations(drawn, shown, frozenset(even)), engine)
+        for what, given in (
+            ("on its largest slice", Annotations(largest, tuple(structures))),
+            (f"on every {_EVERY}th slice", Annotations(drawn, shown, frozenset(even))),
+        ):
+            for structure, observation in _of_propagation(case.name, scan, labels, given, engine):
+                yield f"{labels.names.get(structure, structure)}, {what}", observation
 
 
 def _of_propagation(
     name: str, scan: Volume, labels: Volume, annotations: Annotations, engine: Engine
-) -> Iterator[Observation]:
+) -> Iterator[tuple[int, Observation]]:
     stack = SliceStack.of(scan, 0, "auto")
     evidence = Evidence.of(len(stack), len(annotations.structures))
     found, ids = np.zeros_like(labels.array), np.array([0, *annotations.structures], labels.array.dtype)
@@ -97,7 +115,8 @@ def _of_propagation(
         rest = ~annotations.known[:, k]
         if (found[rest] == structure).any():
             overlap = dsc(found[rest] == structure, labels.array[rest] == structure)
-            yield Observation(name, _ANY, {figure: figures[k].get(figure, np.nan) for figure in _FIGURES}, overlap)
+            known = {figure: figures[k].get(figure, np.nan) for figure in _FIGURES}
+            yield structure, Observation(name, _ANY, known, overlap)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from pydantic import ValidationError
 
 from ivos.errors import InputError
-from ivos.pseudo_labels import Judged, PseudoLabelSettings, judge
+from ivos.pseudo_labels import Change, Judged, PseudoLabelSettings, judge
 from ivos.volume.labels import IGNORE
 from tests.propagation.scenes import volume_of
 
@@ -175,6 +175,32 @@ def test_change_between_rounds() -> None:
     gone = judge([old], how.model_copy(update={"accept": "per-structure"}), new)
     assert said(gone) == [1, 1, 1, 1, 1, 1, IGNORE, IGNORE, 9, 0]  # the previous round had it here
     assert not judge([new], how).accepted
+
+
+def test_what_is_lost_is_said_though_the_scan_as_a_whole_has_hardly_changed() -> None:
+    old, new = row(*[1] * 16, 2, 2, 9, 0), row(*[1] * 16, 2, 0, 0, 0)
+    judged = judge([new], PseudoLabelSettings(rule="change", threshold=0.85), old)
+    assert judged.accepted  # as the published rule has it
+    assert judged.change == Change("pancreas", 0.0, {9: "pancreas"})
+    assert judged.reason == (
+        "trust 0.882, 0.85 is asked for; changed most: pancreas, DSC 0.000; gone since the previous round: pancreas"
+    )
+    same = judge([old], PseudoLabelSettings(rule="change"), old)
+    assert (same.change, same.reason) == (Change(None, 1.0, {}), "trust 1.000, 0.9 is asked for")
+    less = judge([old], PseudoLabelSettings(rule="change"), row(*[1] * 16, 2, 0, 9, 0)).change
+    assert less is not None
+    assert less.dsc == pytest.approx(2 / 3)
+    assert (less.most, less.vanished) == ("spleen", {})
+    other = judge([new] * 3, PseudoLabelSettings(), old)  # the rule does not go by it, and yet it is said
+    assert other.reason == "all trusted; gone since the previous round: pancreas"
+    assert trusts(other) == {1: 1.0, 2: 1.0}
+
+
+def test_what_is_silent_is_not_gone() -> None:
+    old, new = row(1, 1, 9, IGNORE), row(1, 1, 0, 9)
+    assert judge([new], PseudoLabelSettings(rule="change"), old).change == Change("pancreas", 0.0, {})
+    tied = judge([row(1, 1, 9), row(1, 1, 2)], PseudoLabelSettings(rule="change"), row(1, 1, 9))
+    assert tied.change == Change(None, 1.0, {})
 
 
 def test_what_the_previous_round_left_open_is_not_compared() -> None:

@@ -130,6 +130,32 @@ def test_change_since_the_previous_round(predictions: list[Path], tmp_path: Path
     reasons = {case["case"]: case["reason"] for case in manifest(tmp_path / "out")["cases"]}
     assert reasons["b"].startswith("trust 0.")
     assert reasons["c"] == "nothing of the previous round to compare with"
+    lost = ivos(
+        *("pseudo-label", second, "-o", tmp_path / "lost", "--rule", "change", "--previous", first),
+        *("--threshold", 0, "--scans", tmp_path / "images"),
+    )
+    assert lost.returncode == 0, lost
+    assert "accepted, but look at it: b: trust 0." in lost.stdout
+    assert "gone since the previous round: disc" in lost.stdout
+    worst = manifest(tmp_path / "lost")["cases"][0]
+    assert (worst["case"], worst["change"]) == ("b", {"most": "disc", "dsc": 0.0, "vanished": {"8": "disc"}})
+    assert "Gone since the previous round: disc in b." in (tmp_path / "lost" / "review.html").read_text()
+
+
+def test_what_is_named_ignore_is_no_structure(predictions: list[Path], tmp_path: Path) -> None:
+    first, second, third = predictions
+    array = np.where(TRUTH.array == 8, 9, TRUTH.array)
+    package.write(second / "a.nii.gz", TRUTH.with_array(array, {3: "ball", 9: "ignore"}))
+    command = ("pseudo-label", first, "-o", tmp_path / "out", "--rule", "change", "--previous", second)
+    assert ivos(*command).returncode == 0
+    structures = manifest(tmp_path / "out")["cases"]
+    a = next(case for case in structures if case["case"] == "a")
+    assert [(s["structure"], s["previous_dsc"]) for s in a["structures"]] == [(3, 1.0), (8, None)]  # 9 says nothing
+    package.write(third / "a.nii.gz", TRUTH.with_array(array))
+    (third / "dataset.json").write_text('{"labels": {"background": 0, "all": [3, 8], "ignore": 9}}')
+    done = ivos("pseudo-label", first, third, "-o", tmp_path / "two")
+    assert done.returncode == 1
+    assert "ivos: a: prediction 2 has label 255, 'ignore', which is no structure" in done.stderr
 
 
 def test_by_mean_probability(predictions: list[Path], tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,11 +13,15 @@ from safetensors.numpy import load_file
 import ivos as package
 from ivos.config import load_settings
 from ivos.errors import InputError
-from ivos.loop.rounds import read_judgements, run_loop
+from ivos.loop.records import read_judgements, read_rounds, write_rounds
+from ivos.loop.rounds import run_loop
 from ivos.loop.settings import LoopSettings
 from ivos.training.data.prepare import prepare
 from tests.cli.runner import ivos, refused
 from tests.propagation.scenes import moving_discs
+
+if TYPE_CHECKING:
+    from ivos.training.data.cases import ChosenCases
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's, on few steps and workers
 
@@ -89,12 +94,35 @@ def test_a_person_s_labels_outrank_pseudo_labels(cohort: Path, whole: Path, tmp_
     shutil.copytree(whole / "round_0", tmp_path / "round_0")
     _, corrected = moving_discs(slices=6, size=32, seed=3)
     package.write(tmp_path / "review" / "case3.nii.gz", corrected)
-    rounds = run_loop(settings(cohort, rule="worst-structure"), tmp_path)
-    judgement = read_judgements(tmp_path / "round_1")["case3"]
-    assert judgement.corrected
-    assert rounds[1].labelled == 3
+    seen: list[tuple[int, int]] = []  # rounds that have pseudo-labels, rounds that have ended
+
+    def work(what: str, *_: int) -> None:  # while the networks segment
+        if what == "segmenting (slices)":
+            package.write(tmp_path / "review" / "case4.nii.gz", corrected)
+
+    def look(cases: ChosenCases) -> None:
+        assert len(cases.unlabelled) == 2
+        seen.append((len(list(tmp_path.glob("*/judged.json"))), len(read_rounds(tmp_path))))
+
+    rounds = run_loop(settings(cohort, rule="worst-structure"), tmp_path, work, look)
+    assert seen == [(0, 0), (0, 1), (1, 1), (1, 2)]
+    judgements = read_judgements(tmp_path / "round_1")
+    assert judgements["case3"].corrected
+    assert judgements["case4"].corrected
+    assert rounds[1].labelled == 4
     written = package.read_labels(tmp_path / "round_1" / "labels" / "case3.nii.gz")
     np.testing.assert_array_equal(written.array, corrected.array)
+
+
+def test_corrected_labels_that_do_not_fit_are_refused_before_the_work(
+    cohort: Path, whole: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(whole / "round_0", tmp_path / "round_0")
+    write_rounds(tmp_path, read_rounds(whole)[:1])
+    package.write(tmp_path / "review" / "case4.nii.gz", moving_discs(slices=7, size=32)[1])
+    with pytest.raises(InputError, match=r"case4.nii.gz: not on the scan's grid"):
+        run_loop(settings(cohort), tmp_path)
+    assert not (tmp_path / "round_1").exists()
 
 
 def test_change_is_measured_from_the_round_before(cohort: Path, tmp_path: Path) -> None:
@@ -124,4 +152,7 @@ def test_the_command_says_what_came_of_each_round(whole: Path) -> None:
     done = ivos("loop", path, "-o", whole)
     assert done.returncode == 0, done.stderr
     assert "Weights of round" in done.stdout
+    assert str(whole / "loop.html") in done.stdout
+    assert (whole / "loop.html").read_text().count("<svg") == 2
+    assert "data:image/jpeg" in (whole / "round_1" / "review.html").read_text()
     assert "segmnt" in refused("loop", path, "segmnt.every=2", "-o", whole)

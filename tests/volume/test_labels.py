@@ -5,8 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ivos.errors import InputError
+from ivos.volume.geometry import Geometry
 from ivos.volume.labels import (
     BUNDLED,
     apply_mapping,
@@ -15,7 +18,11 @@ from ivos.volume.labels import (
     load_scheme,
     mapping,
     scheme_from_names,
+    with_ignore,
 )
+from ivos.volume.volume import Volume
+
+GRID = Geometry((2, 2, 2), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
 
 TOTALSEGMENTATOR_TO_FLARE22 = {5: 1, 2: 2, 1: 3, 7: 4, 52: 5, 63: 6, 8: 7, 9: 8, 4: 9, 15: 10, 6: 11, 19: 12, 3: 13}
 
@@ -94,3 +101,20 @@ def test_a_name_given_twice_is_refused(tmp_path: Path) -> None:
 
 def test_names_from_a_file_make_a_scheme() -> None:
     assert scheme_from_names({7: "Spleen"}).colour(7) == bundled_scheme("flare22").colour(3)
+
+
+@pytest.mark.parametrize("highest", [9, 300])
+def test_what_is_named_ignore_has_one_id(highest: int) -> None:
+    array = np.array([0, 1, 1, 2, 2, 2, 3, highest], np.min_scalar_type(highest)).reshape(2, 2, 2)
+    labels = Volume.from_array(array, GRID, names={1: "liver", 2: "Ignore"})
+    found = with_ignore(labels, {2: "spleen", 3: "ignore"})  # the file's own names go first
+    assert found.array.ravel().tolist() == [0, 1, 1, 255, 255, 255, 255, highest]
+    assert found.names == {1: "liver", 255: "ignore"}
+    np.testing.assert_array_equal(with_ignore(found).array, found.array)
+    assert with_ignore(Volume.from_array(array, GRID, names={1: "liver"}), {5: "ignore"}).names == {1: "liver"}
+
+
+@given(st.dictionaries(st.integers(1, 400), st.sampled_from(["liver", "ignored", "do not ignore", "255", ""])))
+def test_other_names_change_nothing(names: dict[int, str]) -> None:
+    labels = Volume.from_array(np.arange(8).reshape(2, 2, 2), GRID, names={**names, 255: "ignore"})
+    assert with_ignore(labels) is labels

@@ -24,18 +24,20 @@ def loop(
     """Rounds of training, segmenting the unlabelled scans, and training on the pseudo-labels that can be trusted.
 
     May be stopped and taken up again at any time: the same command goes on. Labels that you correct and put into
-    OUTPUT/review/ as CASE.nii.gz are learned from in the next round, instead of pseudo-labels.
+    OUTPUT/review/ as CASE.nii.gz are learned from in the next round, instead of pseudo-labels. OUTPUT/loop.html shows
+    how it goes, from the beginning on, and leads to the pseudo-labels of each round, the worst first.
     """
     try:
         from ivos.loop.settings import LoopSettings
 
         settings = load_settings(LoopSettings, given or [])
-        from ivos.loop.rounds import REVIEW, run_loop
+        from ivos.loop.rounds import best_round, run_loop
+        from ivos.report.loop import PAGE, write_loop_pages
     except ModuleNotFoundError as error:
         raise InputError(f"training needs {error.name}: pip install 'ivos[train]'") from error
 
     silence_lightning()
-    rounds = run_loop(settings, output, _progress)
+    rounds = run_loop(settings, output, _progress, lambda cases: write_loop_pages(settings, output, cases))
     rows = [
         (
             str(r.number),
@@ -47,8 +49,8 @@ def loop(
         for r in rounds
     ]
     print_table("", ("round", "labelled", "pseudo-labelled", "validation DSC", "minutes"), rows)
-    best = max(rounds, key=lambda r: (r.validation_dsc or 0.0, r.number))
-    print_line(f"Weights of round {best.number}: {output / f'round_{best.number}' / 'run'}; review: {output / REVIEW}")
+    print_line(f"Weights of round {best_round(rounds).number}: {output / f'round_{best_round(rounds).number}' / 'run'}")
+    print_line(f"All rounds, and what to correct: {output / PAGE}")
 
 
 def _progress(what: str, done: int, total: int) -> None:

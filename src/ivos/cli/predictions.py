@@ -55,11 +55,25 @@ def read_predictions(paths: Sequence[Path]) -> list[Volume]:
     Raises:
         InputError: what reading refuses, or grids that differ.
     """
-    from ivos.volume.read import read_labels
     from ivos.volume.volume import on_grid_of
 
-    first = read_labels(paths[0])
-    return [first, *(on_grid_of(read_labels(path), first, str(path)) for path in paths[1:])]
+    first = read_prediction(paths[0])
+    return [first, *(on_grid_of(read_prediction(path), first, str(path)) for path in paths[1:])]
+
+
+def read_prediction(path: Path) -> Volume:
+    """Labels in which 255 is the one id that says nothing, whichever id the file has for it.
+
+    What is named "ignore" in the file itself counts, or in the ``dataset.json`` that nnU-Net puts beside predictions.
+
+    Raises:
+        InputError: what reading refuses.
+    """
+    from ivos.training.data.raw import dataset_names
+    from ivos.volume.labels import with_ignore
+    from ivos.volume.read import read_labels
+
+    return with_ignore(read_labels(path), dataset_names(path.parent / "dataset.json"))
 
 
 def check_probabilities(predictions: Sequence[Path]) -> None:

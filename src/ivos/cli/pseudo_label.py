@@ -11,7 +11,14 @@ import typer
 
 from ivos.cli.cases import each_case, named
 from ivos.cli.ensemble import RuleChoice as ConsensusChoice
-from ivos.cli.predictions import cases_of, check_folders, check_probabilities, probabilities_of, read_predictions
+from ivos.cli.predictions import (
+    cases_of,
+    check_folders,
+    check_probabilities,
+    probabilities_of,
+    read_prediction,
+    read_predictions,
+)
 from ivos.cli.terminal import print_line, progress_bar
 from ivos.errors import InputError
 
@@ -202,7 +209,7 @@ def _judged(case: str, inputs: _Inputs, output: Path, pictures: WorstPictures) -
     pictures.add(
         case,
         found.rank,
-        lambda: review_picture(_scan(inputs.scans.get(case), labels[0]), judged.consensus, others),
+        lambda: review_picture(_scan(inputs.scans.get(case), labels[0]), judged.consensus, others, found.doubtful),
     )
     if judged.labels is not None:
         write_volume(_labels_file(output, case), judged.labels)
@@ -210,10 +217,9 @@ def _judged(case: str, inputs: _Inputs, output: Path, pictures: WorstPictures) -
 
 
 def _previous(path: Path | None, labels: Volume) -> Volume | None:
-    from ivos.volume.read import read_labels
     from ivos.volume.volume import on_grid_of
 
-    return None if path is None else on_grid_of(read_labels(path), labels, str(path))
+    return None if path is None else on_grid_of(read_prediction(path), labels, str(path))
 
 
 def _scan(path: Path | None, labels: Volume) -> Volume | None:
@@ -235,3 +241,8 @@ def _tell(manifest: ReviewManifest, page: Path) -> None:
         print_line(f"left out: {case.case}: {case.reason}")
     if len(left) > _SHOWN:
         print_line(f"and {len(left) - _SHOWN} more")
+    lost = [case for case in manifest.cases if case.accepted and case.vanished]
+    for case in lost[:_SHOWN]:
+        print_line(f"accepted, but look at it: {case.case}: {case.reason}")
+    if len(lost) > _SHOWN:
+        print_line(f"and {len(lost) - _SHOWN} more")

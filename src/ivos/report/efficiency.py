@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from ivos.files import replacing
+from ivos.report.lineplot import ticks
 from ivos.report.page import template
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _picture(measured: Mapping[str, Efficiency]) -> str:
     curves["CPU, % of all cores"] = _curves(measured, lambda sample: sample.cpu_percent, fmean)
     if any(cost.peak_gpu_mb is not None for cost in measured.values()):
         curves["GPU memory, MB"] = _curves(measured, lambda sample: sample.gpu_mb or 0.0, max)
-    x_ticks = _ticks(max(cost.seconds for cost in measured.values()))
+    x_ticks = ticks(max(cost.seconds for cost in measured.values()))
     colours = [_COLOURS[number % len(_COLOURS)] for number in range(len(measured))]
     named = list(zip(colours, measured, strict=True)) if len(measured) <= _NAMED else []
     panels = [
@@ -104,7 +105,7 @@ def _curves(
 
 def _panel(lines: Sequence[_Line], x_ticks: Sequence[float], top: int) -> dict[str, Any]:
     """Lines and axes where they stand in the picture."""
-    y_ticks = _ticks(max(value for line in lines for _, value in line))
+    y_ticks = ticks(max(value for line in lines for _, value in line))
 
     def x(seconds: float) -> float:
         return _LEFT + _WIDTH * seconds / x_ticks[-1]
@@ -119,15 +120,6 @@ def _panel(lines: Sequence[_Line], x_ticks: Sequence[float], top: int) -> dict[s
         "y_ticks": [(y(tick), f"{tick:g}") for tick in y_ticks],
         "lines": [[(x(seconds), y(value)) for seconds, value in line] for line in lines],
     }
-
-
-def _ticks(end: float) -> list[float]:
-    """Round numbers from 0 to at least ``end``, four to six of them as a rule."""
-    if end <= 0:
-        return [0.0, 1.0]
-    power = 10.0 ** math.floor(math.log10(end / 5))
-    step = next(power * factor for factor in (1, 2, 5, 10) if end / 5 <= power * factor * (1 + 1e-9))
-    return [step * number for number in range(math.ceil(end / step * (1 - 1e-9)) + 1)]
 
 
 def _short(name: str) -> str:

@@ -142,14 +142,31 @@ def outlined(picture: Picture, ids: npt.NDArray[np.integer], colours: dict[int, 
     """Translucent fill and a thin outline for every structure."""
     size = (picture.shape[1], picture.shape[0])
     for label in (int(n) for n in np.unique(ids) if n):
-        smooth = cv2.resize((ids == label).astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
-        mask = (smooth >= 0.5).astype(np.uint8)
+        mask = _enlarged(ids == label, size)
         colour = np.array(colours[label], np.float32)
         inside = mask.astype(bool)
         picture[inside] = ((1 - _FILL) * picture[inside] + _FILL * colour).astype(np.uint8)
-        contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(picture, contours, -1, colours[label], 1, cv2.LINE_AA)
+        cv2.drawContours(picture, _contours(mask), -1, colours[label], 1, cv2.LINE_AA)
     return picture
+
+
+def ringed(picture: Picture, mask: npt.NDArray[np.bool_], colour: tuple[int, int, int]) -> Picture:
+    """A structure's outline on a white line, to be found among others."""
+    contours = _contours(_enlarged(mask, (picture.shape[1], picture.shape[0])))
+    cv2.drawContours(picture, contours, -1, (255, 255, 255), 4, cv2.LINE_AA)
+    cv2.drawContours(picture, contours, -1, colour, 1, cv2.LINE_AA)
+    return picture
+
+
+def _enlarged(mask: npt.NDArray[np.bool_], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """A mask at another width and height, without the steps of its pixels."""
+    smooth = np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR))
+    return (smooth >= 0.5).astype(np.uint8)
+
+
+def _contours(mask: npt.NDArray[np.uint8]) -> Sequence[npt.NDArray[np.integer]]:
+    contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    return contours
 
 
 def _captioned(picture: Picture, text: str, *, drawn: bool) -> Picture:

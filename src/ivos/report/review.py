@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ivos.errors import InputError
 from ivos.files import replacing
-from ivos.pseudo_labels import PseudoLabelSettings, StructureTrust
+from ivos.pseudo_labels import Change, PseudoLabelSettings, StructureTrust
 from ivos.report.page import template
+from ivos.report.review_pictures import Doubtful
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +33,7 @@ class JudgedCase(BaseModel):
         reason: why, in words.
         trust: the scan's, by the rule.
         structures: all that was found in it, with every figure.
+        change: since the previous round; None where there is nothing to compare with.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,6 +43,7 @@ class JudgedCase(BaseModel):
     reason: str
     trust: float | None
     structures: tuple[StructureTrust, ...]
+    change: Change | None = None
 
     @staticmethod
     def of(case: str, judged: Judged) -> JudgedCase:
@@ -50,6 +54,7 @@ class JudgedCase(BaseModel):
             reason=judged.reason,
             trust=judged.trust,
             structures=judged.structures,
+            change=judged.change,
         )
 
     @property
@@ -59,10 +64,25 @@ class JudgedCase(BaseModel):
         return min(known, key=lambda structure: structure.trust or 0.0, default=None)
 
     @property
-    def rank(self) -> tuple[float, str]:
-        """What cases are ordered by: first those of which nothing is known, then those with the worst structure."""
+    def vanished(self) -> dict[int, str]:
+        """The structures that the previous round has and this one has no voxel of, whatever the rule makes of it."""
+        return {} if self.change is None else self.change.vanished
+
+    @property
+    def doubtful(self) -> Doubtful | None:
+        """The structure to look at: one that has vanished, or the one that is trusted least; None if all agrees."""
+        for structure, name in self.vanished.items():
+            return Doubtful(structure, name)
         worst = self.worst
-        return (-1.0 if worst is None or worst.trust is None else worst.trust), self.case
+        return None if worst is None or worst.trust == 1 else Doubtful(worst.structure, worst.name)
+
+    @property
+    def rank(self) -> tuple[float, str]:
+        """What cases are ordered by: nothing is known, a structure has vanished, then by the worst structure."""
+        worst = self.worst
+        if worst is None or worst.trust is None:
+            return -1.0, self.case
+        return 0.0 if self.vanished else worst.trust, self.case
 
 
 class ReviewManifest(BaseModel):
@@ -112,8 +132,26 @@ def save_review(manifest: ReviewManifest, folder: Path) -> None:
         path.write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
+@dataclass(frozen=True)
+class InLoop:
+    """The round of a loop whose pseudo-labels a page shows.
+
+    Attributes:
+        number: of the round.
+        labels: addresses of the labels that a correction begins with, by case.
+    """
+
+    number: int
+    labels: Mapping[str, str]
+
+
 def write_review_page(
-    manifest: ReviewManifest, pictures: Mapping[str, ReviewPicture], folder: Path, *, title: str
+    manifest: ReviewManifest,
+    pictures: Mapping[str, ReviewPicture],
+    folder: Path,
+    *,
+    title: str,
+    loop: InLoop | None = None,
 ) -> None:
     """Write ``review.html``.
 
@@ -122,6 +160,7 @@ def write_review_page(
         pictures: of some cases, by name.
         folder: where it goes.
         title: the heading.
+        loop: where the labels are of a loop: the page says how they are corrected for its next round.
 
     Raises:
         InputError: the folder cannot be written to.
@@ -131,6 +170,8 @@ def write_review_page(
     middle = manifest.least or _MIDDLE
     page = template("review.html.j2").render(
         title=title,
+        loop_round=loop,
+        vanished=[case for case in manifest.cases if case.vanished],
         manifest=manifest,
         accepted=sum(case.accepted for case in manifest.cases),
         columns=[names[structure] for structure in columns],

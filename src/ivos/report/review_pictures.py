@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ivos.report.pictures import Painter, outlined, tiled
+from ivos.report.pictures import Painter, outlined, ringed, tiled
 from ivos.volume.labels import scheme_from_names
 from ivos.volume.windows import channels, windows_for
 
@@ -67,15 +67,32 @@ class WorstPictures:
         self.kept[case], self._ranks[case] = paint(), rank
 
 
-def review_picture(scan: Volume | None, consensus: Volume, others: Mapping[str, Volume]) -> ReviewPicture:
+@dataclass(frozen=True)
+class Doubtful:
+    """The structure that a picture is to show.
+
+    Attributes:
+        structure: label id.
+        name: its name.
+    """
+
+    structure: int
+    name: str
+
+
+def review_picture(
+    scan: Volume | None, consensus: Volume, others: Mapping[str, Volume], doubtful: Doubtful | None = None
+) -> ReviewPicture:
     """The slice on which label volumes differ most from the consensus: that, and those which differ most there.
 
     Args:
         scan: what lies below; None for a dark ground.
         consensus: label ids.
         others: by name, on the same grid.
+        doubtful: the structure in which they are compared, outlined in white; by default all of them.
     """
-    differing = [np.count_nonzero(v.array != consensus.array, axis=(1, 2)) for v in others.values()]
+    seen = [_seen(volume, doubtful) for volume in (consensus, *others.values())]
+    differing = [np.count_nonzero(array != seen[0], axis=(1, 2)) for array in seen[1:]]
     total = np.sum(differing, axis=0)
     if not total.any():
         total = np.count_nonzero(consensus.array, axis=(1, 2))
@@ -83,16 +100,22 @@ def review_picture(scan: Volume | None, consensus: Volume, others: Mapping[str, 
     most = sorted(range(len(differing)), key=lambda n: -int(differing[n][index]))[:_BESIDE]
     shown = [(name, volume) for n, (name, volume) in enumerate(others.items()) if n in most]
     ground = scan or replace(consensus, array=np.full(consensus.array.shape, _AIR_HU, np.int16), modality="CT")
-    sheet = _painted(ground, index, [consensus, *(volume for _, volume in shown)])
+    sheet = _painted(ground, index, [consensus, *(volume for _, volume in shown)], doubtful)
     _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    ringed_one = "" if doubtful is None else f", {doubtful.name} outlined in white"
     names = ", ".join(["consensus", *(name for name, _ in shown)])
     return ReviewPicture(
         f"data:image/jpeg;base64,{base64.b64encode(jpeg.tobytes()).decode()}",
-        f"Slice {consensus.source_index(0, index)}, from left to right: {names}",
+        f"Slice {consensus.source_index(0, index)}{ringed_one}, from left to right: {names}",
     )
 
 
-def _painted(ground: Volume, index: int, labels: Sequence[Volume]) -> Picture:
+def _seen(labels: Volume, doubtful: Doubtful | None) -> Array:
+    """What is compared of label ids (Z, Y, X)."""
+    return labels.array if doubtful is None else labels.array == doubtful.structure
+
+
+def _painted(ground: Volume, index: int, labels: Sequence[Volume], doubtful: Doubtful | None) -> Picture:
     """The same part of a slice with each of some labels, side by side."""
     anywhere = ground.with_array(np.any([volume.array > 0 for volume in labels], axis=0))
     painter = Painter(ground, anywhere, 0, _TILE_PIXELS)
@@ -104,6 +127,9 @@ def _painted(ground: Volume, index: int, labels: Sequence[Volume]) -> Picture:
 
     def over(plane: Array) -> Picture:
         colours = {int(label): scheme.colour(int(label)) for label in np.unique(plane)}
-        return outlined(base.copy(), np.ascontiguousarray(plane), colours)
+        painted = outlined(base.copy(), np.ascontiguousarray(plane), colours)
+        if doubtful is None:
+            return painted
+        return ringed(painted, plane == doubtful.structure, scheme.colour(doubtful.structure))
 
     return tiled([over(volume.array[index, rows, columns]) for volume in labels], len(labels))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from ivos.volume.volume import Volume
+
 Colour = tuple[int, int, int]
 
 BUNDLED = ("flare22", "amos", "btcv", "totalsegmentator")
@@ -149,6 +151,32 @@ def load_scheme(path: Path) -> LabelScheme:
 def structures_in(array: npt.NDArray[Any]) -> list[int]:
     """Ids of the structures in a label array of any shape, ascending: neither background nor :data:`IGNORE`."""
     return [int(label) for label in np.unique(array) if label not in (0, IGNORE)]
+
+
+def with_ignore(labels: Volume, names: Mapping[int, str] | None = None) -> Volume:
+    """Labels in which what is named "ignore" is :data:`IGNORE`, whichever id it has in the file.
+
+    nnU-Net, for one, gives its ignore label the id after the last structure's.
+
+    Args:
+        labels: label ids, with the names that their file has for them.
+        names: ids to names from elsewhere, a data set's for example; the file's own go before them.
+    """
+    named = [label for label, name in {**(names or {}), **labels.names}.items() if is_ignore(label, name)]
+    if not named:
+        return labels
+    kept = {label: name for label, name in labels.names.items() if label not in named}
+    present = np.isin(labels.array, named)
+    if not present.any():
+        return labels.with_array(labels.array, kept)
+    array = labels.array.astype(np.promote_types(labels.array.dtype, np.min_scalar_type(IGNORE)))
+    array[present] = IGNORE
+    return labels.with_array(array, {**kept, IGNORE: kept.get(IGNORE, IGNORE_NAME)})
+
+
+def is_ignore(label: int, name: str) -> bool:
+    """Whether a name makes of a label id other than :data:`IGNORE` what that one is."""
+    return label != IGNORE and canonical_name(name) == IGNORE_NAME
 
 
 def mapping(source: LabelScheme, target: LabelScheme) -> dict[int, int]:

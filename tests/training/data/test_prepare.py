@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import ivos as package
-from ivos.training.data.prepare import load_manifest
+from ivos.training.data.prepare import load_manifest, prepare
 from ivos.training.data.store import StoredScan
+from ivos.volume.labels import IGNORE
 from ivos.volume.volume import Volume
 from ivos.volume.windows import channels, windows_for
 from tests.cli.runner import ivos, refused
@@ -127,3 +128,18 @@ def test_bad_settings(tmp_path: Path) -> None:
     bad.write_text("a,b\n1,2\n")
     raw = _raw(tmp_path / "raw", 1, 0)
     assert "'patient'" in refused("prepare", raw, "-o", tmp_path / "out", "--patients", bad, "--workers", 1)
+
+
+def test_what_is_named_ignore_is_no_structure_whichever_id_it_has(tmp_path: Path) -> None:
+    raw, out = _raw(tmp_path / "raw", 1, 0), tmp_path / "out"
+    prepare(raw, out)
+    assert load_manifest(out).names == NAMES
+    (raw / "dataset.json").write_text(json.dumps({"labels": {"background": 0, "bright": 3, "ignore": 8}}))
+    _, labels = moving_discs(slices=5, size=24)
+    package.write(raw / "labels" / "case_0.nii.gz", labels)
+    manifest = prepare(raw, out)
+    assert manifest.names == {3: "bright"}
+    assert not manifest.refused
+    stored = StoredScan(out / manifest.cases[0].file)
+    np.testing.assert_array_equal(stored.labels().array, np.where(labels.array == 8, IGNORE, labels.array))
+    assert list(stored.info.runs) == [3]

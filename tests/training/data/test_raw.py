@@ -108,6 +108,12 @@ def test_nnunet_raw_with_its_names_and_a_second_channel(tmp_path: Path, labels: 
     assert found.names == {1: "liver"}
 
 
+def test_nnunet_with_regions_names_its_ignore_label_alone(tmp_path: Path) -> None:
+    labels = {"background": 0, "tumour": [1, 2], "core": 2, "ignore": 3}
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": labels}))
+    assert _made(tmp_path, "imagesTr/case_001_0000.nii.gz").names == {3: "ignore"}
+
+
 def test_btcv(tmp_path: Path) -> None:
     found = _made(
         tmp_path / "RawData",

@@ -16,7 +16,7 @@ from ivos.errors import InputError
 from ivos.files import replacing, stem_of
 from ivos.training.data.raw import RawCase, Refusal, find_cases
 from ivos.training.data.store import SUFFIX, ScanInfo, StoredScan, store
-from ivos.volume.labels import IGNORE, IGNORE_NAME, canonical_name, structures_in
+from ivos.volume.labels import IGNORE, IGNORE_NAME, canonical_name, is_ignore, structures_in, with_ignore
 from ivos.volume.names import label_names
 from ivos.volume.read import read, read_labels
 from ivos.volume.volume import Volume, on_grid_of
@@ -131,8 +131,7 @@ def prepare(
     held_out = {case.name for case in found.cases if case.held_out}
     cases = _split(sorted(done, key=lambda info: info.case), held_out, whose, folds=folds, share=test_share, seed=seed)
     left_out = tuple(sorted(refused, key=lambda refusal: refusal.case))
-    names = dict(found.names) or _names_in_files(found.cases, done)
-    names.pop(IGNORE, None)
+    names = _of_structures(found.names) or _of_structures(_names_in_files(found.cases, done))
     manifest = Manifest(names=names, seed=seed, folds=folds, cases=tuple(cases), refused=left_out)
     _write(output, manifest)
     return manifest
@@ -146,6 +145,10 @@ def _names_in_files(cases: Sequence[RawCase], done: Sequence[ScanInfo]) -> dict[
         if case.labels is not None and case.name in used:
             names |= label_names(case.labels)
     return names
+
+
+def _of_structures(names: Mapping[int, str]) -> dict[int, str]:
+    return {label: name for label, name in names.items() if label != IGNORE and not is_ignore(label, name)}
 
 
 def _stored(case: RawCase, folder: Path, names: Mapping[int, str]) -> ScanInfo | Refusal:
@@ -172,7 +175,7 @@ def _stored(case: RawCase, folder: Path, names: Mapping[int, str]) -> ScanInfo |
 def _labels(case: RawCase, scan: Volume, names: Mapping[int, str]) -> Volume | None:
     """The case's labels on its scan's grid; masks of single structures under the ids of their names."""
     if case.labels is not None:
-        return on_grid_of(read_labels(case.labels), scan, str(case.labels))
+        return on_grid_of(with_ignore(read_labels(case.labels), names), scan, str(case.labels))
     if not case.masks:
         return None
     joined = np.zeros(scan.array.shape, np.uint16)
@@ -185,8 +188,8 @@ def _labels(case: RawCase, scan: Volume, names: Mapping[int, str]) -> Volume | N
 
 
 def _check(labels: Volume, names: Mapping[int, str], case: RawCase) -> None:
-    ids = structures_in(labels.array)
-    unknown = [label for label in ids if label > _HIGHEST_LABEL or (names and label not in names)]
+    ids, known = structures_in(labels.array), _of_structures(names)
+    unknown = [label for label in ids if label > _HIGHEST_LABEL or (known and label not in known)]
     if not ids:
         raise InputError(f"{case.files[1]}: empty: no voxel is labelled")
     called = names.get(IGNORE) or labels.names.get(IGNORE, IGNORE_NAME)
@@ -199,9 +202,9 @@ def _check(labels: Volume, names: Mapping[int, str], case: RawCase) -> None:
 
 
 def _fingerprint(case: RawCase, names: Mapping[int, str]) -> str:
-    """Changes when any of the case's files does, or the ids of its masks."""
+    """Changes when any of the case's files does, the ids of its masks, or the id that is named "ignore"."""
     told = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in case.files]
-    ids = sorted(names.items()) if case.masks else ""
+    ids = sorted(names.items()) if case.masks else [item for item in names.items() if is_ignore(*item)] or ""
     return hashlib.sha256("\n".join([*told, str(ids)]).encode()).hexdigest()
 
 

@@ -1,0 +1,186 @@
+"""What becomes of a scan: which of its structures are trusted, and the labels to train on.
+
+A structure is as trustworthy as the predictions agree on it: the mean over predictions of their DSC with the consensus.
+One that is in none of them counts as nothing; one that some of them have and others lack counts with the 0 of those
+that stand alone against the consensus. The default rule lets no well-found organ make up for a failed one.
+
+In the labels, voxels get :data:`~ivos.volume.labels.IGNORE` of which nothing can be said:
+
+- those of structures that are not trusted, wherever any prediction has them and no trusted structure is: calling them
+  background would teach that the organ is not there;
+- those for which no label has more than half of the votes (majority alone): which one they would get depends on the
+  order of the predictions.
+
+Other voxels on which single predictions differ keep the consensus, inside accepted structures too. They lie along the
+surfaces, and labels that are silent there teach no boundaries; what chance does to them differs from scan to scan.
+
+References:
+    IVOS: Semi-supervised organ segmentation with Mask Propagation Refinement and Uncertainty Estimation for Data
+    Generation, FLARE 2022 (the rule ``"ivos"``, without its split of scans into thirds).
+    Huang et al.: Revisiting nnU-Net for Iterative Pseudo Labeling and Efficient Sliding Window Inference, FLARE 2022
+    (the rule ``"change"``, by their published code).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ivos.consensus import consensus
+from ivos.errors import InputError
+from ivos.pseudo_labels.change import Change, Rounds
+from ivos.pseudo_labels.trust import StructureTrust, trust_in_scan, trust_in_structures
+from ivos.volume.labels import IGNORE, IGNORE_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from ivos.pseudo_labels.settings import PseudoLabelSettings
+    from ivos.volume.volume import Array, Volume
+
+    Mask = npt.NDArray[np.bool_]
+
+_NAMED = 5  # structures in a reason
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What becomes of a scan.
+
+    Attributes:
+        labels: to train on, None for a scan that is not accepted. Voxels of :data:`~ivos.volume.labels.IGNORE` are left
+            open.
+        structures: every structure that is in any prediction, and with the rule ``"change"`` in the previous round, by
+            ascending label id.
+        accepted: whether there are labels.
+        reason: why, in words.
+        trust: the scan's, by the rule; None where there is nothing to go by.
+        consensus: what all predictions say together; background where they are undecided.
+        change: of the consensus since the previous round; None without one.
+    """
+
+    labels: Volume | None
+    structures: tuple[StructureTrust, ...]
+    accepted: bool
+    reason: str
+    trust: float | None
+    consensus: Volume
+    change: Change | None = None
+
+
+def judge(
+    predictions: Sequence[Volume],
+    settings: PseudoLabelSettings,
+    previous: Volume | None = None,
+    *,
+    probabilities: Mapping[int, Iterable[Array]] | None = None,
+) -> Judged:
+    """What becomes of a scan: which of its structures are trusted, and the labels to train on.
+
+    The order of the predictions makes no difference.
+
+    Args:
+        predictions: labels on one grid; two or more, one for the rules ``"change"`` and ``"all"``.
+        settings: how.
+        previous: labels of the round before, on the same grid; what is :data:`~ivos.volume.labels.IGNORE` there is not
+            compared. Only the rule ``"change"`` goes by them, and accepts nothing without; for the others it is told
+            what has changed.
+        probabilities: for the consensus ``"mean-probability"``, as :func:`ivos.consensus.mean_probability` takes them.
+
+    Raises:
+        InputError: too few predictions for the rule, the label IGNORE in one, or different names for a label id.
+    """
+    settings.check_count(len(predictions))
+    for number, volume in enumerate(predictions, start=1):
+        if (volume.array == IGNORE).any():
+            raise InputError(
+                f"prediction {number} has label {IGNORE}, '{IGNORE_NAME}', which is no structure; a prediction has to"
+                " say something of every voxel"
+            )
+    decided, undecided = _together(predictions, settings, probabilities)
+    rounds = None if previous is None else Rounds(decided, previous, undecided)
+    change = None if rounds is None else rounds.change()
+    if settings.rule != "change":
+        rounds = previous = None
+    structures = trust_in_structures(predictions, decided, rounds, settings)
+    trust = trust_in_scan(structures, rounds, settings)
+    accepted, reason = _decision(structures, trust, settings)
+    if not settings.per_structure:
+        structures = [replace(structure, trusted=accepted) for structure in structures]
+    labels = None
+    if accepted:
+        sources = [decided, *predictions] if previous is None else [decided, *predictions, previous]
+        labels = _labels(decided, sources, structures, undecided)
+    reason += _told(change, settings)
+    return Judged(labels, tuple(structures), accepted, reason, trust, decided, change)
+
+
+def _told(change: Change | None, settings: PseudoLabelSettings) -> str:
+    """What to add to a reason: the whole change by the rule ``"change"``, what is lost by any."""
+    if change is None:
+        return ""
+    return change.words if settings.rule == "change" else change.gone
+
+
+def _together(
+    predictions: Sequence[Volume],
+    settings: PseudoLabelSettings,
+    probabilities: Mapping[int, Iterable[Array]] | None,
+) -> tuple[Volume, Mask]:
+    """The consensus, and where a vote has no majority; that is background in it."""
+    undecided = np.zeros(predictions[0].array.shape, bool)
+    if len(predictions) < 2:
+        return predictions[0], undecided
+    labels = consensus(settings.consensus, predictions, probabilities).labels
+    if settings.consensus == "majority":
+        votes = np.zeros(labels.array.shape, np.uint16)
+        for volume in predictions:
+            votes += volume.array == labels.array
+        undecided = 2 * votes <= len(predictions)
+    return labels.with_array(np.where(undecided, 0, labels.array), labels.names), undecided
+
+
+def _decision(
+    structures: Sequence[StructureTrust], trust: float | None, settings: PseudoLabelSettings
+) -> tuple[bool, str]:
+    """Whether a scan is accepted, and why."""
+    if not any(structure.volume_ml for structure in structures):
+        return False, "no structure in the consensus"
+    if settings.rule == "all":
+        return True, "everything is taken"
+    if trust is None:
+        return False, "nothing of the previous round to compare with"
+    if not settings.per_structure:
+        told = f"trust {trust:.3f}, {settings.least:g} is asked for"
+        if settings.rule == "worst-structure":
+            told += f"; the worst: {min(structures, key=_lowest_first).name}"
+        return trust >= settings.least, told
+    left_open = sorted((structure for structure in structures if not structure.trusted), key=_lowest_first)
+    named = ", ".join(structure.name for structure in left_open[:_NAMED]) + ", ..." * (len(left_open) > _NAMED)
+    if not any(structure.trusted and structure.volume_ml for structure in structures):
+        return False, f"no structure is trusted: {named}"
+    return True, f"{len(left_open)} of {len(structures)} structures left open: {named}" if left_open else "all trusted"
+
+
+def _lowest_first(structure: StructureTrust) -> float:
+    return -1.0 if structure.trust is None else structure.trust
+
+
+def _labels(
+    decided: Volume, sources: Sequence[Volume], structures: Sequence[StructureTrust], undecided: Mask
+) -> Volume:
+    """The trusted structures, and IGNORE where nothing can be said."""
+    trusted = [structure.structure for structure in structures if structure.trusted]
+    doubtful = [structure.structure for structure in structures if not structure.trusted]
+    ignored = undecided
+    if doubtful:
+        held = np.any([np.isin(volume.array, doubtful) for volume in sources], axis=0)
+        ignored = undecided | (held & ~np.isin(decided.array, trusted))
+    names = {label: name for label, name in decided.names.items() if label != IGNORE}
+    if ignored.any():
+        names[IGNORE] = IGNORE_NAME
+    return decided.with_array(np.where(ignored, IGNORE, decided.array), names)
