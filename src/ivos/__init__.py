@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ivos.errors import InputError
+    from ivos.interactive.session import InteractiveSession
     from ivos.metrics.evaluation import evaluate
     from ivos.propagation.propagate import Propagation, propagate
     from ivos.segmentation.segment import Segmentation
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "InputError",
+    "InteractiveSession",
     "Propagation",
     "Segmentation",
     "SegmentationSettings",
@@ -39,6 +41,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "InputError": "ivos.errors:InputError",
+    "InteractiveSession": "ivos.interactive.session:InteractiveSession",
     "Propagation": "ivos.propagation.propagate:Propagation",
     "Segmentation": "ivos.segmentation.segment:Segmentation",
     "SegmentationSettings": "ivos.segmentation.segmenter:SegmentationSettings",

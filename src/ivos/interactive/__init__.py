@@ -1,0 +1,1 @@
+"""A person's work on one scan: drawing, propagating, correcting, undoing, saving."""

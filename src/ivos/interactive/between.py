@@ -1,0 +1,53 @@
+"""The shape of a structure on slices between two on which it is drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+
+from ivos.volume.box import bounding_box
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from ivos.propagation.engines.protocol import BoolArray
+
+
+def shapes_between(before: BoolArray, after: BoolArray, count: int, spacing_mm: tuple[float, float]) -> list[BoolArray]:
+    """The masks (H, W) of so many slices that lie evenly between two.
+
+    On the way the distance from the outline, positive inside, goes evenly from the one slice's to the other's. Towards
+    a slice where the structure is absent it shrinks to nothing.
+
+    Args:
+        before: mask (H, W) of the slice before them.
+        after: of the slice after them.
+        count: of slices between.
+        spacing_mm: of the pixels (row, column).
+
+    References:
+        Raya, Udupa: Shape-based interpolation of multidimensional objects, IEEE Transactions on Medical Imaging, 1990.
+    """
+    box = bounding_box(before | after)
+    masks = [np.zeros(before.shape, bool) for _ in range(count)]
+    if box is None:
+        return masks
+    ends = [np.pad(mask[box], 1) for mask in (before, after)]  # the distance is to an outline, which needs an outside
+    depths = [_depth(mask, spacing_mm) for mask in ends]
+    reach = max(float(depth.max()) for depth in depths)
+    first, last = (
+        depth if mask.any() else np.full(mask.shape, -reach) for mask, depth in zip(ends, depths, strict=True)
+    )
+    for number, mask in enumerate(masks, start=1):
+        share = number / (count + 1)
+        mask[box] = ((1 - share) * first + share * last > 0)[1:-1, 1:-1]
+    return masks
+
+
+def _depth(mask: BoolArray, spacing_mm: tuple[float, float]) -> npt.NDArray[np.float64]:
+    """Millimetres to the outline, negative outside."""
+    inner, outer = (distance_transform_edt(part, sampling=spacing_mm) for part in (mask, ~mask))
+    depth: npt.NDArray[np.float64] = inner - outer
+    return depth

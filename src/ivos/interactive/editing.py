@@ -1,0 +1,199 @@
+"""What a person's deeds change: labels, confidence, what is drawn, and what suggestions go by."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ivos.errors import InputError
+from ivos.interactive.facts import Drawn
+from ivos.interactive.findings import figures_of, figures_of_certain
+from ivos.interactive.history import FIGURES_ALONG
+from ivos.interactive.labelling import drawn_over, guessed_over
+from ivos.propagation.fuse import decide
+from ivos.volume.labels import IGNORE, scheme_from_names, structures_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ivos.interactive.history import ArrayName
+    from ivos.interactive.state import Change
+    from ivos.propagation.engines.protocol import BoolArray
+    from ivos.propagation.walk import Propagated
+    from ivos.volume.volume import Array, Volume
+
+_SURE = 255
+_FILLED = 191  # of what lies between drawn slices: three quarters, as nobody has looked at the scan there
+
+
+def draw(change: Change, axis: int, index: int, masks: Mapping[int, BoolArray]) -> None:
+    """Say where structures are on a slice.
+
+    Args:
+        change: of the session's state.
+        axis: along which slices are numbered.
+        index: of the slice.
+        masks: (H, W) by label id; of no committed structures.
+    """
+    place = _slice_at(change, axis, index)
+    before, facts = _plane(change, "labels", axis, place), change.state.facts
+    after, touched = before, np.zeros(before.shape, bool)
+    for structure, mask in masks.items():
+        touched |= (after == structure) | mask
+        after = drawn_over(after, structure, mask, facts.committed)
+    told = np.isin(after, [0, *masks]) & touched  # not what stayed with a committed structure
+    confidence = _plane(change, "confidence", axis, place)
+    _write(change, "labels", axis, place, after)
+    _write(change, "confidence", axis, place, np.where(told, np.uint8(_SURE), confidence))
+    change.facts(replace(facts, drawn=facts.drawn | {Drawn(axis, index, structure) for structure in masks}))
+
+
+def write_finished(change: Change, axis: int, finished: Propagated, structures: Sequence[int]) -> None:
+    """Take a slice that propagation has finished, where it may change what is there.
+
+    Args:
+        change: of the session's state.
+        axis: that was walked.
+        finished: the slice, with its number in the scan.
+        structures: label ids of its masks, ascending.
+    """
+    classes, sure = decide(finished.masks)
+    guess = np.array([0, *structures], np.uint8)[classes]
+    _guess(change, axis, finished.index, guess, structures, sure)
+    figures = figures_of(finished, structures, _figures(change, axis, finished.index))
+    _write_figures(change, axis, finished.index, figures)
+
+
+def check_loadable(labels: Array) -> None:
+    """Refuse labels (Z, Y, X) that are no structures.
+
+    Raises:
+        InputError: one is above 254, or negative.
+    """
+    unfit = [int(label) for label in np.unique(labels) if not 0 <= label < IGNORE]
+    if unfit:
+        raise InputError(f"labels to load: structures are numbered from 1 to {IGNORE - 1}, found {unfit[0]}")
+
+
+def load(change: Change, labels: Volume, axis: int, *, drawn: bool) -> None:
+    """Take labels from outside; structures that the session does not have come with them.
+
+    Args:
+        change: of the session's state.
+        labels: on the scan's grid.
+        axis: along which its slices are numbered.
+        drawn: whether its filled slices are a person's word, or a guess.
+    """
+    present, facts = structures_in(labels.array), change.state.facts
+    new = {k: labels.names.get(k) or f"label {k}" for k in present if k not in facts.by_id}
+    change.facts(replace(facts, structures=facts.structures | set(scheme_from_names(new).labels)))
+    free = [structure for structure in present if structure not in facts.committed]
+    for index, plane in enumerate(np.moveaxis(labels.array, axis, 0)):
+        if not drawn:
+            guess = np.where(np.isin(plane, free), plane, 0).astype(np.uint8)
+            _guess(change, axis, index, guess, free, np.full(plane.shape, _SURE, np.uint8))
+            _count(change, axis, index, free)
+        elif masks := {k: plane == k for k in structures_in(plane) if k in free}:
+            draw(change, axis, index, masks)
+
+
+def clear(change: Change, axis: int, index: int, structure: int) -> None:
+    """Take back what is drawn of a structure on a slice: nothing is known of it there then.
+
+    Voxels of which drawn slices of other axes say that they are its stay.
+    """
+    facts, plane = change.state.facts, _plane(change, "labels", axis, _slice_at(change, axis, index))
+    change.facts(replace(facts, drawn=facts.drawn - {Drawn(axis, index, structure)}))
+    held = _plane(change, "confidence", axis, _slice_at(change, axis, index))
+    nothing, unsure = np.zeros(plane.shape, np.uint8), np.where(plane == structure, np.uint8(0), held)
+    _guess(change, axis, index, nothing, [structure], unsure)
+    _count(change, axis, index, [structure])
+
+
+def fill(change: Change, axis: int, structure: int, masks: Mapping[int, BoolArray]) -> None:
+    """Guess a structure on slices, which give way to what is drawn as propagation does.
+
+    Args:
+        change: of the session's state.
+        axis: along which slices are numbered.
+        structure: label id of one that is not committed.
+        masks: (H, W) by slice number.
+    """
+    for index, mask in masks.items():
+        place = _slice_at(change, axis, index)
+        touched = mask | (_plane(change, "labels", axis, place) == structure)
+        confidence = np.where(touched, np.uint8(_FILLED), _plane(change, "confidence", axis, place))
+        _guess(change, axis, index, np.where(mask, structure, 0).astype(np.uint8), [structure], confidence)
+        _count(change, axis, index, [structure])
+
+
+def remove(change: Change, structure: int) -> None:
+    """Take a structure out of the session, with its voxels and all that is drawn of it.
+
+    Args:
+        change: of the session's state.
+        structure: label id of one that is not committed.
+    """
+    facts, labels = change.state.facts, change.state.labels
+    for index in range(len(labels)):
+        place = _slice_at(change, 0, index)
+        there = labels[index] == structure
+        if there.any():
+            _write(change, "labels", 0, place, np.where(there, np.uint8(0), labels[index]))
+            left = change.state.arrays["confidence"][index]
+            _write(change, "confidence", 0, place, np.where(there, np.uint8(0), left))
+    for axis, length in enumerate(labels.shape):
+        for index in range(length):
+            figures = _figures(change, axis, index)
+            figures[:, structure] = 0
+            _write_figures(change, axis, index, figures)
+    drawn = frozenset(entry for entry in facts.drawn if entry.structure != structure)
+    change.facts(replace(facts, structures=facts.structures - {facts.by_id[structure]}, drawn=drawn))
+
+
+def _guess(change: Change, axis: int, index: int, guess: Array, structures: Sequence[int], confidence: Array) -> None:
+    """Put a guess on a slice, where it may change what is there."""
+    place, facts = _slice_at(change, axis, index), change.state.facts
+    settled = {k: facts.settled(k, axis, index, change.state.shape) for k in facts.by_id}
+    before = _plane(change, "labels", axis, place)
+    after, taken = guessed_over(before, guess, structures, settled, facts.committed)
+    held = _plane(change, "confidence", axis, place)
+    _write(change, "labels", axis, place, after)
+    _write(change, "confidence", axis, place, np.where(taken, confidence, held))
+
+
+def _count(change: Change, axis: int, index: int, structures: Iterable[int]) -> None:
+    """Note how much there is of structures on a slice, for certain."""
+    plane, figures = _plane(change, "labels", axis, _slice_at(change, axis, index)), _figures(change, axis, index)
+    for structure in structures:
+        figures[:, structure] = figures_of_certain(int(np.count_nonzero(plane == structure)))
+    _write_figures(change, axis, index, figures)
+
+
+def _slice_at(change: Change, axis: int, index: int) -> tuple[slice, ...]:
+    """The place of a slice in arrays of voxels."""
+    return tuple(slice(index, index + 1) if a == axis else slice(0, n) for a, n in enumerate(change.state.shape))
+
+
+def _plane(change: Change, name: ArrayName, axis: int, place: tuple[slice, ...]) -> Array:
+    """A slice (H, W) of an array of voxels."""
+    plane: Array = change.state.arrays[name][place].squeeze(axis)
+    return plane
+
+
+def _write(change: Change, name: ArrayName, axis: int, place: tuple[slice, ...], plane: Array) -> None:
+    change.write(name, place, np.expand_dims(plane, axis))
+
+
+def _figures(change: Change, axis: int, index: int) -> Array:
+    """A copy of the figures (6, 256) of a slice."""
+    figures: Array = change.state.arrays[FIGURES_ALONG[axis]][index].copy()
+    return figures
+
+
+def _write_figures(change: Change, axis: int, index: int, figures: Array) -> None:
+    rows, columns = figures.shape
+    place = (slice(index, index + 1), slice(0, rows), slice(0, columns))
+    change.write(FIGURES_ALONG[axis], place, figures[None])

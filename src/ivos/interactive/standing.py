@@ -1,0 +1,48 @@
+"""The strokes that a person has drawn on a slice one after another, all about one structure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ivos.propagation.strokes import Strokes, click
+
+if TYPE_CHECKING:
+    from ivos.interactive.checks import Points
+    from ivos.interactive.facts import Drawn
+    from ivos.propagation.strokes import Box
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Strokes that later ones add to, as long as nothing else is done in between.
+
+    Attributes:
+        about: the slice and the structure.
+        strokes: all so far.
+        revision: of the session, once they had made their mask.
+    """
+
+    about: Drawn
+    strokes: Strokes
+    revision: int
+
+    def go_on(self, about: Drawn, revision: int) -> bool:
+        """Whether strokes that are drawn now belong to these."""
+        return (about, revision) == (self.about, self.revision)
+
+
+def clicked(shape: tuple[int, int], positive: Points, negative: Points) -> Strokes:
+    """Clicks on a slice of that shape: points (row, column) inside a structure, and outside."""
+    strokes = Strokes.none(shape)
+    for points, inside in ((negative, False), (positive, True)):
+        for row, column in points:
+            strokes = strokes.drawn(click(shape, row, column), positive=inside)
+    return strokes
+
+
+def added(strokes: Strokes, more: Strokes) -> Strokes:
+    """Strokes and later ones together: where they contradict each other the later ones count."""
+    box: Box | None = strokes.box if more.box is None else more.box
+    whole = strokes.drawn(more.negative & ~more.positive, positive=False).drawn(more.positive, positive=True)
+    return replace(whole, box=box)

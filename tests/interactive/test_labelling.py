@@ -1,0 +1,35 @@
+"""Which labels give way on a slice, worked by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ivos.interactive.facts import Drawn, Facts
+from ivos.interactive.labelling import drawn_over, guessed_over
+
+
+def test_what_is_drawn_takes_from_all_but_the_committed() -> None:
+    labels = np.array([[1, 1, 2, 3, 0]], np.uint8)
+    mask = np.array([[False, True, True, True, True]])
+    assert drawn_over(labels, 1, mask, committed=[3]).tolist() == [[0, 1, 1, 3, 1]]
+    assert labels.tolist() == [[1, 1, 2, 3, 0]]
+
+
+def test_a_guess_changes_neither_what_is_settled_nor_what_is_committed() -> None:
+    labels = np.array([[1, 0, 2, 2, 3, 3, 4, 0, 1]], np.uint8)
+    guess = np.array([[0, 1, 1, 1, 1, 0, 1, 1, 1]], np.uint8)
+    nowhere, everywhere = np.zeros((1, 9), bool), np.ones((1, 9), bool)
+    not_here = nowhere.copy()
+    not_here[0, [7, 8]] = True  # structure 1 is drawn on slices of another axis that cross here
+    settled = {1: not_here, 2: everywhere, 3: nowhere, 4: nowhere}
+    after, taken = guessed_over(labels, guess, chosen=[1], settled=settled, committed=[4])
+    assert after.tolist() == [[0, 1, 2, 2, 1, 3, 4, 0, 1]]
+    assert taken.tolist() == [[True, True, False, False, True, False, False, True, False]]
+
+
+def test_where_a_person_has_said_something() -> None:
+    facts = Facts(drawn=frozenset({Drawn(0, 2, 7), Drawn(1, 1, 7), Drawn(2, 3, 7), Drawn(2, 0, 8)}))
+    assert facts.settled(7, 0, 2, (4, 3, 5)).all()
+    crossed = facts.settled(7, 0, 0, (4, 3, 5))
+    assert crossed.astype(int).tolist() == [[0, 0, 0, 1, 0], [1, 1, 1, 1, 1], [0, 0, 0, 1, 0]]
+    assert facts.settled(8, 1, 2, (4, 3, 5)).astype(int).tolist() == [[1, 0, 0, 0, 0]] * 4
