@@ -14,6 +14,8 @@ from ivos.propagation.masks import Masks
 from ivos.propagation.patch import Patch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ivos.propagation.engines.protocol import FloatArray
 
 _LEAST_WEIGHT = 0.05  # what a pass still weighs where it is wholly undecided
@@ -95,19 +97,26 @@ def _merged_patch(
 ) -> Patch | None:
     if np.isinf(before) or np.isinf(after):
         return backward if np.isfinite(after) else forward if np.isfinite(before) else None
-    parts = [patch for patch in (forward, backward) if patch is not None]
-    if not parts:
+    corner, parts = aligned((forward, backward))
+    if corner is None:
         return None
+    one, other = parts
+    return Patch(*corner, rule(one, other, before, after))
+
+
+def aligned(patches: Sequence[Patch | None]) -> tuple[tuple[int, int] | None, list[FloatArray]]:
+    """Masks of one structure in the one rectangle that holds them all.
+
+    Returns:
+        Its first row and column, and the probabilities (h, w) of each; None and nothing where all are None.
+    """
+    parts = [patch for patch in patches if patch is not None]
+    if not parts:
+        return None, []
     top, left = min(p.top for p in parts), min(p.left for p in parts)
-    bottom, right = max(p.place[0].stop for p in parts), max(p.place[1].stop for p in parts)
-    shape = (bottom - top, right - left)
-    one, other = (
-        np.zeros(shape, np.float32)
-        if patch is None
-        else Patch(patch.top - top, patch.left - left, patch.values).dense(shape)
-        for patch in (forward, backward)
-    )
-    return Patch(top, left, rule(one, other, before, after))
+    shape = (max(p.place[0].stop for p in parts) - top, max(p.place[1].stop for p in parts) - left)
+    moved = [p and Patch(p.top - top, p.left - left, p.values) for p in patches]
+    return (top, left), [np.zeros(shape, np.float32) if p is None else p.dense(shape) for p in moved]
 
 
 def decide(masks: Masks) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]:

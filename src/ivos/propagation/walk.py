@@ -104,17 +104,18 @@ def walk(
     first, last = annotations.slices[0], annotations.slices[-1]
     packed: dict[int, PackedMasks] = {}
     fuses = engine.fuses and fusion is None
-    for index, masks, _ in _sweep(stack, annotations, engine, range(first, len(stack)), {}, tells=False):
+    for image, masks, _ in sweep(stack, annotations, engine, range(first, len(stack)), {}, tells=False):
+        index = image.index
         if index <= last:
             packed[index] = PackedMasks.pack(masks)
             yield None
         else:
             yield Propagated(index, masks)
-    for index, masks, forward in _sweep(stack, annotations, engine, range(last, -1, -1), packed, tells=fuses):
-        yield _finish(annotations, index, forward or masks, masks, None if fuses else fusion or fuse)
+    for image, masks, forward in sweep(stack, annotations, engine, range(last, -1, -1), packed, tells=fuses):
+        yield _finish(annotations, image.index, forward or masks, masks, None if fuses else fusion or fuse)
 
 
-def _sweep(
+def sweep(
     stack: SliceStack,
     annotations: Annotations,
     engine: Engine,
@@ -122,8 +123,8 @@ def _sweep(
     packed: dict[int, PackedMasks],
     *,
     tells: bool,
-) -> Iterator[tuple[int, Masks, Masks | None]]:
-    """One pass; yields slice numbers with what it says, and what the pass before it has said, which it unpacks.
+) -> Iterator[tuple[Slice, Masks, Masks | None]]:
+    """One pass; yields slices with what it says of each, and what the pass before it has said, which it unpacks.
 
     Args:
         stack: the scan.
@@ -146,14 +147,14 @@ def _sweep(
         else:
             masks = engine.predict(image, opposite if tells else None)
             masks = masks.only(reached | known)  # this pass has not come by any annotation of the others yet
-            masks = _with_drawn(masks, annotations, index)
+            masks = with_drawn(masks, annotations, index)
         reached |= known
         if known.any() and index != numbers.start:
             engine.observe(image, masks, known)
-        yield index, masks, opposite
+        yield image, masks, opposite
 
 
-def _with_drawn(masks: Masks, annotations: Annotations, index: int) -> Masks:
+def with_drawn(masks: Masks, annotations: Annotations, index: int) -> Masks:
     """The structures of a slice with what is drawn on it put in; the other structures give way."""
     if not annotations.known[index].any():
         return masks
@@ -166,6 +167,6 @@ def _finish(annotations: Annotations, index: int, forward: Masks, backward: Mask
     before, after = annotations.distances(index)
     if fusion is None:
         before = np.where(np.isfinite(after), np.inf, before).astype(np.float32)
-    masks = _with_drawn((fusion or fuse)(forward, backward, before, after), annotations, index)
+    masks = with_drawn((fusion or fuse)(forward, backward, before, after), annotations, index)
     both = annotations.slices[0] < index < annotations.slices[-1] and not annotations.known[index].any()
     return Propagated(index, masks, (forward, backward) if both else None)

@@ -1,0 +1,1 @@
+"""Training the network that fuses old and corrected masks."""

@@ -1,0 +1,81 @@
+"""Samples of a folder as a training takes them: in any order, each seen from another side every time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from ivos.errors import InputError
+from ivos.training.fusion.samples import Samples, make_samples, read_samples
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from ivos.propagation.engines.protocol import Engine
+
+Shown = tuple["Tensor", "Tensor"]
+"""Planes (8, S, S) in [0, 1] and shares (2,): see :class:`ivos.training.fusion.samples.Samples`."""
+
+_IMAGES = 3  # planes that hold the slice
+_CONTRAST, _BRIGHTNESS = 0.3, 0.15
+
+
+class FusionData(Dataset[Shown]):
+    """Samples held in memory, which takes 74 kB each.
+
+    Args:
+        samples: of one scan after another.
+        seed: of what is drawn; None to give each sample once, as it is.
+    """
+
+    def __init__(self, samples: Sequence[Samples], seed: int | None = None) -> None:
+        self._planes = np.concatenate([some.planes for some in samples])
+        self._shares = np.concatenate([some.shares for some in samples])
+        self._seed = seed
+
+    def __len__(self) -> int:
+        return len(self._planes)
+
+    def __getitem__(self, number: int) -> Shown:
+        """The sample of a number; with a seed any number may be asked for, and gives one at random."""
+        if self._seed is None:
+            return _tensor(self._planes[number]), torch.from_numpy(self._shares[number])
+        rng = np.random.default_rng((self._seed, number))
+        place = int(rng.integers(len(self._planes)))
+        planes = torch.rot90(_tensor(self._planes[place]), int(rng.integers(4)), (1, 2))
+        if rng.random() < 0.5:
+            planes = planes.flip(2)
+        factor, offset = 1 + rng.uniform(-_CONTRAST, _CONTRAST), rng.uniform(-_BRIGHTNESS, _BRIGHTNESS)
+        image = (planes[:_IMAGES] * factor + offset).clamp(0, 1)
+        return torch.cat([image, planes[_IMAGES:]]), torch.from_numpy(self._shares[place])
+
+
+def samples_in(
+    folder: Path, numbers: range, engine: Engine, progress: Callable[[int, int], None] | None = None
+) -> list[Samples]:
+    """The samples of the sessions of some numbers, made first where they are not in the folder yet.
+
+    Raises:
+        InputError: a damaged file, a folder that cannot be written to, or nothing to learn from in any session.
+    """
+    found: list[Samples] = []
+    for done, number in enumerate(numbers, start=1):
+        path = folder / f"{number:08d}.npz"
+        make_samples(path, number, engine)
+        samples = read_samples(path)
+        found += [] if samples is None else [samples]
+        if progress is not None:
+            progress(done, len(numbers))
+    if not found:
+        raise InputError(f"{folder}: the corrections of {len(numbers)} scans decide nothing; raise scans")
+    return found
+
+
+def _tensor(planes: np.ndarray) -> Tensor:
+    return torch.from_numpy(planes).float() / 255

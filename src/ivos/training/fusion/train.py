@@ -1,0 +1,61 @@
+"""A training of the fusion, on corrections of synthetic scans."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from lightning.pytorch import seed_everything
+from torch.utils.data import DataLoader
+
+from ivos.nets.checkpoints import save_propagation
+from ivos.nets.fusion import OURS, FusionNet
+from ivos.propagation.engines.choose import choose_engine
+from ivos.training.fusion.data import FusionData, samples_in
+from ivos.training.fusion.module import FusionTraining
+from ivos.training.run import Run, resolved
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ivos.training.fusion.settings import FusionSettings
+
+_STEPS, _RATE = 5000, 2e-3
+_APART = 10**6  # numbers of sessions for each seed; those below it validate
+_HELD_OUT = 16
+
+
+def train_fusion(settings: FusionSettings, folder: Path, progress: Callable[[int, int], None] | None = None) -> Path:
+    """Train as the settings say.
+
+    Args:
+        settings: of the training.
+        folder: for samples, checkpoints, the logs and the settings; what is there already is gone on from.
+        progress: called with scans corrected and scans to correct, before the training.
+
+    Returns:
+        The averaged network's weights, of the best validation.
+
+    Raises:
+        InputError: the folder holds another run, damaged files, or cannot be written to.
+    """
+    settings = resolved(settings, folder, steps=_STEPS, rate=_RATE)
+    seed_everything(settings.seed, verbose=False)
+    begun, engine = FusionNet(OURS), choose_engine("fast")
+    first = (settings.seed + 1) * _APART
+    held_out = samples_in(folder / "samples", range(min(_HELD_OUT, settings.scans)), engine)
+    samples = samples_in(folder / "samples", range(first, first + settings.scans), engine, progress)
+    run = Run(folder, settings, validates=True)
+    training: DataLoader[Any] = DataLoader(
+        FusionData(samples, settings.seed), batch_size=settings.batch, sampler=run.samples(settings.batch)
+    )
+    validating: DataLoader[Any] = DataLoader(FusionData(held_out), batch_size=settings.batch)
+
+    def made(rate: float) -> FusionTraining:
+        return FusionTraining(copy.deepcopy(begun), settings, rate)
+
+    module = run.fit(made, training, validating)
+    if run.is_first:
+        save_propagation(module.averaged_network, folder / "fusion.safetensors")
+    return folder / "fusion.safetensors"
