@@ -75,7 +75,7 @@ def run(
         assert done.index not in found
         assert done.masks.total().max() <= 1 + 1e-5
         found[done.index] = done.masks.dense()
-    assert len(found) == visits(stack, annotations, corrected, structures)
+    assert len(found) == visits(annotations, corrected, structures)
     return found
 
 

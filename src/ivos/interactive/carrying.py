@@ -10,6 +10,7 @@ from ivos.interactive.editing import write_finished
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ivos.interactive.correction import Correction
     from ivos.interactive.journal import Journal
     from ivos.interactive.state import Change
     from ivos.interactive.stretch import Stretch
@@ -32,13 +33,15 @@ class Visited:
     finished: int | None
 
 
-def carried(journal: Journal, change: Change, stretch: Stretch, stack: SliceStack, engine: Engine) -> Iterator[Visited]:
+def carried(
+    journal: Journal, change: Change, stretch: Stretch | Correction, stack: SliceStack, engine: Engine
+) -> Iterator[Visited]:
     """Walk a stretch and write what is finished into an open step, until it is over or another step begins.
 
     Args:
         journal: of the session.
         change: the open step.
-        stretch: what to walk.
+        stretch: what to walk, and how.
         stack: the whole scan along its axis.
         engine: carries masks.
 

@@ -144,6 +144,8 @@ def remove(change: Change, structure: int) -> None:
             _write(change, "labels", 0, place, np.where(there, np.uint8(0), labels[index]))
             left = change.state.arrays["confidence"][index]
             _write(change, "confidence", 0, place, np.where(there, np.uint8(0), left))
+        guessed = change.state.arrays["guessed"][index]
+        _write(change, "guessed", 0, place, np.where(guessed == structure, np.uint8(0), guessed))
     for axis, length in enumerate(labels.shape):
         for index in range(length):
             figures = _figures(change, axis, index)
@@ -161,6 +163,7 @@ def _guess(change: Change, axis: int, index: int, guess: Array, structures: Sequ
     after, taken = guessed_over(before, guess, structures, settled, facts.committed)
     held = _plane(change, "confidence", axis, place)
     _write(change, "labels", axis, place, after)
+    _write(change, "guessed", axis, place, after)
     _write(change, "confidence", axis, place, np.where(taken, confidence, held))
 
 

@@ -17,7 +17,7 @@ from ivos.volume.box import bounding_box
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-ArrayName = Literal["labels", "confidence", "axial", "coronal", "sagittal"]
+ArrayName = Literal["labels", "confidence", "guessed", "axial", "coronal", "sagittal"]
 """Arrays that change: voxels, and what propagation along each axis has left to suggest slices by."""
 
 FIGURES_ALONG: tuple[ArrayName, ArrayName, ArrayName] = ("axial", "coronal", "sagittal")

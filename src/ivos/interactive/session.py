@@ -24,6 +24,7 @@ from ivos.interactive.checks import (
     checked_mask,
     checked_stroke,
 )
+from ivos.interactive.correction import Correction
 from ivos.interactive.facts import Drawn
 from ivos.interactive.findings import suggestions
 from ivos.interactive.history import History
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from ivos.interactive.journal import Recorder
     from ivos.interactive.stretch import Stretch
     from ivos.interactive.timeline import SliceState
+    from ivos.propagation.correct import Merge
     from ivos.propagation.engines.protocol import BoolArray, Engine
     from ivos.propagation.strokes import Box, StrokeSegmenter
     from ivos.uncertainty.suggest import Suggestions
@@ -73,6 +75,8 @@ class InteractiveSession:
         scan: the scan.
         engine: carries masks from slice to slice; the bundled network by default.
         strokes: makes masks of scribbles, clicks and boxes; without it these are refused.
+        merge: what carrying a correction makes of old and new masks; by default everything between the drawn slices on
+            either side of it is propagated anew.
         history_bytes: what undoing may take; the oldest steps go first.
     """
 
@@ -82,11 +86,12 @@ class InteractiveSession:
         *,
         engine: Engine | None = None,
         strokes: StrokeSegmenter | None = None,
+        merge: Merge | None = None,
         history_bytes: int = HISTORY_BYTES,
     ) -> None:
         self._scan: Volume | None = scan
         self._checksum: str | None = None  # of the scan; taken when the session is saved first
-        self._engine, self._segmenter = engine, strokes
+        self._engine, self._segmenter, self._merge = engine, strokes, merge
         self._standing: Standing | None = None
         self._stacks: dict[int, SliceStack] = {}
         self._use(SavedSession(scan, State(new_arrays(scan.geometry.shape)), History(history_bytes)))
@@ -102,6 +107,7 @@ class InteractiveSession:
         *,
         engine: Engine | None = None,
         strokes: StrokeSegmenter | None = None,
+        merge: Merge | None = None,
         history_bytes: int = HISTORY_BYTES,
     ) -> InteractiveSession:
         """A saved session, with its history.
@@ -112,13 +118,14 @@ class InteractiveSession:
                 scan itself (propagation, strokes) is refused.
             engine: as for a new session.
             strokes: likewise.
+            merge: likewise.
             history_bytes: likewise.
 
         Raises:
             InputError: no such file, not a session, damaged, or of another scan.
         """
         saved, scan_checksum = load_session(Path(path), scan, history_bytes)
-        session = InteractiveSession(saved.grid, engine=engine, strokes=strokes)
+        session = InteractiveSession(saved.grid, engine=engine, strokes=strokes, merge=merge)
         session._scan, session._checksum = scan, scan_checksum
         session._use(saved)
         return session
@@ -361,7 +368,10 @@ class InteractiveSession:
         check_there(structures or (), facts)
         number = checked_index(index, along, labels.shape)
         stretch = stretch_about(facts, labels, along, number, structures)
-        return self._carry(stretch)
+        if self._merge is None:
+            return self._carry(stretch)
+        guessed, confidence = (self._state.arrays[name] for name in ("guessed", "confidence"))
+        return self._carry(Correction(stretch, number, self._merge, guessed, confidence))
 
     def suggest(self, count: int = 5, axis: str = "axial") -> Suggestions:
         """Which slices to draw next, for all structures together and for each, by what propagation has left.
@@ -437,7 +447,7 @@ class InteractiveSession:
         """What the session takes in memory, about: its arrays and what can be undone, not the scan."""
         return sum(array.nbytes for array in self._state.arrays.values()) + self._journal.so_far.used_bytes
 
-    def _carry(self, stretch: Stretch) -> Iterator[Visited]:
+    def _carry(self, stretch: Stretch | Correction) -> Iterator[Visited]:
         """Begin a step that lasts for as long as its caller goes on."""
         stack = self._stack(stretch.axis)
         self._engine = self._engine or choose_engine("fast")

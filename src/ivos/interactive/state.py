@@ -25,11 +25,13 @@ def new_arrays(shape: Shape) -> dict[ArrayName, npt.NDArray[Any]]:
     """The arrays of a session on a scan of that shape (Z, Y, X) in which nothing has been done yet.
 
     Returns:
-        Labels and confidence (Z, Y, X) as uint8; for each axis figures (N, 6, 256) of its N slices as float64.
+        Labels, confidence, and the labels that were guessed last, whatever was drawn since (Z, Y, X), as uint8; for
+        each axis figures (N, 6, 256) of its N slices as float64.
     """
     arrays: dict[ArrayName, npt.NDArray[Any]] = {
         "labels": np.zeros(shape, np.uint8),
         "confidence": np.zeros(shape, np.uint8),
+        "guessed": np.zeros(shape, np.uint8),
     }
     for name, length in zip(FIGURES_ALONG, shape, strict=True):
         arrays[name] = np.zeros((length, FIGURES, 256))

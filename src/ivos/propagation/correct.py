@@ -117,11 +117,11 @@ def correct(
             yield Propagated(image.index, _put_in(step.old, merge(step), here, annotations, image.index))
 
 
-def visits(stack: SliceStack, annotations: Annotations, corrected: int, structures: Sequence[int] | None = None) -> int:
+def visits(annotations: Annotations, corrected: int, structures: Sequence[int] | None = None) -> int:
     """How many slices :func:`correct` gives."""
     carried = _carried(annotations, corrected, structures)
     ways = ((way, _until(annotations, corrected, way)[carried]) for way in (1, -1))
-    return 1 + sum(len(_on_the_way(len(stack), corrected, *given)) - 1 for given in ways)
+    return 1 + sum(len(_on_the_way(len(annotations.labels), corrected, *given)) - 1 for given in ways)
 
 
 def _carried(annotations: Annotations, corrected: int, structures: Sequence[int] | None) -> BoolArray:
