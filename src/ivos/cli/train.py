@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ivos.cli.terminal import print_line
+from ivos.cli.terminal import print_line, progress_bar
 from ivos.config import load_settings
 from ivos.errors import InputError
 
@@ -65,6 +65,45 @@ def propagation(output: Output, given: Given = None) -> None:
     weights = train_stcn(settings, output) if settings.network.name == "stcn" else train_fast(settings, output)
     engine = settings.network.name
     _say(f"Weights: {weights}. Use them: ivos propagate ... --engine {engine} --checkpoint {weights}")
+
+
+@train.command()
+def fusion(output: Output, given: Given = None) -> None:
+    """Train the network that fuses a corrected slice with the masks around it, on corrections of synthetic scans.
+
+    The corrections are made first. May be stopped and taken up again at any time: the same command goes on.
+    """
+    try:
+        from ivos.training.fusion.settings import FusionSettings
+
+        settings = load_settings(FusionSettings, given or [])
+        from ivos.training.fusion.train import train_fusion
+    except ModuleNotFoundError as error:
+        raise InputError(f"training needs {error.name}: pip install 'ivos[train]'") from error
+
+    silence_lightning()
+    with progress_bar("Correcting scans") as progress:
+        weights = train_fusion(settings, output, progress)
+    _say(f"Weights: {weights}")
+
+
+@train.command()
+def strokes(output: Output, given: Given = None) -> None:
+    """Train the network that makes masks of clicks, scribbles and boxes, on endless synthetic slices.
+
+    May be stopped and taken up again at any time: the same command goes on.
+    """
+    try:
+        from ivos.training.strokes.settings import StrokesSettings
+
+        settings = load_settings(StrokesSettings, given or [])
+        from ivos.training.strokes.train import train_strokes
+    except ModuleNotFoundError as error:
+        raise InputError(f"training needs {error.name}: pip install 'ivos[train]'") from error
+
+    silence_lightning()
+    weights = train_strokes(settings, output)
+    _say(f"Weights: {weights}. Use them in Python: ivos.nets.checkpoints.load_strokes(FILE)")
 
 
 def _say(line: str) -> None:

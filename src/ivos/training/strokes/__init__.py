@@ -1,0 +1,1 @@
+"""Training the small network that makes masks of strokes."""

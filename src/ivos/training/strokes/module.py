@@ -1,0 +1,74 @@
+"""Training the network for strokes on drawings with its own answers fed back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from ivos.training.module import Training
+from ivos.training.strokes.drawings import Drawing, Drawings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from ivos.nets.strokes import StrokesNet
+    from ivos.training.run_settings import RunSettings
+    from ivos.training.strokes.examples import Example
+
+_CHECKED_STROKES = 4
+
+
+class StrokesTraining(Training):
+    """Learns from drawings: after every stroke the network goes on from its own last answer.
+
+    Args:
+        network: to begin with.
+        settings: of the run.
+        rate: learning rate at its highest.
+    """
+
+    network: StrokesNet
+
+    def __init__(self, network: StrokesNet, settings: RunSettings, rate: float) -> None:
+        super().__init__(network.to(memory_format=torch.channels_last), settings, rate)
+
+    def training_step(self, batch: Drawings, number: int) -> Tensor:  # noqa: ARG002
+        """Loss of one answer to each of the drawings."""
+        drawings = batch.under_way()
+        loss, scores = self._moved_on(self.network, drawings)
+        self.log_dict({"loss": loss, "dsc": float(np.mean(scores))}, prog_bar=True, batch_size=len(drawings))
+        return loss
+
+    def validation_step(self, batch: list[Example], number: int) -> None:  # noqa: ARG002
+        """Mean DSC of the averaged network after some strokes on slices that are not trained on."""
+        drawings = under_way = [Drawing(example, _CHECKED_STROKES) for example in batch]
+        while under_way := [drawing for drawing in under_way if not drawing.over]:
+            self._moved_on(self.averaged_network, under_way)
+        held = [d.scores + d.scores[-1:] * (_CHECKED_STROKES - len(d.scores)) for d in drawings if d.scores]
+        self.log("val_dsc", float(np.mean(held)), prog_bar=True, batch_size=len(batch), sync_dist=True)
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, number: int) -> Any:  # noqa: ARG002
+        """Drawings stay where they are: views are cut on the CPU."""
+        return batch
+
+    def _moved_on(self, network: StrokesNet, drawings: Sequence[Drawing]) -> tuple[Tensor, list[float]]:
+        """Every drawing an answer further: the loss, and the DSC of each."""
+        evidence, truth = (np.stack(part) for part in zip(*(drawing.shown() for drawing in drawings), strict=True))
+        shown = torch.from_numpy(evidence).to(self.device, memory_format=torch.channels_last)
+        logits = network(shown).float()
+        answers = logits.detach().sigmoid().squeeze(1).cpu().numpy()
+        scores = [drawing.advance(answer) for drawing, answer in zip(drawings, answers, strict=True)]
+        return _loss(logits, torch.from_numpy(truth)[:, None].to(self.device)), scores
+
+
+def _loss(logits: Tensor, truth: Tensor) -> Tensor:
+    """Cross-entropy and Dice."""
+    probabilities = logits.sigmoid()
+    shared, both = (probabilities * truth).sum((1, 2, 3)), (probabilities + truth).sum((1, 2, 3))
+    overlap = 1 - (2 * shared + 1) / (both + 1)
+    return 3 * F.binary_cross_entropy_with_logits(logits, truth) + overlap.mean()
