@@ -13,8 +13,9 @@ import torch
 from torch import nn
 
 from ivos.errors import InputError
-from ivos.nets.checkpoints import load_fast, load_stcn, read_weights
+from ivos.nets.checkpoints import load_fast, load_stcn, load_xmem, read_weights
 from ivos.nets.fast import FastNet
+from ivos.nets.fusion import FusionNet
 from ivos.nets.imagenet import load_resnet
 from ivos.nets.published import PUBLISHED, published
 from ivos.nets.recognise import Recognised, recognise
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Weights = dict[str, torch.Tensor]
-
-FUSION = {name: torch.zeros(1) for name in ("conv1.0.weight", "conv3.2.weight", "final_conv.weight")}
 
 
 def test_the_table() -> None:
@@ -142,7 +141,7 @@ def test_the_pair_of_ivos_gives_two_networks(tmp_path: Path) -> None:
     weights = light(info.made())
     second = {name.removeprefix("model."): value for name, value in weights.items()}
     second["encoder._conv_head.weight"] = torch.zeros(2)
-    path = stored({"model1": FUSION, "model2": second}, tmp_path / "w.pth")  # TransUNet takes seconds
+    path = stored({"model1": light(FusionNet()), "model2": second}, tmp_path / "w.pth")  # TransUNet takes seconds
     first, found = recognise(path)
     assert (first.part, found.part) == ("model1", "model2")
     assert first.what == "fusion of MiVOS"
@@ -170,14 +169,19 @@ def test_the_published_vision_transformer_is_used_as_it_is(tmp_path: Path) -> No
     assert "imagenet=FILE" in (found.used_by or "")
 
 
-@pytest.mark.parametrize("names", ["xmem", "s2m", "mivos_fusion"])
 @pytest.mark.parity
-def test_networks_that_are_not_usable_yet(parity_folder: Path, tmp_path: Path, names: str) -> None:
-    shapes = json.loads((parity_folder / f"{names}_state_dict.json").read_text())
-    path = stored({name: torch.zeros(()).expand(shape) for name, shape in shapes.items()}, tmp_path / "w.pth")
-    (found,) = recognise(path)
-    words = {"xmem": "XMem", "s2m": "scribble-to-mask of MiVOS", "mivos_fusion": "fusion of MiVOS"}
-    assert (found.what, found.used_by, found.save) == (words[names], None, None)
+def test_the_published_xmem_is_imported_under_our_names_as_it_is(parity_folder: Path, tmp_path: Path) -> None:
+    shapes = json.loads((parity_folder / "xmem_state_dict.json").read_text())
+    own_first = torch.arange(1600).roll(1024)[None, :, None, None]  # our number of each of the official input channels
+    given = {name: torch.zeros((), dtype=torch.float16).expand(shape) for name, shape in shapes.items()}
+    joining = "decoder.fuser.block1.conv1.weight"
+    given[joining] = own_first.half().expand(shapes[joining])
+    found, path = imported(stored(given, tmp_path / "w.pth"))
+    assert found.what == "XMem under official names"
+    assert found.used_by == "ivos propagate --engine xmem --checkpoint FILE"
+    (again,) = recognise(path)
+    assert again.what == "XMem under our names"
+    assert torch.equal(load_xmem(path).state_dict()[joining][0, :, 0, 0], torch.arange(1600).half().float())
 
 
 def test_half_a_network_is_refused(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ivos.nets.stcn import STCN, KeyFeatures, for_inference
+from ivos.nets.inference import for_inference
+from ivos.nets.stcn import STCN, KeyFeatures
 from ivos.nets.winograd import WinogradConv
 
 

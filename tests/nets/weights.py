@@ -15,8 +15,7 @@ from ivos.propagation.masks import Masks
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ivos.propagation.engines.protocol import FloatArray
-    from ivos.propagation.engines.stcn import STCNEngine
+    from ivos.propagation.engines.protocol import Engine, FloatArray
 
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)[:, None, None]
 STD = np.array([0.229, 0.224, 0.225], np.float32)[:, None, None]
@@ -58,7 +57,7 @@ def scene(seed: int, frames: int, height: int, width: int, k: int) -> tuple[Floa
     return images, label
 
 
-def run(engine: STCNEngine, images: FloatArray, label: FloatArray, k: int) -> FloatArray:
+def run(engine: Engine, images: FloatArray, label: FloatArray, k: int) -> FloatArray:
     """Probabilities (K + 1, T - 1, H, W) of all frames after the first; the engine's normalisation is undone.
 
     The background's are what the structures leave, as the shares of a pixel sum to one.

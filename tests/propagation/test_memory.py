@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from ivos.errors import InputError
 from ivos.propagation.memory import Keep, Memory
+from ivos.propagation.memory_buffers import Encoded
+from ivos.propagation.similarity import Query
 
 C, V, P = 8, 6, 10  # key and value channels, positions in a slice
 
@@ -29,7 +31,7 @@ def memory_of(slices: int, structures: int = 2) -> Memory:
 
 
 def add(memory: Memory, index: int, keep: Keep, structures: int = 2, known: list[bool] | None = None) -> None:
-    memory.add(index, *slice_of(index, structures), torch.tensor(known or [True] * structures), keep)
+    memory.add(index, Encoded(*slice_of(index, structures)), torch.tensor(known or [True] * structures), keep)
 
 
 def dense(entries: list[tuple[int, list[bool]]], query: torch.Tensor, top_k: int, structures: int) -> torch.Tensor:
@@ -58,20 +60,20 @@ def dense(entries: list[tuple[int, list[bool]]], query: torch.Tensor, top_k: int
 def test_reading_equals_the_definition(known: list[list[bool]], top_k: int, seed: int) -> None:
     memory = memory_of(6, 3)
     for index, flags in enumerate(known):
-        memory.add(index, *slice_of(index, 3), torch.tensor(flags), Keep.ALWAYS)
+        memory.add(index, Encoded(*slice_of(index, 3)), torch.tensor(flags), Keep.ALWAYS)
     query = torch.randn(C, 7, generator=torch.Generator().manual_seed(seed))
     expected = dense(list(enumerate(known)), query, top_k, 3)
-    torch.testing.assert_close(memory.read(query, top_k), expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(memory.read(Query(query), top_k), expected, atol=1e-5, rtol=1e-4)
 
 
 def test_values_in_bfloat16_take_half_the_budget_and_read_nearly_the_same() -> None:
     key, value = slice_of(0, 2)
     whole, half = memory_of(1), memory_of(1)
-    whole.add(0, key, value, torch.ones(2, dtype=torch.bool), Keep.ALWAYS)
-    half.add(0, key, value.bfloat16(), torch.ones(2, dtype=torch.bool), Keep.ALWAYS)
+    whole.add(0, Encoded(key, value), torch.ones(2, dtype=torch.bool), Keep.ALWAYS)
+    half.add(0, Encoded(key, value.bfloat16()), torch.ones(2, dtype=torch.bool), Keep.ALWAYS)
     assert half.used_bytes == P * (C * 4 + 2 * V * 2)
     query = torch.randn(C, 5, generator=torch.Generator().manual_seed(1))
-    torch.testing.assert_close(half.read(query, 20).float(), whole.read(query, 20), atol=0.02, rtol=0.02)
+    torch.testing.assert_close(half.read(Query(query), 20).float(), whole.read(Query(query), 20), atol=0.02, rtol=0.02)
 
 
 def test_annotated_slices_are_never_evicted_and_the_oldest_others_go_first() -> None:
@@ -108,11 +110,13 @@ def test_slots_that_were_freed_are_not_read() -> None:
     for index in range(3):
         add(memory, index, Keep.ALWAYS)
     add(memory, 3, Keep.UNTIL_NEXT)
-    memory.add(1, *slice_of(77, 2), torch.ones(2, dtype=torch.bool), Keep.ALWAYS)  # slice 3 goes, slice 1 is redrawn
+    memory.add(
+        1, Encoded(*slice_of(77, 2)), torch.ones(2, dtype=torch.bool), Keep.ALWAYS
+    )  # slice 3 goes, slice 1 is redrawn
     query = torch.randn(C, 5, generator=torch.Generator().manual_seed(1))
     both = [True, True]
     expected = dense([(0, both), (77, both), (2, both)], query, 20, 2)
-    torch.testing.assert_close(memory.read(query, 20), expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(memory.read(Query(query), 20), expected, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("room", [0, 2])
@@ -131,3 +135,14 @@ def test_predicted_slices_are_left_out_where_annotations_fill_the_budget() -> No
     add(memory, 1, Keep.WHILE_ROOM)
     add(memory, 2, Keep.UNTIL_NEXT)
     assert memory.indices == [0, 9]
+
+
+def test_the_values_of_a_slice_come_back_as_they_were_put_in() -> None:
+    memory = memory_of(3)
+    assert memory.value(0) is None
+    for index in range(3):
+        add(memory, index, Keep.ALWAYS)
+    found = memory.value(1)
+    assert found is not None
+    assert torch.equal(found, slice_of(1, 2)[1])
+    assert memory.value(7) is None

@@ -23,6 +23,7 @@ class EngineChoice(str, Enum):
     fast = "fast"
     flow = "flow"
     stcn = "stcn"
+    xmem = "xmem"
     nearest = "nearest"
 
 
@@ -56,7 +57,7 @@ def propagate(
     annotations: Annotated[Path, typer.Option(help="Label volume on the scan's grid in which some slices are drawn.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where the labels go: .nii.gz, .nrrd, .mha.")],
     engine: Annotated[EngineChoice, typer.Option(help="What carries masks from slice to slice.")] = EngineChoice.fast,
-    checkpoint: Annotated[Path | None, typer.Option(help="Weights for the engine (stcn, fast).")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Weights for the engine (stcn, xmem, fast).")] = None,
     axis: Annotated[AxisChoice | None, typer.Option(help="Walk along this axis; default: the drawn one.")] = None,
     structures: Annotated[str | None, typer.Option(help="Only these label ids, like 1,4,7-9.")] = None,
     complete: Annotated[
@@ -68,7 +69,10 @@ def propagate(
     ] = None,
     modality: Annotated[ModalityChoice, typer.Option(help="Intensity windows.")] = ModalityChoice.auto,
     device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = DeviceChoice.auto,
-    bfloat16: Annotated[bool, typer.Option("--bfloat16", help="stcn: faster, less exact.")] = False,
+    bfloat16: Annotated[bool, typer.Option("--bfloat16", help="stcn, xmem: faster, less exact.")] = False,
+    long_term: Annotated[
+        bool, typer.Option("--long-term", help="stcn: a long-term memory, for long scans; xmem has one.")
+    ] = False,
     memory_budget: Annotated[str, typer.Option(help="What the engine's memory of slices may take.")] = "2GB",
     series: Annotated[str | None, typer.Option(help="DICOM: last characters of the series to take.")] = None,
     report: Annotated[Path | None, typer.Option(help="Folder for a report of the run (HTML, PNG, GIF).")] = None,
@@ -93,6 +97,7 @@ def propagate(
         device=device.value,
         memory_budget_bytes=size_bytes(memory_budget),
         bfloat16=bfloat16,
+        long_term=long_term,
     )
     started = time.perf_counter()
     volume = read(scan, series=series)

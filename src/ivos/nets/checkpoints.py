@@ -12,8 +12,12 @@ import torch
 from ivos.errors import InputError
 from ivos.files import replacing
 from ivos.nets.fast import FastNet
+from ivos.nets.fusion import OURS, FusionNet
 from ivos.nets.key_encoders import OF_TIMM
+from ivos.nets.scribble import ScribbleNet
 from ivos.nets.stcn import STCN
+from ivos.nets.strokes import StrokesNet
+from ivos.nets.xmem import XMem
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,6 +26,12 @@ Weights = dict[str, "Tensor"]
 
 BUNDLED = Path(str(files("ivos.nets").joinpath("fast.safetensors")))
 """The weights of the small network that come with ivos."""
+
+BUNDLED_STROKES = Path(str(files("ivos.nets").joinpath("strokes.safetensors")))
+"""Those of the small network that makes masks of strokes."""
+
+BUNDLED_FUSION = Path(str(files("ivos.nets").joinpath("fusion.safetensors")))
+"""Those of the small network that fuses old and corrected masks."""
 
 _WRAPPERS = ("state_dict", "model", "network")
 _PAIR = ("model1", "model2")
@@ -34,6 +44,20 @@ _STCN_NAMES = (
     (r"\.attention\.ChannelGate\.mlp\.3\.", ".attention.channel_mlp.2."),
     (r"\.attention\.SpatialGate\.spatial\.conv\.", ".attention.spatial_conv."),
 )
+_XMEM_NAMES = (
+    (r"^value_encoder\.hidden_reinforce\.", "reinforce."),
+    (r"^decoder\.hidden_update\.transform\.", "decoder.sensory.update.transform."),
+    (r"^decoder\.hidden_update\.", "decoder.sensory."),
+    (r"^key_proj\.key_proj\.", "key_proj.key."),
+    (r"^key_proj\.d_proj\.", "key_proj.shrinkage."),
+    (r"^key_proj\.e_proj\.", "key_proj.selection."),
+    *_STCN_NAMES,
+)
+_IMAGE_FIRST = tuple(  # in the official network, where ours has a structure's own channels first
+    f"{part}.fuser.block1.{conv}.weight" for part in ("value_encoder", "decoder") for conv in ("conv1", "downsample")
+)
+_OFFICIAL_XMEM = "key_proj.d_proj.weight"  # under a name that ours has not
+_IMAGE_CHANNELS = 1024  # at stride 16
 
 
 def load_stcn(path: Path) -> STCN:
@@ -42,7 +66,7 @@ def load_stcn(path: Path) -> STCN:
     Raises:
         InputError: no such file, not a checkpoint, one that holds code, or weights of another network.
     """
-    weights = {_renamed(name): value for name, value in read_weights(path).items()}
+    weights = {_renamed(name, _STCN_NAMES): value for name, value in read_weights(path).items()}
     first = "value_encoder.resnet.conv1.weight"
     if first in weights and weights[first].shape[1] == 4:  # trained on one object: nothing is known of others
         weights[first] = torch.cat([weights[first], torch.zeros_like(weights[first][:, :1])], 1)
@@ -52,6 +76,23 @@ def load_stcn(path: Path) -> STCN:
         key_bias="key_encoder.conv1.bias" in weights,
         encoder=next((name for name in OF_TIMM if name in encoders), "resnet50"),
     )
+    load_strictly(network, weights, path)
+    return network.eval().requires_grad_(requires_grad=False)
+
+
+def load_xmem(path: Path) -> XMem:
+    """The XMem network of an official checkpoint or of ours, ready for inference.
+
+    Raises:
+        InputError: no such file, not a checkpoint, one that holds code, or weights of another network.
+    """
+    given = read_weights(path)
+    weights = {_renamed(name, _XMEM_NAMES): _widened(value) for name, value in given.items()}
+    if _OFFICIAL_XMEM in given:
+        for name in _IMAGE_FIRST:
+            if name in weights and weights[name].ndim == 4:
+                weights[name] = weights[name].roll(-_IMAGE_CHANNELS, 1)
+    network = XMem()
     load_strictly(network, weights, path)
     return network.eval().requires_grad_(requires_grad=False)
 
@@ -68,8 +109,53 @@ def load_fast(path: Path | None = None) -> FastNet:
     return network.eval().requires_grad_(requires_grad=False)
 
 
-def save_propagation(network: FastNet | STCN, path: Path) -> None:
-    """Write the weights of a network that propagates as float16 safetensors.
+def load_scribble(path: Path) -> ScribbleNet:
+    """The published scribble-to-mask network of MiVOS, ready for inference.
+
+    Raises:
+        InputError: no such file, not a checkpoint, one that holds code, or weights of another network.
+    """
+    network = ScribbleNet()
+    load_strictly(network, {name: _widened(value) for name, value in read_weights(path).items()}, path)
+    return network.eval().requires_grad_(requires_grad=False)
+
+
+def load_strokes(path: Path | None = None) -> StrokesNet:
+    """The small network that makes masks of strokes, with the bundled weights or those of a file, for inference.
+
+    Raises:
+        InputError: no such file, not a checkpoint, or weights of another network.
+    """
+    source = BUNDLED_STROKES if path is None else path
+    network = StrokesNet()
+    load_strictly(network, {name: _widened(value) for name, value in read_weights(source).items()}, source)
+    return network.eval().requires_grad_(requires_grad=False)
+
+
+def load_fusion(path: Path | None = None) -> FusionNet:
+    """The fusion network of MiVOS or ours from a file, or ours with the bundled weights, ready for inference.
+
+    Raises:
+        InputError: no such file, not a checkpoint, one that holds code, or weights of another network.
+    """
+    source = BUNDLED_FUSION if path is None else path
+    return fusion_of(read_weights(source), source)
+
+
+def fusion_of(weights: Weights, path: Path) -> FusionNet:
+    """The same from weights that have been read.
+
+    Raises:
+        InputError: weights of another network.
+    """
+    ours = "final_conv.bias" in weights and weights["final_conv.bias"].numel() == OURS**2
+    network = FusionNet(OURS if ours else 1)
+    load_strictly(network, {name: _widened(value) for name, value in weights.items()}, path)
+    return network.eval().requires_grad_(requires_grad=False)
+
+
+def save_propagation(network: FastNet | STCN | StrokesNet | FusionNet, path: Path) -> None:
+    """Write the weights of a network that propagates, or makes masks of strokes, as float16 safetensors.
 
     Raises:
         InputError: the folder cannot be written to.
@@ -131,8 +217,8 @@ def _widened(value: Tensor) -> Tensor:
     return value.float() if value.is_floating_point() else value
 
 
-def _renamed(name: str) -> str:
-    for pattern, replacement in _STCN_NAMES:
+def _renamed(name: str, names: tuple[tuple[str, str], ...]) -> str:
+    for pattern, replacement in names:
         name = re.sub(pattern, replacement, name)
     return name
 

@@ -20,6 +20,8 @@ from ivos.errors import InputError
 
 _INTO_STCN = "ivos propagate --engine stcn --checkpoint FILE, ivos train propagation network.name=stcn init=FILE"
 _INTO_REFERENCE = "ivos segment --reference FILE, ivos train reference init=[FILE]"
+_INTO_STROKES = "in Python: ivos.propagation.stroke_segmenters.ScribbleSegmenter(load_scribble(FILE))"
+_INTO_FUSION = "in Python: ivos.propagation.difference.DifferenceAware(load_fusion(FILE))"
 _INTO_STCN_ENCODERS = "ivos train propagation network.name=stcn network.imagenet=[RESNET50,RESNET18]"
 
 
@@ -122,7 +124,7 @@ PUBLISHED = (
         page="https://github.com/hkchengrex/XMem",
         licence="MIT",
         sha256=None,
-        used_by=None,
+        used_by="ivos propagate --engine xmem --checkpoint FILE",
     ),
     PublishedWeights(
         name="s2m",
@@ -132,7 +134,7 @@ PUBLISHED = (
         page="https://github.com/hkchengrex/MiVOS",
         licence=None,
         sha256=None,
-        used_by=None,
+        used_by=_INTO_STROKES,
     ),
     PublishedWeights(
         name="fusion",
@@ -142,7 +144,7 @@ PUBLISHED = (
         page="https://github.com/hkchengrex/MiVOS",
         licence=None,
         sha256=None,
-        used_by=None,
+        used_by=_INTO_FUSION,
     ),
     PublishedWeights(
         name="fusion-stcn",
@@ -152,7 +154,7 @@ PUBLISHED = (
         page="https://github.com/hkchengrex/MiVOS/tree/MiVOS-STCN",
         licence=None,
         sha256=None,
-        used_by=None,
+        used_by=_INTO_FUSION,
     ),
 )
 

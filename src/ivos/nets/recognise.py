@@ -10,7 +10,16 @@ import torch
 
 from ivos.errors import InputError
 from ivos.files import replacing
-from ivos.nets.checkpoints import load_fast, load_stcn, load_strictly, read_networks
+from ivos.nets.checkpoints import (
+    fusion_of,
+    load_fast,
+    load_scribble,
+    load_stcn,
+    load_strictly,
+    load_strokes,
+    load_xmem,
+    read_networks,
+)
 from ivos.nets.imagenet import load_imagenet, load_resnet
 from ivos.nets.published import published
 from ivos.nets.reference_file import ReferenceInfo, is_reference, load_reference, save_reference
@@ -31,6 +40,7 @@ _VIT_SIZE = 224  # pixels: of the images that the published position embeddings 
 _VIT_WIDTH, _VIT_STRIDE = 768, 16
 _IVOS_SIZE = 512  # pixels: in configurations and tool of IVOS; DeepLabV3+ does not say it itself
 _POSITIONS, _HEAD = "transformer.embeddings.position_embeddings", "segmentation_head.0.bias"
+_OUR_XMEM = "key_proj.shrinkage.weight"
 _OF_CLASSIFIER = ("encoder._conv_head.", "encoder._bn1.")  # in published EfficientNets, used by no segmentation
 
 
@@ -83,10 +93,32 @@ def _stcn(weights: Weights, path: Path, part: str) -> Recognised:
     return Recognised(f"STCN under {names}", published("stcn").used_by, _saving(network, weights), part)
 
 
+def _xmem(weights: Weights, path: Path, part: str) -> Recognised:
+    network = load_xmem(path)
+    names = "our names" if _OUR_XMEM in weights else "official names"
+    return Recognised(f"XMem under {names}", published("xmem").used_by, _saving(network, weights), part)
+
+
 def _fast(weights: Weights, path: Path, part: str) -> Recognised:
     network = load_fast(path)
     used_by = "ivos propagate --engine fast --checkpoint FILE, ivos train propagation init=FILE"
     return Recognised("the network of the engine fast", used_by, _saving(network, weights), part)
+
+
+def _scribble(weights: Weights, path: Path, part: str) -> Recognised:
+    network = load_scribble(path)
+    return Recognised("scribble-to-mask of MiVOS", published("s2m").used_by, _saving(network, weights), part)
+
+
+def _strokes(weights: Weights, path: Path, part: str) -> Recognised:
+    network = load_strokes(path)
+    return Recognised("our network for strokes", "ivos train strokes init=FILE", _saving(network, weights), part)
+
+
+def _fusion(weights: Weights, path: Path, part: str) -> Recognised:
+    network = fusion_of(weights, path)
+    what = "fusion of MiVOS" if network.fold == 1 else "our network for fusion"
+    return Recognised(what, published("fusion").used_by, _saving(network, weights), part)
 
 
 def _resnet(weights: Weights, path: Path, part: str) -> Recognised:
@@ -157,18 +189,15 @@ def _saving(network: nn.Module, read: Weights) -> Callable[[Path], None]:
     return save
 
 
-def _only(what: str) -> Callable[[Weights, Path, str], Recognised]:
-    """What is known by its names alone: no network here takes it yet."""
-    return lambda _weights, _path, part: Recognised(what, None, part=part)
-
-
 _BY_NAMES = (  # names that only this network has, among those that are not further up
-    (("key_proj.d_proj.weight", "decoder.pred.weight"), _only("XMem")),
+    (("key_proj.d_proj.weight", "decoder.pred.weight"), _xmem),
+    ((_OUR_XMEM, "decoder.pred.weight"), _xmem),
     (("key_comp.weight", "decoder.pred.weight"), _stcn),
     ((_POSITIONS, _HEAD), _transunet),
     (("encoder._conv_stem.weight", _HEAD), _deeplab),
-    (("backbone.conv1.weight", "classifier.project.0.weight"), _only("scribble-to-mask of MiVOS")),
-    (("conv1.0.weight", "conv3.2.weight", "final_conv.weight"), _only("fusion of MiVOS")),
+    (("backbone.conv1.weight", "classifier.project.0.weight"), _scribble),
+    (("conv1.0.weight", "conv3.2.weight", "final_conv.weight"), _fusion),
     (("sharpness", "presence.weight"), _fast),
+    (("in32.0.0.weight", "up16.0.weight"), _strokes),
     (("conv1.weight", "layer1.0.conv1.weight"), _resnet),
 )

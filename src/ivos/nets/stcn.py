@@ -10,7 +10,6 @@ References:
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,8 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ivos.nets.key_encoders import KeyChannels, KeyEncoderName, key_encoder
-from ivos.nets.resnet import BasicBlock, ResNet, fold_batch_norms
-from ivos.nets.winograd import WinogradConv
+from ivos.nets.resnet import BasicBlock, ResNet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,11 +103,17 @@ def aggregate(probabilities: Tensor) -> Tensor:
 
 
 class ValueEncoder(nn.Module):
-    """An image with a structure's mask and the others' (5 channels), fused with the image's key features."""
+    """An image with a structure's mask and the others' (5 channels), fused with the image's key features.
 
-    def __init__(self, channels: KeyChannels, *, attention: bool) -> None:
+    Args:
+        channels: of the key features.
+        attention: see :class:`STCN`.
+        conv_bias: biases in the convolutions before batch norms.
+    """
+
+    def __init__(self, channels: KeyChannels, *, attention: bool, conv_bias: bool = True) -> None:
         super().__init__()
-        self.resnet = ResNet(BasicBlock, (2, 2, 2), 5, conv_bias=True)
+        self.resnet = ResNet(BasicBlock, (2, 2, 2), 5, conv_bias=conv_bias)
         self.fuser = FeatureFusion(256, channels.f16, VALUE_CHANNELS, attention=attention)
 
     def forward(self, image: Tensor, masks: Tensor, key_f16: Tensor) -> Tensor:
@@ -117,7 +121,7 @@ class ValueEncoder(nn.Module):
         first, channels = self.resnet.conv1, image.shape[1]
         of_image = F.conv2d(image, first.weight[:, :channels], first.bias, first.stride, first.padding)
         value_f16 = []
-        for mask, own_image in _portions(masks[0].numel() // 2, masks, of_image):
+        for mask, own_image in portions(masks[0].numel() // 2, masks, of_image):
             of_mask = F.conv2d(mask, first.weight[:, channels:], None, first.stride, first.padding)
             value_f16.append(self.resnet.stages(of_mask.add_(own_image))[0])
         values: Tensor = self.fuser(torch.cat(value_f16), key_f16)
@@ -236,10 +240,10 @@ class Decoder(nn.Module):
         """(K, 512, H/16, W/16) and the features of one image or of K to logits (K, 1, H, W)."""
         skip_8, skip_4 = self.up_16_8.skip_conv(f8), self.up_8_4.skip_conv(f4)
         logits = []
-        for x, own_8, own_4 in _portions(16 * f4[0, 0].numel(), self.compress(readout, content), skip_8, skip_4):
+        for x, own_8, own_4 in portions(16 * f4[0, 0].numel(), self.compress(readout, content), skip_8, skip_4):
             x = self.up_8_4(own_4, self.up_16_8(own_8, x))
             logits.append(self.pred(F.relu(x, inplace=True)).float())
-        return _upsampled(torch.cat(logits), 4)
+        return upsampled(torch.cat(logits), 4)
 
 
 class UpsampleBlock(nn.Module):
@@ -252,11 +256,11 @@ class UpsampleBlock(nn.Module):
 
     def forward(self, skip: Tensor, x: Tensor) -> Tensor:
         """What skip_conv gave, (1 or K, channels, 2H, 2W), and (K, channels, H, W) to (K, out, 2H, 2W)."""
-        out: Tensor = self.out_conv(_upsampled(x, 2).add_(skip))
+        out: Tensor = self.out_conv(upsampled(x, 2).add_(skip))
         return out
 
 
-def _portions(pixels: int, own: Tensor, *shared: Tensor) -> Iterator[tuple[Tensor, ...]]:
+def portions(pixels: int, own: Tensor, *shared: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """As many of K structures as pass through the layers below stride 16 together, with what belongs to them.
 
     Args:
@@ -270,76 +274,6 @@ def _portions(pixels: int, own: Tensor, *shared: Tensor) -> Iterator[tuple[Tenso
         yield own[part], *(each if len(each) == 1 else each[part] for each in shared)
 
 
-def _upsampled(x: Tensor, factor: int) -> Tensor:
+def upsampled(x: Tensor, factor: int) -> Tensor:
+    """So many times the height and width, linearly."""
     return F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
-
-
-def for_inference(network: STCN, *, dtype: torch.dtype = torch.float32, winograd: bool = False) -> STCN:
-    """A copy that computes the same, faster, and can no longer be trained or saved.
-
-    Args:
-        network: a loaded network; it is left as it is.
-        dtype: of weights and features; keys are in float32 all the same.
-        winograd: whether the wide convolutions of decoder and value encoder take Winograd's way, which pays on a CPU in
-            float32 and takes four times the memory of their weights.
-    """
-    made = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
-    parts: list[nn.Module] = [made.value_encoder, made.decoder]
-    if dtype is not torch.float32:  # in float32 keys stay bit for bit the published ones: the choice of the top k jumps
-        parts += [made.key_encoder, made.key_comp]
-    for part in parts:
-        fold_batch_norms(part)
-        part.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if winograd:
-            _take_winograd(part)
-    return made
-
-
-def _take_winograd(module: nn.Module) -> None:
-    for name, child in module.named_children():
-        if isinstance(child, ResBlock):
-            setattr(module, name, WinogradBlock(child))
-        elif isinstance(child, JoiningBlock):
-            setattr(module, name, JoiningWinogradBlock(child))
-        elif isinstance(child, nn.Conv2d) and WinogradConv.suits(child):
-            setattr(module, name, WinogradConv(child))
-        else:
-            _take_winograd(child)
-
-
-class WinogradBlock(nn.Module):
-    """What a residual block computes; it may write over its input."""
-
-    def __init__(self, block: ResBlock) -> None:
-        super().__init__()
-        shortcut = block.downsample
-        self.downsample = WinogradConv(shortcut) if isinstance(shortcut, nn.Conv2d) else shortcut
-        self.conv1, self.conv2 = WinogradConv(block.conv1), WinogradConv(block.conv2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, channels, H, W) to (B, out, H, W)."""
-        y = self.conv1(x, activate=True)
-        total: Tensor = self.conv2(y, activate=True, onto=self.downsample(x))
-        return total
-
-
-class JoiningWinogradBlock(nn.Module):
-    """What a joining block computes; the shared channels, met once a slice, are convolved directly."""
-
-    def __init__(self, block: JoiningBlock) -> None:
-        super().__init__()
-        self.own, self.shared = nn.ModuleList(), nn.ModuleList()
-        for conv in (block.conv1, block.downsample):
-            own, shared = conv.parts()
-            self.own.append(WinogradConv(own))
-            self.shared.append(shared)
-        self.conv2 = WinogradConv(block.conv2)
-
-    def forward(self, x: Tensor, shared: Tensor) -> Tensor:
-        """(K, own, H, W) and (1, shared, H, W) to (K, out, H, W)."""
-        y = self.own[0](x, activate=True)
-        y += self.shared[0](F.relu(shared))
-        shortcut = self.own[1](x)
-        shortcut += self.shared[1](shared)
-        total: Tensor = self.conv2(y, activate=True, onto=shortcut)
-        return total

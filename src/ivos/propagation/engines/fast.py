@@ -94,13 +94,18 @@ class FastEngine:
         return answers
 
     def _memory(self, nearest: Sequence[Sequence[Reference]]) -> Remembered:
-        """Keys and values of the drawn slices to read from, each of which is encoded once."""
+        """Keys and values of the drawn slices to read from; those that the walk has left behind are forgotten.
+
+        So there are at most two of each structure at any time, and each is encoded once in a pass: a drawn slice that
+        is not among the nearest any more does not come back among them.
+        """
         new = {id(r): r for references in nearest for r in references if id(r) not in self._remembered}
         if new:
             made = self._runner.remember(torch.from_numpy(np.stack([reference.shown for reference in new.values()])))
             for row, reference in enumerate(new.values()):
                 part = slice(row, row + 1)
                 self._remembered[id(reference)] = reference, Remembered(made.keys[part], made.values[part])
+        self._remembered = {id(r): self._remembered[id(r)] for references in nearest for r in references}
         kept = [[self._remembered[id(reference)][1] for reference in references] for references in nearest]
         return Remembered(
             torch.cat([torch.cat([part.keys for part in parts], 1) for parts in kept]),
