@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 CONTENT = bytes(range(256)) * 100
 BUNDLED = Path(package.__file__).parent / "nets" / "fast.safetensors"
-FUSION = ("conv1.0.weight", "conv3.2.weight", "final_conv.weight")
 
 
 @pytest.fixture
@@ -83,12 +82,10 @@ def test_download_from_a_folder(tmp_path: Path) -> None:
 def test_import(tmp_path: Path) -> None:
     weights = read_weights(BUNDLED)
     torch.save({"state_dict": weights, "epoch": 3}, tmp_path / "mine.ckpt")
-    torch.save({name: torch.zeros(1) for name in FUSION}, tmp_path / "fusion.pth")
-    done = ivos("weights", "import", tmp_path / "mine.ckpt", tmp_path / "fusion.pth", "-o", tmp_path / "to")
+    done = ivos("weights", "import", tmp_path / "mine.ckpt", "-o", tmp_path / "to")
     assert done.returncode == 0, done.stderr
     path = tmp_path / "to" / "mine.safetensors"
     assert f"written to {path}: ivos propagate --engine fast --checkpoint {path}" in done.stdout
-    assert "no command uses it yet" in done.stdout
     assert list((tmp_path / "to").iterdir()) == [path]
     assert all(torch.equal(value, weights[name]) for name, value in read_weights(path).items())
     assert "exists; choose another folder" in refused("weights", "import", path, "-o", tmp_path / "to")

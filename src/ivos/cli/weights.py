@@ -45,7 +45,7 @@ def list_known(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.
             ("page", known.page),
             ("licence", known.licence or "not known, see the page"),
             ("sha256", known.sha256 or "not known"),
-            ("for", known.used_by or "no command yet"),
+            ("for", known.used_by),
         ):
             print_line(f"    {word:8} {value}")
 
@@ -110,9 +110,7 @@ def import_files(
 
 
 def _import(file: Path, found: Recognised, output: Path) -> None:
-    if found.used_by is None:
-        print_line(f"{file}: {found.what}, by the names of its weights; no command uses it yet, nothing written")
-    elif found.save is None:
+    if found.save is None:
         print_line(f"{file}: {found.what}; is used as it is: {_use(found.used_by, file)}")
     else:
         path = output / f"{'-'.join(filter(None, (file.stem, found.part)))}.safetensors"

@@ -37,7 +37,7 @@ class PublishedWeights:
         page: of its authors.
         licence: of the authors' repository, None where it is not known.
         sha256: of the file, or its first digits; None where it is not known.
-        used_by: the commands that take the file, None where none does yet.
+        used_by: the commands that take the file.
     """
 
     name: str
@@ -47,7 +47,7 @@ class PublishedWeights:
     page: str
     licence: str | None
     sha256: str | None
-    used_by: str | None
+    used_by: str
 
 
 def _on_drive(file: str) -> str:

@@ -50,13 +50,13 @@ class Recognised:
 
     Attributes:
         what: it is.
-        used_by: the commands that take the file written, or the given one where none is; None where none does yet.
+        used_by: the commands that take the file written, or the given one where none is.
         save: writes the weights under our names as safetensors; None where there is nothing to convert.
         part: tells it from the other network of a file that holds two.
     """
 
     what: str
-    used_by: str | None
+    used_by: str
     save: Callable[[Path], None] | None = None
     part: str = ""
 
