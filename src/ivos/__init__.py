@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ivos.interactive.session import InteractiveSession
     from ivos.metrics.evaluation import evaluate
     from ivos.propagation.propagate import Propagation, propagate
+    from ivos.propagation.stroke_segmenters import stroke_segmenter
     from ivos.segmentation.segment import Segmentation
     from ivos.segmentation.segmenter import SegmentationSettings, Segmenter
     from ivos.volume.read import read, read_labels
@@ -35,6 +36,7 @@ __all__ = [
     "propagate",
     "read",
     "read_labels",
+    "stroke_segmenter",
     "write",
 ]
 __version__ = "0.1.0"
@@ -51,6 +53,7 @@ _HOMES = {
     "propagate": "ivos.propagation.propagate:propagate",
     "read": "ivos.volume.read:read",
     "read_labels": "ivos.volume.read:read_labels",
+    "stroke_segmenter": "ivos.propagation.stroke_segmenters:stroke_segmenter",
     "write": "ivos.volume.write:write_volume",
 }
 

@@ -428,11 +428,11 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(
     assert (contents(session), session.revision) == (before, revision)
 
 
-def test_strokes_need_a_segmenter() -> None:
+def test_strokes_are_made_by_the_bundled_network_if_by_no_other() -> None:
     session = InteractiveSession(scan_of())
     session.add(1, "one")
-    with pytest.raises(InputError, match="give it strokes="):
-        session.click(0, 1, positive=[(1, 1)])
+    session.click(0, 1, positive=[(1, 1)])
+    assert session.labels.array[0, 1, 1] == 1
 
 
 def test_a_scan_that_is_drawn_on_one_slice_alone() -> None:

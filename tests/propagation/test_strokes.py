@@ -13,13 +13,16 @@ from torch import nn
 
 from ivos.errors import InputError
 from ivos.nets.checkpoints import load_strokes
+from ivos.nets.scribble import ScribbleNet
 from ivos.nets.strokes import EVIDENCE, StrokesNet
-from ivos.propagation.stroke_segmenters import ScribbleSegmenter, SmallStrokeSegmenter
+from ivos.propagation.stroke_segmenters import ScribbleSegmenter, SmallStrokeSegmenter, stroke_segmenter
 from ivos.propagation.strokes import Strokes, click, scribble
 from ivos.volume.windows import CT_WINDOWS_HU, channels
 from tests.propagation.scenes import dice, moving_discs
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor
 
     from ivos.propagation.engines.protocol import BoolArray, FloatArray
@@ -195,3 +198,9 @@ def test_strokes_at_the_edge_of_a_slice(ours: SmallStrokeSegmenter) -> None:
     image = channels(np.where(truth, 150, -50) + np.random.default_rng(0).normal(0, 8, truth.shape), CT_WINDOWS_HU)
     strokes = Strokes.none((70, 50)).drawn(scribble((70, 50), [(0, 0), (15, 18)]), positive=True)
     assert dice(ours(image, strokes, np.zeros_like(truth)) > 0.5, truth) > 0.8
+
+
+def test_a_segmenter_is_chosen_by_its_weights(tmp_path: Path) -> None:
+    torch.save(ScribbleNet().state_dict(), tmp_path / "s2m.pth")
+    assert isinstance(stroke_segmenter(), SmallStrokeSegmenter)
+    assert isinstance(stroke_segmenter(tmp_path / "s2m.pth"), ScribbleSegmenter)

@@ -35,15 +35,23 @@ def shapes_between(before: BoolArray, after: BoolArray, count: int, spacing_mm: 
     if box is None:
         return masks
     ends = [np.pad(mask[box], 1) for mask in (before, after)]  # the distance is to an outline, which needs an outside
-    depths = [_depth(mask, spacing_mm) for mask in ends]
-    reach = max(float(depth.max()) for depth in depths)
-    first, last = (
-        depth if mask.any() else np.full(mask.shape, -reach) for mask, depth in zip(ends, depths, strict=True)
-    )
+    first, last = _depths(ends[0], ends[1], spacing_mm)
     for number, mask in enumerate(masks, start=1):
-        share = number / (count + 1)
-        mask[box] = ((1 - share) * first + share * last > 0)[1:-1, 1:-1]
+        depth = (count + 1 - number) * first + number * last
+        mask[box] = (depth > 0)[1:-1, 1:-1]
     return masks
+
+
+def _depths(
+    before: BoolArray, after: BoolArray, spacing_mm: tuple[float, float]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Those of both; where one of them is empty it is the other one, sunk until nothing of it is left."""
+    first, last = _depth(before, spacing_mm), _depth(after, spacing_mm)
+    if not before.any():
+        first = last - last.max()
+    if not after.any():
+        last = first - first.max()
+    return first, last
 
 
 def _depth(mask: BoolArray, spacing_mm: tuple[float, float]) -> npt.NDArray[np.float64]:

@@ -38,6 +38,7 @@ from ivos.propagation.annotations import axis_number
 from ivos.propagation.engines.choose import choose_engine
 from ivos.propagation.strokes import Strokes
 from ivos.propagation.walk import SliceStack
+from ivos.volume.geometry import AXIS_NAMES
 from ivos.volume.labels import scheme_from_names
 from ivos.volume.volume import on_grid_of
 
@@ -74,7 +75,7 @@ class InteractiveSession:
     Args:
         scan: the scan.
         engine: carries masks from slice to slice; the bundled network by default.
-        strokes: makes masks of scribbles, clicks and boxes; without it these are refused.
+        strokes: makes masks of scribbles, clicks and boxes; the bundled network by default.
         merge: what carrying a correction makes of old and new masks; by default everything between the drawn slices on
             either side of it is propagated anew.
         history_bytes: what undoing may take; the oldest steps go first.
@@ -164,6 +165,12 @@ class InteractiveSession:
     def drawn(self, axis: str = "axial") -> dict[int, tuple[SliceState, ...]]:
         """By label id what is known of each structure on each slice along an axis."""
         return self._timeline.along(axis_number(axis))
+
+    @property
+    def drawn_along(self) -> tuple[str, ...]:
+        """The axes along which anything is drawn."""
+        axes = {entry.axis for entry in self._state.facts.drawn}
+        return tuple(AXIS_NAMES[axis] for axis in sorted(axes))
 
     @property
     def revision(self) -> int:
@@ -455,10 +462,12 @@ class InteractiveSession:
 
     def _stroke(self, about: Drawn, strokes: Strokes) -> None:
         """Make a mask of strokes and those before them, and draw it."""
-        if self._segmenter is None:
-            raise InputError("this session makes no masks of strokes: give it strokes=..., or draw the mask")
         if strokes.empty:
             raise InputError("no stroke: give a scribble, a click or a box")
+        if self._segmenter is None:
+            from ivos.propagation.stroke_segmenters import stroke_segmenter  # PyTorch: only who makes strokes waits
+
+            self._segmenter = stroke_segmenter()
         image = self._stack(about.axis)[about.number].image
         if self._standing is not None and self._standing.go_on(about, self.revision):
             strokes = added(self._standing.strokes, strokes)

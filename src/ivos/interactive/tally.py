@@ -28,7 +28,7 @@ class Tally:
 
     @property
     def voxels(self) -> npt.NDArray[np.int64]:
-        """(N, 256) voxels of each label id on each slice."""
+        """(N, 256) voxels of each structure on each slice, by label id."""
         self._count()
         return self._voxels
 
@@ -50,6 +50,9 @@ class Tally:
         labels, sure = (np.moveaxis(v.array, along, 0) for v in (self._session.labels, self._session.confidence))
         for index in self._session.changed(self._seen, self._axis):
             plane = labels[index].reshape(-1)
-            self._voxels[index] = np.bincount(plane, minlength=256)
-            self._sure[index] = np.bincount(plane, weights=sure[index].reshape(-1), minlength=256)
+            self._voxels[index], self._sure[index] = 0, 0
+            there = np.flatnonzero(plane)  # most slices of a scan hold little, or nothing
+            if there.size:
+                self._voxels[index] = np.bincount(plane[there], minlength=256)
+                self._sure[index] = np.bincount(plane[there], sure[index].reshape(-1)[there], minlength=256)
         self._seen = revision

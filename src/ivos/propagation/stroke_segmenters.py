@@ -8,20 +8,42 @@ import cv2
 import numpy as np
 import torch
 
+from ivos.device import pick_device
 from ivos.errors import InputError
+from ivos.nets.checkpoints import load_scribble, load_strokes, read_weights
 from ivos.propagation.engines.protocol import Slice
 from ivos.propagation.engines.working_grid import WorkingGrid
 from ivos.propagation.masks import Masks
 from ivos.propagation.stroke_views import evidence, first_view, next_view, obeyed, settled
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ivos.device import DeviceChoice
     from ivos.nets.scribble import ScribbleNet
     from ivos.nets.strokes import StrokesNet
     from ivos.propagation.engines.protocol import BoolArray, FloatArray
-    from ivos.propagation.strokes import Strokes
+    from ivos.propagation.strokes import Strokes, StrokeSegmenter
 
 _LOOKS = 3  # at most, at one stroke
 _FRAME = 3  # pixels: width of the stroke that a box stands for
+_OF_PUBLISHED = "backbone.conv1.weight"  # a weight that our network has not
+
+
+def stroke_segmenter(weights: Path | None = None, *, device: DeviceChoice = "auto") -> StrokeSegmenter:
+    """What makes masks of scribbles, clicks and boxes, ready to use.
+
+    Args:
+        weights: of our small network or of the published one; the bundled ones by default.
+        device: where it runs.
+
+    Raises:
+        InputError: the weights are unreadable or of neither network; the device is not there.
+    """
+    chosen = pick_device(device)
+    if weights is not None and _OF_PUBLISHED in read_weights(weights):
+        return ScribbleSegmenter(load_scribble(weights), chosen)
+    return SmallStrokeSegmenter(load_strokes(weights), chosen)
 
 
 class SmallStrokeSegmenter:
