@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from ivos.cli.annotate import annotate
 from ivos.cli.calibrate import calibrate
 from ivos.cli.compare import compare
 from ivos.cli.data import info, phantom
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.add_typer(train, name="train")
 app.add_typer(weights, name="weights")
 for command in (
+    annotate,
     propagate,
     suggest,
     segment,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import tempfile
 import zipfile
 import zlib
 from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,8 @@ from ivos.volume.geometry import Geometry
 from ivos.volume.volume import Array, Volume
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy.typing as npt
     from pydicom.dataset import Dataset
 
@@ -78,6 +82,71 @@ def read_series(folder: Path, series: str | None = None, *, named: Path | None =
             doubled slices, damaged files.
     """
     named = named or folder
+    images = _slices(folder, series, named)
+    geometry = _geometry(images, named)
+    array = np.stack([_pixels(image, named) for image in images])
+    return Volume.from_array(array, geometry, modality=images[0].modality)
+
+
+def series_files(folder: Path, series: str | None = None) -> tuple[list[Path], Geometry]:
+    """The files of the series that :func:`read_series` reads, and the grid on which it lies.
+
+    Args:
+        folder: where to look.
+        series: as there.
+
+    Returns:
+        One file for each slice along the grid's first axis, in that order.
+
+    Raises:
+        InputError: as :func:`read_series`.
+    """
+    images = _slices(folder, series, folder)
+    return [image.path for image in images], _geometry(images, folder)
+
+
+def read_zip(path: Path, series: str | None = None) -> Volume:
+    """Read the DICOM series in a zip file.
+
+    Raises:
+        InputError: as :func:`read_series`, and for a file that is not a whole zip.
+    """
+    with dicom_folder(path) as folder:
+        return read_series(folder, series, named=path)
+
+
+@contextmanager
+def dicom_folder(path: Path) -> Iterator[Path]:
+    """A folder of DICOM files as it is; a zip file unpacked for as long as the block lasts.
+
+    Raises:
+        InputError: not a whole zip file, or one that unpacks to too much.
+    """
+    if path.is_dir():
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="ivos-") as folder:
+        _unpack(path, Path(folder))
+        yield Path(folder)
+
+
+def _unpack(path: Path, folder: Path) -> None:
+    """Unpack a zip file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [m for m in archive.infolist() if not m.is_dir()]
+            total = sum(m.file_size for m in members)
+            if total > _ZIP_LIMIT_BYTES:
+                raise InputError(f"{path}: unpacks to {total / 2**30:.0f} GiB; unpack it and give the folder")
+            for number, member in enumerate(members):  # numbered: names in an archive are not to be trusted
+                with archive.open(member) as packed, (folder / f"{number:06d}").open("wb") as out:
+                    shutil.copyfileobj(packed, out)  # in pieces: one member may be larger than the memory
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise InputError(f"{path}: cannot be unpacked: not a whole, unencrypted zip file") from error
+
+
+def _slices(folder: Path, series: str | None, named: Path) -> list[_Image]:
+    """The slices of a series, ascending along its normal."""
     stacks: dict[tuple[object, ...], list[_Image]] = defaultdict(list)
     multi_frame = 0
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and is_dicom(p)):
@@ -90,30 +159,7 @@ def read_series(folder: Path, series: str | None = None, *, named: Path | None =
     if not stacks and multi_frame:
         raise InputError(f"{named}: multi-frame DICOM, which ivos does not read; convert it to NIfTI first")
     chosen = _choose(list(stacks.values()), series, named)
-    images = sorted(chosen, key=lambda image: float(image.position_mm @ image.normal))
-    geometry = _geometry(images, named)
-    array = np.stack([_pixels(image, named) for image in images])
-    return Volume.from_array(array, geometry, modality=images[0].modality)
-
-
-def read_zip(path: Path, series: str | None = None) -> Volume:
-    """Read the DICOM series in a zip file.
-
-    Raises:
-        InputError: as :func:`read_series`, and for a file that is not a whole zip.
-    """
-    with tempfile.TemporaryDirectory(prefix="ivos-") as folder:
-        try:
-            with zipfile.ZipFile(path) as archive:
-                members = [m for m in archive.infolist() if not m.is_dir()]
-                total = sum(m.file_size for m in members)
-                if total > _ZIP_LIMIT_BYTES:
-                    raise InputError(f"{path}: unpacks to {total / 2**30:.0f} GiB; unpack it and give the folder")
-                for number, member in enumerate(members):  # numbered: names in an archive are not to be trusted
-                    (Path(folder) / f"{number:06d}").write_bytes(archive.read(member))
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-            raise InputError(f"{path}: cannot be unpacked: not a whole, unencrypted zip file") from error
-        return read_series(Path(folder), series, named=path)
+    return sorted(chosen, key=lambda image: float(image.position_mm @ image.normal))
 
 
 def _header(path: Path, named: Path) -> Dataset:

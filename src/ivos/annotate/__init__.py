@@ -1,0 +1,1 @@
+"""The annotation server: scans, sessions, what is kept of them, and the page's interface."""
