@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 COOKIE = "ivos_token"
 JSON_LIMIT_BYTES = 32 * 2**20
 UPLOAD_LIMIT_BYTES = 4 * 2**30
+LOGIN_LIMIT_BYTES = 2**12
 _LONGEST_NUMBER = 15  # digits
+
+_LOGIN = ("/auth/", "/auth/token")
+"""Where plug-ins ask whether a token is needed, and show it as a password: asked without one."""
 
 _POLICY = "; ".join(
     (
@@ -157,7 +161,8 @@ class Guard:
             return 403, "another site's page asks; only the server's own page may"
         if headers.get("sec-fetch-site") == "cross-site" and scope["path"] != "/":
             return 403, "another site's page asks; only the server's own page may"
-        if not self._access.lets_in(_shown(headers)) and not (scope["path"] == "/" and self._greets(scope)):
+        greeted = scope["path"] in _LOGIN or (scope["path"] == "/" and self._greets(scope))
+        if not self._access.lets_in(_shown(headers)) and not greeted:
             return 401, "a token is needed: open the address with the token that the server has printed"
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit()):
@@ -199,9 +204,11 @@ def _shown(headers: dict[str, str]) -> str | None:
 def _limit(scope: Scope) -> int:
     """How many bytes a request may have."""
     parts = scope["path"].strip("/").split("/")
+    if parts[0] == "auth":
+        return LOGIN_LIMIT_BYTES
     uploads = (
         scope["method"] == "POST" and parts[:2] == ["api", "scans"] and (len(parts) == 2 or parts[3:] == ["labels"])
-    )
+    ) or (scope["method"], parts[0]) in (("PUT", "datastore"), ("PUT", "session"), ("POST", "infer"))
     return UPLOAD_LIMIT_BYTES if uploads else JSON_LIMIT_BYTES
 
 

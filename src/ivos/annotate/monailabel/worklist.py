@@ -1,0 +1,93 @@
+"""What plug-ins are told of the work list."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from ivos.annotate.monailabel.images import image_name
+from ivos.annotate.monailabel.label_files import names_in
+from ivos.annotate.monailabel.vocabulary import ids_in
+from ivos.errors import InputError
+from ivos.files import suffix_of
+from ivos.volume.geometry import AXIS_NAMES, reorientation
+
+if TYPE_CHECKING:
+    from ivos.annotate.messages import AxisName
+    from ivos.annotate.opened import OpenScan
+    from ivos.annotate.service import Service
+    from ivos.annotate.store import KeptScan
+
+FINAL, ORIGINAL = "final", "original"
+"""Tags of labels: of scans that are done, and of scans in work."""
+
+
+def tag_of(kept: KeptScan) -> str | None:
+    """The tag of a scan's labels; None before there are any."""
+    return {"new": None, "in work": ORIGINAL, "done": FINAL}[kept.state]
+
+
+def counts(service: Service) -> dict[str, Any]:
+    """How many scans there are, and how many are done."""
+    tags = [tag_of(kept) for kept in service.store.scans()]
+    labelled = {tag: tags.count(tag) for tag in (FINAL, ORIGINAL) if tag in tags}
+    return {"total": len(tags), "completed": tags.count(FINAL), "label_tags": labelled, "train": []}
+
+
+def objects(service: Service) -> dict[str, Any]:
+    """All scans with their labels. Names of structures are there for the next scan alone: others are not opened."""
+    upcoming = next_scan(service)
+    return {kept.id: _object(service, kept, named=kept == upcoming) for kept in service.store.scans()}
+
+
+def next_scan(service: Service) -> KeptScan | None:
+    """The first scan that is not done."""
+    return next((kept for kept in service.store.scans() if kept.state != "done"), None)
+
+
+def sample(service: Service, kept: KeptScan) -> dict[str, Any]:
+    """A scan as an image to work on next, and where to look in it first."""
+    return {"id": kept.id, **_info(kept), "state": kept.state, "suggestions": _suggestions(service, kept)}
+
+
+def _object(service: Service, kept: KeptScan, *, named: bool) -> dict[str, Any]:
+    tag = tag_of(kept)
+    labels: dict[str, Any] = {}
+    if tag is not None:
+        names = service.sessions.within(kept.id, _names) if named else {}
+        labels[tag] = {"ext": ".nii.gz", "info": {"params": {"label_names": names} if named else {}}}
+    return {"image": {"ext": suffix_of(Path(image_name(kept))), "info": _info(kept)}, "labels": labels}
+
+
+def _info(kept: KeptScan) -> dict[str, Any]:
+    changed = {} if kept.changed is None else {"ts": int(datetime.fromisoformat(kept.changed).timestamp())}
+    return {"name": image_name(kept), **changed}
+
+
+def _names(opened: OpenScan) -> dict[str, int]:
+    return names_in(opened.named_labels().array, ids_in(opened))
+
+
+def _suggestions(service: Service, kept: KeptScan) -> list[dict[str, Any]]:
+    """Slices to draw next, the best first, by their numbers in the scan's file."""
+    if kept.state == "new":
+        return []  # nothing to go by, and no need to open it
+    return service.sessions.within(kept.id, _suggested)
+
+
+def _suggested(opened: OpenScan) -> list[dict[str, Any]]:
+    names = {number: name for name, number in ids_in(opened).items()}
+    along = reorientation(opened.volume.source).order.index(0)
+    try:
+        slices = opened.suggestions(cast("AxisName", AXIS_NAMES[along]))
+    except InputError:  # propagated along another axis alone
+        return []
+    return [
+        {
+            "slice": opened.volume.source_index(along, found.index),
+            "label": None if found.structure is None else names[found.structure],
+            "why": found.why,
+        }
+        for found in slices
+    ]
