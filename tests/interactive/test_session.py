@@ -202,6 +202,19 @@ def test_brush_and_eraser() -> None:
     assert session.drawn()[1][2] == "drawn"
 
 
+def test_what_strokes_find_leaves_drawn_structures_alone_but_for_positive_strokes() -> None:
+    session = session_on(None, 1, 2, 3)
+    left, right = rectangle(slice(1, 5), slice(0, 3)), rectangle(slice(1, 5), slice(5, 8))
+    session.draw(2, 1, left)
+    session.load_labels(session.labels.with_array(np.where(np.arange(6)[:, None, None] == 2, right * 3, 0)))
+    session.box(2, 2, (1, 0, 5, 8))
+    np.testing.assert_array_equal(at(session, 2, 1), left)
+    np.testing.assert_array_equal(at(session, 2, 2), rectangle(slice(1, 5), slice(3, 8)))  # 3 was a guess
+    session.scribble(2, 2, positive=rectangle(slice(1, 2), slice(2, 3)))
+    assert session.labels.array[2, 1, 2] == 2
+    assert at(session, 2, 1).sum() == left.sum() - 1
+
+
 def test_strokes_add_up_until_something_else_is_done() -> None:
     segmenter = Obedient()
     session = InteractiveSession(scan_of(), engine=NearestEngine(), strokes=segmenter)

@@ -277,7 +277,8 @@ class InteractiveSession:
         """Refine a structure on a slice by masks of scribbles that are in it, and of others that are not.
 
         Scribbles, clicks and boxes count together as long as they are about one structure on one slice and nothing
-        else is done in between. What they make counts as drawn.
+        else is done in between. What they make counts as drawn. It takes voxels of other structures that are drawn on
+        the slice only right under a positive stroke.
         """
         about = self._about(index, structure, axis)
         given = (np.zeros(self._mask(about).shape, bool) if mask is None else mask for mask in (positive, negative))
@@ -471,7 +472,8 @@ class InteractiveSession:
         image = self._stack(about.axis)[about.number].image
         if self._standing is not None and self._standing.go_on(about, self.revision):
             strokes = added(self._standing.strokes, strokes)
-        mask = self._segmenter(image, strokes, self._mask(about)) > _LIKELY
+        likely = self._segmenter(image, strokes, self._mask(about)) > _LIKELY
+        mask = likely & (strokes.positive | ~self._drawn_of_others(about))
         with self._journal.step() as change:
             editing.draw(change, about.axis, about.number, {about.structure: mask})
         self._standing = Standing(about, strokes, self.revision)
@@ -486,6 +488,12 @@ class InteractiveSession:
         """Where a structure is on a slice (H, W)."""
         there: BoolArray = self._state.labels.take(about.number, about.axis) == about.structure
         return there
+
+    def _drawn_of_others(self, about: Drawn) -> BoolArray:
+        """Where on a slice (H, W) other structures are that are drawn on it."""
+        drawn = [k for k in self._state.facts.by_id if about._replace(structure=k) in self._state.facts.drawn]
+        others: BoolArray = np.isin(self._state.labels.take(about.number, about.axis), drawn) & ~self._mask(about)
+        return others
 
     def _stack(self, axis: int) -> SliceStack:
         """The scan's slices along an array axis."""
