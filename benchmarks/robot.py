@@ -3,9 +3,9 @@
 python -m benchmarks.robot [--phantoms 4 | --scan SCAN --labels LABELS] [--rounds 8] [--figure FILE.svg]
 
 In the manner of the DAVIS interactive track. A round is: a slice, scribbles on it, propagation. The robot knows the
-truth. In the first round it takes the slice that shows most structures, and scribbles in each; later the slice on which
-most is wrong, and scribbles, for each structure that is wrong there, along the middle of what is missing and of what is
-too much, until it is right to DSC 0.9 or it has scribbled three times. Structures that no scribbled slice has shown
+truth. In the first round it takes the slice that shows most structures, later the one on which most is wrong. It goes
+through the structures there three times, and scribbles in those that are not right to DSC 0.9: along the middle of what
+is missing, and of what is too much. Structures that no scribbled slice has shown
 count with DSC 0. What is compared is how a correction is carried:
 
     anew        passes from all drawn slices, between those on either side of the corrected one
@@ -148,29 +148,23 @@ def _slice_for(session: InteractiveSession, truth: Array, structures: list[int],
 
 
 def _scribbled(session: InteractiveSession, index: int, truth: Array, structures: list[int]) -> list[int]:
-    """Scribble on a slice where it is wrong; the structures that were."""
-    touched = []
-    for k in structures:
-        true, tried = truth == k, 0
-        while tried < _TRIES and _wrong(session, index, k, true):
-            found = session.labels.array[index] == k
+    """Scribble on a slice where it is wrong, structure by structure, and again; the structures that were."""
+    touched = set()
+    for _ in range(_TRIES):
+        for k in structures:
+            true, found = truth == k, session.labels.array[index] == k
+            overlap = dsc(found, true)
+            if np.isnan(overlap) or overlap >= _GOOD:
+                continue
             positive, negative = _middle(true & ~found), _middle(found & ~true)
-            if not positive.any() and not negative.any():
-                break
-            if true.any():
+            if not true.any():
+                session.draw(index, k, true)  # a person says that it is not there
+            elif positive.any() or negative.any():
                 session.scribble(index, k, positive=positive, negative=negative)
             else:
-                session.draw(index, k, np.zeros_like(true))  # a person says that it is not there
-            tried += 1
-        if tried:
-            touched.append(k)
-    return touched
-
-
-def _wrong(session: InteractiveSession, index: int, structure: int, true: BoolArray) -> bool:
-    found = session.labels.array[index] == structure
-    overlap = dsc(found, true)
-    return not np.isnan(overlap) and overlap < _GOOD
+                continue
+            touched.add(k)
+    return sorted(touched)
 
 
 def _middle(wrong: BoolArray) -> BoolArray:
