@@ -472,8 +472,9 @@ class InteractiveSession:
         image = self._stack(about.axis)[about.number].image
         if self._standing is not None and self._standing.go_on(about, self.revision):
             strokes = added(self._standing.strokes, strokes)
-        likely = self._segmenter(image, strokes, self._mask(about)) > _LIKELY
-        mask = likely & (strokes.positive | ~self._drawn_of_others(about))
+        outside = strokes.negative | (self._drawn_of_others(about) & ~strokes.positive)
+        likely = self._segmenter(image, replace(strokes, negative=outside), self._mask(about)) > _LIKELY
+        mask = likely & ~outside
         with self._journal.step() as change:
             editing.draw(change, about.axis, about.number, {about.structure: mask})
         self._standing = Standing(about, strokes, self.revision)
