@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help demo train-demo test lint fuzz figures clean
+.PHONY: help demo train-demo test lint fuzz figures screenshots page clean
 .DEFAULT_GOAL := help
 
 help:
@@ -12,6 +12,8 @@ help:
 	@echo "make test        set up, and run format check, lint, types and tests"
 	@echo "make fuzz        thousands of damaged files, other ones every time (minutes)"
 	@echo "make figures     the benchmark tables on synthetic scans (minutes)"
+	@echo "make screenshots the pictures of docs/annotate.md, made anew in Chromium"
+	@echo "make page        the annotation page from its source in web/ (needs Node)"
 	@echo "make clean       remove .venv and what the demo wrote"
 
 $(READY): pyproject.toml
@@ -30,8 +32,9 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# One thread a process: several PyTorch processes that each take all cores stand in each other's way.
 test: lint
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest -n logical --maxprocesses 4
 
 fuzz: $(READY)
 	$(BIN)/pytest --hypothesis-profile=fuzz tests/volume/test_fuzz.py
@@ -39,6 +42,12 @@ fuzz: $(READY)
 figures: $(READY)
 	$(BIN)/python -m benchmarks.one_slice
 	$(BIN)/python -m benchmarks.every_nth
+
+screenshots: $(READY)
+	IVOS_SCREENSHOTS=docs/annotate $(BIN)/pytest tests/annotate/e2e/test_tutorial.py
+
+page:
+	cd web && npm ci && npm test && npm run build
 
 clean:
 	rm -rf .venv demo train-demo

@@ -42,6 +42,18 @@ export const uploadScan = (file: File): Promise<ScanSummary> => upload(at(""), f
 export const importMasks = (id: string, file: File, drawn: boolean): Promise<unknown> =>
   upload(of(id, `/labels?drawn=${drawn}`), file);
 
+/** Labels or the journal as a file, and its name. */
+export async function download(id: string, format: ExportFormat): Promise<{ file: Blob; called: string }> {
+  const answer = await request("GET", exportAddress(id, format));
+  return { file: await answer.blob(), called: calledIn(answer.headers.get("Content-Disposition") ?? "") };
+}
+
+/** The file's name in a Content-Disposition header, which writes it in one of two ways (RFC 6266). */
+export function calledIn(disposition: string): string {
+  const encoded = /filename\*=utf-8''([^;]+)/i.exec(disposition)?.[1];
+  return encoded ? decodeURIComponent(encoded) : (/filename="([^"]+)"/.exec(disposition)?.[1] ?? "labels");
+}
+
 /** The scan as NIfTI, unpacked on the way; `progress` hears the bytes so far. */
 export async function image(id: string, progress: (bytes: number) => void): Promise<ArrayBuffer> {
   const answer = await request("GET", of(id, "/image.nii.gz"));

@@ -91,14 +91,17 @@ async function catchUp(id: string, again: boolean): Promise<void> {
   const scan = await api.getScan(id);
   const now = state.scan.value;
   if (now?.id !== id || (!again && scan.version <= now.version)) return;
-  if (again) slices.forget(); // a server that began anew counts its versions anew
+  const brokenOff = isRunning(now.job) && !scan.job;
+  state.scan.value = scan; // before the labels are fetched: events that come meanwhile are newer
+  if (again) slices.forget(); // what was on its way when the connection was lost does not come any more
   if (now.version !== scan.version) {
-    const voxels = await api.labels(id);
-    state.labels.value = new VoxelVolume(voxels.data, voxels.shape);
-    state.labelsPainted.value++;
+    const all = { axis: "axial", first: 0, last: scan.shape[0] - 1 } as const;
+    await slices.refresh(all, scan.version); // in turn with slices that change meanwhile
   }
-  state.scan.value = scan;
-  if (again) state.say("Connected again. Nothing is lost.");
+  if (!again) return;
+  state.say(brokenOff
+    ? "Connected again. The server had ended: what was finished of the propagation is here."
+    : "Connected again. Nothing is lost.");
 }
 
 /** What is asked for again after each change, once things are quiet: suggestions, and uncertainty where it is shown. */

@@ -53,6 +53,13 @@ describe("the server's word", () => {
   });
 });
 
+describe("an export", () => {
+  it("is called as the server calls it", () => {
+    expect(api.calledIn('attachment; filename="abdomen_labels.nii.gz"')).toBe("abdomen_labels.nii.gz");
+    expect(api.calledIn("attachment; filename*=utf-8''b%C3%A4r%20labels.nrrd")).toBe("bär labels.nrrd");
+  });
+});
+
 describe("actions", () => {
   const now = (version: number): Scan => ({ id: "ab", version, structures: [{ id: 1, name: "liver" }] }) as unknown as Scan;
   const brush = { do: "brush", structure: 1, axis: "axial", index: 0, erase: false, mask: { top: 0, left: 0, shape: [1, 1], bits: "gA==" } } as Action;

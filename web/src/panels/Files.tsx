@@ -21,12 +21,31 @@ export function Export() {
       <ul class="exports">
         {FORMATS.map(([format, name, what]) => (
           <li key={format}>
-            <a href={api.exportAddress(now.id, format)} download aria-label={`Export as ${name}`}><strong>{name}</strong> {what}</a>
+            <a href={api.exportAddress(now.id, format)} download aria-label={`Export as ${name}`}
+              onClick={(event) => void save(event, now.id, format, name)}><strong>{name}</strong> {what}</a>
           </li>
         ))}
       </ul>
     </Dialog>
   );
+}
+
+const KEPT_MS = 60_000; // until the browser has surely taken the file over
+
+/** Fetched by the page and not by the browser, which would show a refusal as a download that failed and say no more. */
+async function save(event: Event, id: string, format: ExportFormat, name: string): Promise<void> {
+  event.preventDefault();
+  dialog.value = null;
+  say(`Exporting ${name}…`);
+  await attempt(async () => {
+    const { file, called } = await api.download(id, format);
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(file);
+    link.download = called;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), KEPT_MS);
+    say(`${called} is where your browser keeps downloads.`);
+  });
 }
 
 /** Masks of a slice or of the whole volume, from a file on the scan's grid. */
