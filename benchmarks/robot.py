@@ -5,7 +5,8 @@ python -m benchmarks.robot [--phantoms 4 | --scan SCAN --labels LABELS] [--round
 In the manner of the DAVIS interactive track. A round is: a slice, scribbles on it, propagation. The robot knows the
 truth. In the first round it takes the slice that shows most structures, later the one on which most is wrong. It goes
 through the structures there three times, and scribbles in those that are not right to DSC 0.9: along the middle of what
-is missing, and of what is too much. Structures that no scribbled slice has shown count with DSC 0. What is compared is how a correction is carried:
+is missing, and of what is too much. Structures that no scribbled slice has shown count with DSC 0. What is compared is
+how a correction is carried:
 
     anew        passes from all drawn slices, between those on either side of the corrected one
     replace     from the corrected slice up to the next drawn ones, in place of what was there
