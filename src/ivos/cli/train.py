@@ -103,7 +103,7 @@ def strokes(output: Output, given: Given = None) -> None:
 
     silence_lightning()
     weights = train_strokes(settings, output)
-    _say(f"Weights: {weights}. Use them in Python: ivos.nets.checkpoints.load_strokes(FILE)")
+    _say(f"Weights: {weights}. Use them: ivos annotate ... --strokes {weights}")
 
 
 def _say(line: str) -> None:

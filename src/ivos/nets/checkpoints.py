@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Weights = dict[str, "Tensor"]
+Network = TypeVar("Network", bound=torch.nn.Module)
 
 BUNDLED = Path(str(files("ivos.nets").joinpath("fast.safetensors")))
 """The weights of the small network that come with ivos."""
@@ -103,10 +104,7 @@ def load_fast(path: Path | None = None) -> FastNet:
     Raises:
         InputError: no such file, not a checkpoint, or weights of another network.
     """
-    source = BUNDLED if path is None else path
-    network = FastNet()
-    load_strictly(network, {name: _widened(value) for name, value in read_weights(source).items()}, source)
-    return network.eval().requires_grad_(requires_grad=False)
+    return _ready(FastNet(), BUNDLED if path is None else path)
 
 
 def load_scribble(path: Path) -> ScribbleNet:
@@ -115,9 +113,7 @@ def load_scribble(path: Path) -> ScribbleNet:
     Raises:
         InputError: no such file, not a checkpoint, one that holds code, or weights of another network.
     """
-    network = ScribbleNet()
-    load_strictly(network, {name: _widened(value) for name, value in read_weights(path).items()}, path)
-    return network.eval().requires_grad_(requires_grad=False)
+    return _ready(ScribbleNet(), path)
 
 
 def load_strokes(path: Path | None = None) -> StrokesNet:
@@ -126,10 +122,7 @@ def load_strokes(path: Path | None = None) -> StrokesNet:
     Raises:
         InputError: no such file, not a checkpoint, or weights of another network.
     """
-    source = BUNDLED_STROKES if path is None else path
-    network = StrokesNet()
-    load_strictly(network, {name: _widened(value) for name, value in read_weights(source).items()}, source)
-    return network.eval().requires_grad_(requires_grad=False)
+    return _ready(StrokesNet(), BUNDLED_STROKES if path is None else path)
 
 
 def load_fusion(path: Path | None = None) -> FusionNet:
@@ -211,6 +204,12 @@ def load_strictly(network: torch.nn.Module, weights: Weights, path: Path) -> Non
     if found:
         raise InputError(f"{path}: not the weights of {type(network).__name__}: {'; '.join(found)}")
     network.load_state_dict(weights, strict=True)
+
+
+def _ready(network: Network, path: Path) -> Network:
+    """With the weights of a file that are under its own names, for inference."""
+    load_strictly(network, {name: _widened(value) for name, value in read_weights(path).items()}, path)
+    return network.eval().requires_grad_(requires_grad=False)
 
 
 def _widened(value: Tensor) -> Tensor:

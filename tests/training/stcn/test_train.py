@@ -17,7 +17,8 @@ from ivos.nets.imagenet import load_resnet
 from ivos.nets.key_encoders import key_encoder
 from ivos.nets.stcn import STCN
 from ivos.propagation.engines.protocol import Slice
-from ivos.propagation.engines.stcn import STCNEngine, normalised
+from ivos.propagation.engines.stcn import STCNEngine
+from ivos.propagation.engines.working_grid import normalised
 from ivos.propagation.masks import Masks
 from ivos.training.data.prepare import prepare
 from ivos.training.propagation_settings import PropagationSettings

@@ -11,7 +11,7 @@ import torch
 from ivos.nets.inference import for_inference
 from ivos.nets.stcn import STCN, KeyFeatures, aggregate
 from ivos.propagation.engines.encoding import STRUCTURES_AT_ONCE, values_of
-from ivos.propagation.engines.working_grid import WorkingGrid, normalised
+from ivos.propagation.engines.working_grid import WorkingGrid
 from ivos.propagation.masks import Masks
 from ivos.propagation.memory import Keep, Memory
 from ivos.propagation.memory_buffers import Encoded
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from ivos.propagation.engines.protocol import BoolArray, Slice
     from ivos.propagation.long_term import LongTermSizes
-
-__all__ = ["STCNEngine", "normalised"]
 
 
 @dataclass(frozen=True)

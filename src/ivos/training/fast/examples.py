@@ -7,11 +7,10 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from scipy import ndimage
-from torch.utils.data import IterableDataset, get_worker_info
 
 from ivos.propagation.flow import displacement
+from ivos.training.endless import Endless
 from ivos.training.fast.anchors import Anchored, anchored
 from ivos.training.fast.scans import LabelledScan, synthetic
 from ivos.volume.labels import IGNORE, structures_in
@@ -63,35 +62,22 @@ class Example:
         return np.asarray(self.images[position] / np.float32(255), np.float32)
 
 
-class Examples(IterableDataset[Example]):
+class Examples(Endless[Example]):
     """Examples from scan after scan.
 
     Args:
         scan: gives the scan of a number.
         first: number of the first scan, to go on where a training stopped.
-        step: from one scan to the next, where several processes share them; each one's workers share its scans.
+        step: from one scan to the next, where several processes share them.
     """
 
     def __init__(self, scan: Callable[[int], LabelledScan] = synthetic, *, first: int = 0, step: int = 1) -> None:
-        super().__init__()
-        self._scan, self._first, self._step = scan, first, step
+        super().__init__(stream=2, waiting=_WAITING, first=first, step=step)
+        self._scan = scan
 
-    def __iter__(self) -> Iterator[Example]:
-        """Examples without end."""
-        worker = get_worker_info()
-        if worker is not None:
-            torch.set_num_threads(1)  # the training needs the others
-        number, step = self._first, self._step
-        if worker is not None:
-            number, step = number + worker.id * step, step * worker.num_workers
-        waiting: list[Example] = []
-        while True:
-            rng = np.random.default_rng((number, 2))
-            for example in examples_of(self._scan(number), rng):
-                waiting.append(example)
-                if len(waiting) >= _WAITING:
-                    yield waiting.pop(int(rng.integers(len(waiting))))
-            number += step
+    def examples(self, number: int, rng: np.random.Generator) -> Iterator[Example]:
+        """Those of the scan of a number."""
+        return examples_of(self._scan(number), rng)
 
 
 def examples_of(scan: LabelledScan, rng: np.random.Generator) -> Iterator[Example]:

@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ivos.nets.stcn import STCN, KeyFeatures, aggregate
-from ivos.propagation.engines.stcn import STCNEngine, normalised
+from ivos.propagation.engines.stcn import STCNEngine
+from ivos.propagation.engines.working_grid import normalised
 from ivos.training.checkpoints import SCORE
 from ivos.training.data.store import StoredScan
 from ivos.training.module import Training
