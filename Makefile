@@ -3,13 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help demo train-demo test lint fuzz figures screenshots page clean
+.PHONY: help demo train-demo test lint docs fuzz figures screenshots page clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo        set up, and segment a synthetic abdomen from a few drawn slices: demo/report.html"
 	@echo "make train-demo  what unlabelled scans are worth: three ways of training, three times each (half an hour)"
 	@echo "make test        set up, and run format check, lint, types and tests"
+	@echo "make docs        the documentation as a site in site/, and every command in it run (minutes)"
 	@echo "make fuzz        thousands of damaged files, other ones every time (minutes)"
 	@echo "make figures     the benchmark tables on synthetic scans (minutes)"
 	@echo "make screenshots the pictures of docs/annotate.md, made anew in Chromium"
@@ -34,7 +35,11 @@ lint: $(READY)
 
 # One thread a process: several PyTorch processes that each take all cores stand in each other's way.
 test: lint
-	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest -n logical --maxprocesses 4
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest -n logical --maxprocesses 4 -m "not docs"
+
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest -m docs tests/docs
 
 fuzz: $(READY)
 	$(BIN)/pytest --hypothesis-profile=fuzz tests/volume/test_fuzz.py
@@ -50,4 +55,4 @@ page:
 	cd web && npm ci && npm test && npm run build
 
 clean:
-	rm -rf .venv demo train-demo
+	rm -rf .venv demo train-demo site

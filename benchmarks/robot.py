@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -186,9 +187,8 @@ def _area(course: _Course, end: float) -> float:
     """Mean DSC over time, from nothing at 0 s; what was reached stays until the end."""
     times = [0.0, *course.seconds, max(end, course.seconds[-1])]
     values = [0.0, *course.dscs]
-    return float(
-        sum(v * (after - before) for v, before, after in zip(values, times, times[1:], strict=True)) / times[-1]
-    )
+    steps = zip(values, pairwise(times), strict=True)
+    return float(sum(value * (after - before) for value, (before, after) in steps) / times[-1])
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from PIL import Image
 
 import ivos
 from tests.annotate.desk import Desk, client_of, desk_of, line_of, truth
-from tests.volume.test_dicom_seg import STORED, read_back, referable_series
+from tests.volume.series import STORED, referable_series
+from tests.volume.test_dicom_seg import read_back
 
 if TYPE_CHECKING:
     from pathlib import Path

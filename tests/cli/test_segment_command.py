@@ -77,17 +77,24 @@ def test_of_a_folder_one_broken_scan_is_named_and_the_others_are_done(scene: Pat
         "--propagation",
         "none",
     )
-    done = ivos(*words)
+    done = ivos(*words, "--measure")
     assert done.returncode == 1
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"case0.nii.gz", "case1.nii.gz"}
+    with (tmp_path / "out" / "efficiency.csv").open() as file:
+        assert [row["case"] for row in csv.DictReader(file)] == ["case0", "case1"]
+    assert "leave --workers and --cluster out" in refused(*words, "--measure", "--workers", "2")
+    assert {path.name for path in (tmp_path / "out").glob("*.nii.gz")} == {"case0.nii.gz", "case1.nii.gz"}
     assert "broken: " in done.stderr
     assert "2 of 3 done; 1 failed: broken" in done.stderr
     before = (tmp_path / "out" / "case0.nii.gz").stat().st_mtime_ns
     (scans / "broken_0000.nii.gz").write_bytes((scans / "case0_0000.nii.gz").read_bytes())
-    done = ivos(*words, "--continue")
+    done = ivos(*words)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "broken.nii.gz").exists()
     assert (tmp_path / "out" / "case0.nii.gz").stat().st_mtime_ns == before
+    page = (tmp_path / "out" / "cohort.html").read_text()
+    assert "3 cases, 3 done, 0 failed" in page
+    line = refused(*words, "--mirror")
+    assert "mirrored false, now true; give another folder, or --again" in line
 
 
 def test_how_far_to_trust_is_learned_and_told(scene: Path, tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
-from pydicom.uid import generate_uid
 
 import ivos
 from ivos.errors import InputError
 from ivos.volume.dicom_seg import write_dicom_seg
+from ivos.volume.provenance import Manner, Provenance
+from ivos.volume.pseudonyms import Pseudonyms
 from tests.volume.grids import write_dicom
+from tests.volume.series import CORONAL, PATIENT, STORED, labelled, referable_series
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,24 +24,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ivos.volume.volume import Volume
-
-STORED = np.random.default_rng(1).integers(0, 3000, (5, 6, 7)).astype(np.uint16)
-CORONAL: dict[str, Any] = {"orientation": (1, 0, 0, 0, 0, -1), "step_mm": (0.0, 2.0, 0.0)}
-
-
-def referable_series(folder: Path, **how: Any) -> None:
-    """A series with what its study's other objects refer to it by."""
-    study, frame = generate_uid(), generate_uid()
-    for path in write_dicom(folder, STORED, **how):
-        data = pydicom.dcmread(path)
-        data.StudyInstanceUID, data.FrameOfReferenceUID = study, frame
-        data.save_as(path)
-
-
-def labelled(folder: Path, names: dict[int, str]) -> Volume:
-    scan = ivos.read(folder)
-    array = np.random.default_rng(2).choice([0, *names], scan.array.shape).astype(np.uint8)
-    return scan.with_array(array, names)
 
 
 def read_back(path: Path, labels: Volume) -> npt.NDArray[np.uint8]:
@@ -70,7 +54,7 @@ def test_names_codes_sides_and_what_it_refers_to(tmp_path: Path) -> None:
     kinds = [segment.SegmentedPropertyTypeCodeSequence[0] for segment in written.SegmentSequence]
     coded = [(kind.CodingSchemeDesignator, kind.CodeValue, kind.CodeMeaning) for kind in kinds]
     assert coded == [
-        ("SCT", "10200004", "Liver"), ("SCT", "64033007", "Kidney"), ("99IVOS", "label-7", "strange thing")
+        ("SCT", "10200004", "Liver"), ("SCT", "64033007", "Kidney"), ("99IVOS", "strange_thing", "strange thing")
     ]  # fmt: skip
     assert kinds[1].SegmentedPropertyTypeModifierCodeSequence[0].CodeMeaning == "Right"
     assert [segment.SegmentLabel for segment in written.SegmentSequence] == ["liver", "Right Kidney", "strange thing"]
@@ -99,7 +83,7 @@ def test_what_cannot_be_written_is_refused_and_leaves_nothing(tmp_path: Path) ->
     shifted = labelled_elsewhere(tmp_path / "elsewhere")
     with pytest.raises(InputError, match="nothing is labelled"):
         write_dicom_seg(tmp_path / "seg.dcm", blank, tmp_path / "scan")
-    with pytest.raises(InputError, match="have no StudyInstanceUID, FrameOfReferenceUID"):
+    with pytest.raises(InputError, match="have no FrameOfReferenceUID"):
         write_dicom_seg(tmp_path / "seg.dcm", labels, tmp_path / "nameless")
     with pytest.raises(InputError, match="not on the scan's grid"):
         write_dicom_seg(tmp_path / "seg.dcm", shifted, tmp_path / "scan")
@@ -112,3 +96,80 @@ def labelled_elsewhere(folder: Path) -> Volume:
     (folder / "empty").mkdir(parents=True)
     write_dicom(folder / "scan", STORED, step_mm=(0.0, 0.0, 3.0))
     return labelled(folder / "scan", {1: "liver"})
+
+
+def test_a_rib_a_vertebra_and_a_cyst_of_a_kidney_have_codes(tmp_path: Path) -> None:
+    referable_series(tmp_path / "scan")
+    names = {1: "rib_left_7", 2: "vertebrae_L5", 3: "kidney_cyst_right", 4: "gluteus_maximus_left"}
+    write_dicom_seg(tmp_path / "seg.dcm", labelled(tmp_path / "scan", names), tmp_path / "scan")
+    rib, vertebra, cyst, muscle = pydicom.dcmread(tmp_path / "seg.dcm").SegmentSequence
+    kind = rib.SegmentedPropertyTypeCodeSequence[0]
+    assert (kind.CodeValue, kind.SegmentedPropertyTypeModifierCodeSequence[0].CodeMeaning) == ("113197003", "Left")
+    assert vertebra.SegmentedPropertyTypeCodeSequence[0].CodeMeaning == "L5 vertebra"
+    assert cyst.SegmentedPropertyCategoryCodeSequence[0].CodeMeaning == "Morphologically Abnormal Structure"
+    region = cyst.AnatomicRegionSequence[0]
+    assert (region.CodeMeaning, region.AnatomicRegionModifierSequence[0].CodeMeaning) == ("Kidney", "Right")
+    own = muscle.SegmentedPropertyTypeCodeSequence[0]
+    assert (own.CodingSchemeDesignator, own.LongCodeValue) == ("99IVOS", "gluteus_maximus_left")
+
+
+def test_what_drew_it(tmp_path: Path) -> None:
+    referable_series(tmp_path / "scan")
+    labels = labelled(tmp_path / "scan", {1: "liver"})
+    by = Provenance(algorithm="ivos segment, transunet", version="3.1", parameters={"engine": "fast"})
+    write_dicom_seg(tmp_path / "a.dcm", labels, tmp_path / "scan", provenance=by)
+    write_dicom_seg(tmp_path / "b.dcm", labels, tmp_path / "scan", provenance=Provenance(Manner.manual))
+    (segment,) = pydicom.dcmread(tmp_path / "a.dcm").SegmentSequence
+    (algorithm,) = segment.SegmentationAlgorithmIdentificationSequence
+    assert (segment.SegmentAlgorithmType, segment.SegmentAlgorithmName) == ("AUTOMATIC", "ivos segment, transunet")
+    assert (algorithm.AlgorithmVersion, "fast" in algorithm.AlgorithmParameters) == ("3.1", True)
+    assert pydicom.dcmread(tmp_path / "b.dcm").SegmentSequence[0].SegmentAlgorithmType == "MANUAL"
+
+
+def test_only_what_dicom_asks_for_is_said_of_the_patient(tmp_path: Path) -> None:
+    referable_series(tmp_path / "scan")
+    labels = labelled(tmp_path / "scan", {1: "liver"})
+    write_dicom_seg(tmp_path / "open.dcm", labels, tmp_path / "scan")
+    written = pydicom.dcmread(tmp_path / "open.dcm")
+    carried = {keyword: str(written.get(keyword)) for keyword in PATIENT if keyword in written}
+    assert carried == {k: v for k, v in PATIENT.items() if k != "PatientComments"}
+    write_dicom_seg(tmp_path / "hidden.dcm", labels, tmp_path / "scan", pseudonyms=Pseudonyms(b"k" * 32))
+    hidden = pydicom.dcmread(tmp_path / "hidden.dcm")
+    assert hidden.PatientID == str(hidden.PatientName).rstrip("^") == Pseudonyms(b"k" * 32).of("\\MRN0815")
+    assert hidden.PatientIdentityRemoved == "YES"
+    assert hidden.StudyInstanceUID == written.StudyInstanceUID
+    content = (tmp_path / "hidden.dcm").read_bytes()
+    assert not [v for value in PATIENT.values() for v in value.split("^") if v.encode() in content]
+
+
+def test_files_that_lost_their_study_are_given_one_always_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    referable_series(tmp_path / "scan")
+    for path in (tmp_path / "scan").iterdir():
+        data = pydicom.dcmread(path)
+        data.StudyInstanceUID = data.SOPInstanceUID = ""  # the instance's is in the file's own header too
+        data.save_as(path)
+    labels = labelled(tmp_path / "scan", {1: "liver"})
+    for name in ("a.dcm", "b.dcm"):
+        write_dicom_seg(tmp_path / name, labels, tmp_path / "scan")
+    assert "no StudyInstanceUID" in caplog.text
+    one, other = (pydicom.dcmread(tmp_path / name) for name in ("a.dcm", "b.dcm"))
+    assert one.StudyInstanceUID == other.StudyInstanceUID
+    assert one.SOPInstanceUID != other.SOPInstanceUID
+
+
+def test_a_name_in_any_script_and_dates_that_are_none_pass_without_a_word(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    referable_series(tmp_path / "scan")
+    for path in (tmp_path / "scan").iterdir():
+        data = pydicom.dcmread(path)
+        data.SpecificCharacterSet = "ISO_IR 100"
+        data.PatientName = "Müßig"  # one word: not a name to some libraries, which say so
+        data["PatientBirthDate"]._value = "around 1956"
+        data.save_as(path)
+    write_dicom_seg(tmp_path / "a.dcm", labelled(tmp_path / "scan", {1: "肝臓"}), tmp_path / "scan")
+    written = pydicom.dcmread(tmp_path / "a.dcm")
+    assert (written.PatientName, written.SegmentSequence[0].SegmentLabel) == ("Müßig", "肝臓")
+    assert "Müßig" not in caplog.text + str(capfd.readouterr())

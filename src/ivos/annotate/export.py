@@ -10,6 +10,7 @@ from ivos.annotate.worklist import plain_stem
 from ivos.errors import InputError
 from ivos.files import suffix_of
 from ivos.volume.dicom_seg import write_dicom_seg
+from ivos.volume.provenance import Manner, Provenance
 from ivos.volume.write import write_volume
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def write_labels(path: Path, kind: ExportFormat, labels: Volume, source: Path) -
         case "dicom-seg":
             if not source.is_dir() and suffix_of(source) != ".zip":
                 raise InputError("DICOM Segmentation needs a scan that came as DICOM; take nifti or nrrd for this one")
-            write_dicom_seg(path, labels, source)
+            by_hand = Provenance(Manner.semiautomatic, "ivos annotate")
+            write_dicom_seg(path, labels, source, provenance=by_hand)
         case "png":
             _write_png(path, labels)
         case _:

@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from ivos.cli.cases import each_case
+from ivos.cli.label_options import FormatOption, PseudonymiseOption  # noqa: TC001 - Typer reads them
+from ivos.cli.label_output import label_output
 from ivos.cli.predictions import cases_of, check_folders, check_probabilities, probabilities_of, read_predictions
 from ivos.cli.terminal import print_line, progress_bar
 from ivos.errors import InputError
@@ -36,18 +38,31 @@ def ensemble(
         bool,
         typer.Option("--uncertainty", help="Also write which share of predictions has another label, 0 to 255."),
     ] = False,
+    form: FormatOption = None,
+    scans: Annotated[
+        Path | None,
+        typer.Option(
+            help="For and from DICOM label files: folder with a folder or .zip of the DICOM series of each case."
+        ),
+    ] = None,
+    pseudonymise: PseudonymiseOption = None,
 ) -> None:
     """Join predictions of the same cases into one folder of labels.
 
     Beside the labels of CASE goes uncertainty/CASE.nii.gz where it is asked for.
     """
     from ivos.consensus import consensus
+    from ivos.volume.cases import scans_by_case
+    from ivos.volume.provenance import Provenance
     from ivos.volume.write import write_volume
 
     if len(predictions) < 2:
         raise InputError(f"{predictions[0]}: give two folders of predictions or more")
     check_folders(predictions, output)
     cases = cases_of(predictions)
+    series = {} if scans is None else scans_by_case(scans)
+    labels_out = label_output(output, cases, form=form, pseudonymise=pseudonymise, scans=series)
+    provenance = Provenance(algorithm=f"ivos ensemble, {rule.value}", parameters={"predictions": str(len(predictions))})
     by_probability = rule is RuleChoice.mean_probability
     if by_probability:
         check_probabilities(predictions)
@@ -55,13 +70,13 @@ def ensemble(
         logger.warning("a vote of two is decided by the first wherever they differ: give three, or another --rule")
 
     def work(case: str) -> None:
-        labels = read_predictions(cases[case])
+        labels = read_predictions(cases[case], series.get(case))
         probabilities = probabilities_of(predictions, case, labels[0]) if by_probability else None
         joined = consensus(rule.value, labels, probabilities)
         if uncertainty:
             doubt = joined.agreement.with_array(255 - joined.agreement.array)
             write_volume(output / "uncertainty" / f"{case}.nii.gz", doubt)
-        write_volume(output / f"{case}.nii.gz", joined.labels)
+        labels_out.write(case, joined.labels, provenance)
 
     with progress_bar("Joining") as progress:
         each_case(cases, work, progress)

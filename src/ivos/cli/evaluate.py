@@ -57,7 +57,7 @@ def evaluate(
     """DSC, NSD and HD95 of every structure, for two label files or two folders of them."""
     from ivos.metrics.evaluation import as_rows, evaluate_folders
     from ivos.metrics.evaluation import evaluate as score
-    from ivos.volume.read import read_labels
+    from ivos.volume.read_pair import read_pair
 
     tolerance_mm = _tolerance_mm(tolerance, protocol)
     ids = None if structures is None else numbers(structures)
@@ -75,7 +75,7 @@ def evaluate(
         with progress_bar("Evaluating", shown=not as_json) as progress:
             scores = evaluate_folders(prediction, truth, **options, progress=progress)
     else:
-        scores = score(read_labels(prediction), read_labels(truth), **options)
+        scores = score(*read_pair(prediction, truth, structures=ids, names=names), **options)
     settings, nsd = {"protocol": protocol.value, "tolerance_mm": tolerance_mm}, _nsd(protocol, tolerance_mm)
     if csv_file is not None:
         _write_csv(csv_file, as_rows(scores))
@@ -113,14 +113,14 @@ def _files(prediction: Path, truth: Path, scans: Path | None, report: Path | Non
             raise InputError(f"--scans {scans}: goes with --report FOLDER")
         return {}
     from ivos.report.evaluation import CaseFiles
-    from ivos.volume.cases import files_by_case, scans_by_case
+    from ivos.volume.cases import labels_by_case, scans_by_case
 
     _make(report)
     if not truth.is_dir():
         if scans is not None and not scans.exists():
             raise InputError(f"{scans}: no such file or folder")
         return {stem_of(truth): CaseFiles(prediction, truth, scans)}
-    predictions, truths = files_by_case(prediction, "label"), files_by_case(truth, "label")
+    predictions, truths = labels_by_case(prediction), labels_by_case(truth)
     images = {} if scans is None else scans_by_case(scans)
     missing = [case for case in truths if case not in images]
     if scans is not None and missing:

@@ -17,6 +17,7 @@ from ivos.cli.data import info, phantom
 from ivos.cli.demo import demo
 from ivos.cli.ensemble import ensemble
 from ivos.cli.evaluate import evaluate
+from ivos.cli.export import export
 from ivos.cli.film import film
 from ivos.cli.loop import loop
 from ivos.cli.measure import measure
@@ -37,6 +38,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(train, name="train")
+weights.command()(export)
 app.add_typer(weights, name="weights")
 for command in (
     annotate,

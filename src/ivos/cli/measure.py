@@ -118,7 +118,7 @@ def _in_foreground() -> bool:
     if sys.platform == "win32":
         return True
     try:
-        with Path(os.ctermid()).open() as terminal:
+        with Path(os.ctermid()).open("rb") as terminal:
             return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
     except OSError:
         return False

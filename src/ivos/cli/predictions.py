@@ -36,9 +36,9 @@ def cases_of(predictions: Sequence[Path]) -> dict[str, list[Path]]:
     Raises:
         InputError: a folder has no labels, or lacks cases that others have.
     """
-    from ivos.volume.cases import files_by_case
+    from ivos.volume.cases import labels_by_case
 
-    found = [files_by_case(folder, "label") for folder in predictions]
+    found = [labels_by_case(folder) for folder in predictions]
     everywhere = sorted({case for files in found for case in files})
     for folder, files in zip(predictions, found, strict=True):
         missing = [case for case in everywhere if case not in files]
@@ -49,22 +49,33 @@ def cases_of(predictions: Sequence[Path]) -> dict[str, list[Path]]:
     return {case: [files[case] for files in found] for case in everywhere}
 
 
-def read_predictions(paths: Sequence[Path]) -> list[Volume]:
+def read_predictions(paths: Sequence[Path], scan: Path | None = None) -> list[Volume]:
     """The labels of one case, all in the orientation of the first.
+
+    Args:
+        paths: their files.
+        scan: the scan that they lie on: a DICOM file of labels has only the slices that something is on.
 
     Raises:
         InputError: what reading refuses, or grids that differ.
     """
+    from ivos.volume.dicom_labels import holds_dicom_labels
+    from ivos.volume.read import read
     from ivos.volume.volume import on_grid_of
 
-    first = read_prediction(paths[0])
-    return [first, *(on_grid_of(read_prediction(path), first, str(path)) for path in paths[1:])]
+    grid = read(scan) if scan is not None and any(map(holds_dicom_labels, paths)) else None
+    first = read_prediction(paths[0], grid)
+    return [first, *(on_grid_of(read_prediction(path, first), first, str(path)) for path in paths[1:])]
 
 
-def read_prediction(path: Path) -> Volume:
+def read_prediction(path: Path, scan: Volume | None = None) -> Volume:
     """Labels in which 255 is the one id that says nothing, whichever id the file has for it.
 
     What is named "ignore" in the file itself counts, or in the ``dataset.json`` that nnU-Net puts beside predictions.
+
+    Args:
+        path: of the file.
+        scan: on whose grid a DICOM file is put.
 
     Raises:
         InputError: what reading refuses.
@@ -73,7 +84,7 @@ def read_prediction(path: Path) -> Volume:
     from ivos.volume.labels import with_ignore
     from ivos.volume.read import read_labels
 
-    return with_ignore(read_labels(path), dataset_names(path.parent / "dataset.json"))
+    return with_ignore(read_labels(path, scan=scan), dataset_names(path.parent / "dataset.json"))
 
 
 def check_probabilities(predictions: Sequence[Path]) -> None:

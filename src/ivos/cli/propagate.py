@@ -5,15 +5,37 @@ from __future__ import annotations
 import time
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ivos.cli.cohort_command import over_cohort, tell_failures, told_of
+from ivos.cli.cohort_options import (
+    AgainOption,
+    ClusterOption,
+    DeliverOption,
+    SeriesKernelOption,
+    SeriesModalityOption,
+    SeriesSlicesOption,
+    SeriesThicknessOption,
+    Where,
+    WorkersOption,
+    check_folder,
+    check_one,
+    is_cohort,
+    series_rules,
+    tell_left_out,
+    with_series,
+)
+from ivos.cli.label_options import FormatOption, PseudonymiseOption, label_format, pseudonyms_of
 from ivos.cli.terminal import numbers, print_json, print_line, progress_bar, size_bytes
 from ivos.errors import InputError
+from ivos.files import stem_of
 
 if TYPE_CHECKING:
-    from ivos.propagation.propagate import Propagation
+    from ivos.cohort.dicom_tree import SeriesRules
+    from ivos.cohort.jobs.propagate import Propagated, PropagateJob
+    from ivos.cohort.sources import Found
     from ivos.volume.volume import Volume
 
 
@@ -53,9 +75,23 @@ class ModalityChoice(str, Enum):
 
 
 def propagate(
-    scan: Annotated[Path, typer.Argument(help="NIfTI, NRRD or MetaImage file, DICOM folder or zip.")],
-    annotations: Annotated[Path, typer.Option(help="Label volume on the scan's grid in which some slices are drawn.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where the labels go: .nii.gz, .nrrd, .mha.")],
+    scan: Annotated[
+        str,
+        typer.Argument(
+            help="NIfTI, NRRD or MetaImage file, DICOM folder or zip. Many: a folder of files, a tree of DICOM series, "
+            "a list (.csv or .json: case, scan, annotations); addresses like s3://... too."
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Where the labels go: .nii.gz, .nrrd, .mha, .dcm; of many a folder.")
+    ],
+    annotations: Annotated[
+        Path | None,
+        typer.Option(
+            help="Label volume on the scan's grid in which some slices are drawn; for a folder of scans a folder of "
+            "files of the same names; lists name them."
+        ),
+    ] = None,
     engine: Annotated[EngineChoice, typer.Option(help="What carries masks from slice to slice.")] = EngineChoice.fast,
     checkpoint: Annotated[Path | None, typer.Option(help="Weights for the engine (stcn, xmem, fast).")] = None,
     axis: Annotated[AxisChoice | None, typer.Option(help="Walk along this axis; default: the drawn one.")] = None,
@@ -75,109 +111,132 @@ def propagate(
     ] = False,
     memory_budget: Annotated[str, typer.Option(help="What the engine's memory of slices may take.")] = "2GB",
     series: Annotated[str | None, typer.Option(help="DICOM: last characters of the series to take.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Folder for a report of the run (HTML, PNG, GIF).")] = None,
+    report: Annotated[Path | None, typer.Option(help="Folder for a report of each scan (HTML, PNG, GIF).")] = None,
+    workers: WorkersOption = None,
+    cluster: ClusterOption = None,
+    deliver: DeliverOption = None,
+    again: AgainOption = False,
+    form: FormatOption = None,
+    pseudonymise: PseudonymiseOption = None,
+    series_modality: SeriesModalityOption = None,
+    series_thickness: SeriesThicknessOption = None,
+    series_kernel: SeriesKernelOption = None,
+    series_slices: SeriesSlicesOption = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
-    """Carry a few drawn slices over the whole scan."""
-    from ivos.propagation.annotations import axis_number, drawn_axis
-    from ivos.propagation.engines.choose import choose_engine
-    from ivos.propagation.propagate import propagate as run
-    from ivos.volume.read import read, read_labels
-    from ivos.volume.volume import on_grid_of
-    from ivos.volume.write import check_writable, write_volume
+    """Carry a few drawn slices over the whole scan.
 
-    check_writable(output)
-    for source in (scan, annotations):
-        if source.exists() and output.exists() and output.samefile(source):
-            raise InputError(f"{output}: is an input of this command; give the output another name")
-    ids = None if structures is None else numbers(structures)
-    chosen = choose_engine(
+    Of many scans OUT gets cohort.html, a page, and cohort.sqlite, by which the same command goes on where it stopped.
+    """
+    from ivos.cohort.jobs.files import LabelFiles, Reports
+    from ivos.cohort.jobs.propagate import PropagateJob
+    from ivos.report import write_report
+
+    job = PropagateJob(
         engine.value,
-        checkpoint=checkpoint,
+        checkpoint=None if checkpoint is None else checkpoint.absolute(),
         device=device.value,
         memory_budget_bytes=size_bytes(memory_budget),
         bfloat16=bfloat16,
         long_term=long_term,
+        axis=None if axis is None else axis.value,
+        structures=None if structures is None else tuple(numbers(structures)),
+        complete=complete == "all" if complete in (None, "all") else tuple(numbers(complete)),
+        modality=modality.value,
+        labels=LabelFiles(label_format(form), pseudonyms_of(pseudonymise)),
+        reports=None if report is None else Reports(report.absolute(), write_report),
     )
-    started = time.perf_counter()
-    volume = read(scan, series=series)
-    drawn = on_grid_of(read_labels(annotations), volume, str(annotations))
-    along = drawn_axis(drawn) if axis is None else axis_number(axis.value)
-    read_s = time.perf_counter() - started
-    with progress_bar("Propagating", shown=not as_json) as progress:
-        result = run(
-            volume,
-            drawn,
-            engine=chosen,
-            axis=_axis_name(along),
-            structures=ids,
-            complete=complete_slices(complete, volume, along),
-            modality=modality.value,
-            progress=progress,
-        )
-    propagate_s = time.perf_counter() - started - read_s
-    write_volume(output, result.labels)
-    seconds = {"read": read_s, "propagate": propagate_s}
-    if report is not None:
-        from ivos.report import write_report
-
-        write_report(report, volume, result, title=scan.name, engine=engine.value, seconds=seconds)
-    _hint(drawn, result, told=complete is not None or as_json)
-    _tell(result, output, report, seconds, as_json=as_json)
-
-
-def _axis_name(axis: int) -> str:
-    from ivos.volume.geometry import AXIS_NAMES
-
-    return AXIS_NAMES[axis]
+    where = Where(workers, cluster, deliver)
+    if is_cohort(scan, output):
+        rules = series_rules(series_modality, series_thickness, series_kernel, series_slices)
+        found = with_series(_cases(scan, annotations, rules), series)
+        check_folder(output, scan, *([] if annotations is None else [str(annotations)]))
+        _many(job, found, output, where, again=again, as_json=as_json)
+    else:
+        check_one(where, again=again)
+        if annotations is None:
+            raise InputError(f"{scan}: give the drawn slices with --annotations FILE")
+        _one(job, scan, annotations, output, series=series, as_json=as_json)
 
 
 def complete_slices(text: str | None, volume: Volume, axis: int) -> list[int] | bool:
     """Complete slices, from the file's own numbering to ours."""
-    if text is None or text == "all":
-        return text == "all"
-    found = numbers(text)
-    slices = volume.geometry.shape[axis]
-    outside = [n for n in found if n >= slices]
-    if outside:
-        raise InputError(
-            f"complete slices {outside[:5]} are outside the scan, which has {slices} {_axis_name(axis)} slices"
-        )
-    return [volume.source_index(axis, n) for n in found]
+    from ivos.cohort.jobs.propagate import canonical_slices
+
+    return text == "all" if text is None or text == "all" else canonical_slices(numbers(text), volume, axis)
 
 
-def _hint(drawn: Volume, result: Propagation, *, told: bool) -> None:
+def _one(job: PropagateJob, scan: str, annotations: Path, output: Path, *, series: str | None, as_json: bool) -> None:
+    """A scan by itself: no manifest, no page."""
+    from ivos.cohort.job import Case
+
+    job.labels.check_file(output, scan)
+    for source in (Path(scan), annotations):
+        if source.exists() and output.exists() and output.samefile(source):
+            raise InputError(f"{output}: is an input of this command; give the output another name")
+    case = Case(stem_of(output), {"scan": scan, "annotations": str(annotations)}, series)
+    worker = job.open()
+    started = time.perf_counter()
+    data = worker.read(case)
+    read_s = time.perf_counter() - started
+    with progress_bar("Propagating", shown=not as_json) as progress:
+        propagated = worker.work(case, data, progress)
+    done = worker.write_to(output, case, propagated)
+    if job.reports is not None:
+        worker.report(propagated, job.reports, job.reports.folder, Path(scan).name)
+    page = None if job.reports is None else str(job.reports.folder / "report.html")
+    seconds = {"read": read_s, "propagate": propagated.seconds}
+    told = {"output": str(output), "report": page, "seconds": seconds, **done.figures}
+    if as_json:
+        print_json(told)
+        return
+    if job.complete is False:
+        _hint(propagated)
+    _tell(told)
+
+
+def _many(job: PropagateJob, found: Found, output: Path, where: Where, *, again: bool, as_json: bool) -> None:
+    """A cohort, with a manifest and a page."""
+    from ivos.report.cohort_run import PAGE
+
+    job.labels.check(found.cases)
+    if not as_json:
+        tell_left_out(found)
+    rows = over_cohort(job, found.cases, output, where, again=again)
+    done = told_of(rows, found.cases, output)
+    if as_json:
+        print_json(done)
+    else:
+        print_line(f"{len(done)} of {len(rows)} scans propagated: {output / PAGE}")
+    tell_failures(rows)
+
+
+def _cases(source: str, annotations: Path | None, rules: SeriesRules) -> Found:
+    """Scans with their annotations: by their names in a folder, or as a list says."""
+    from ivos.cohort.sources import cases_from, joined
+
+    if annotations is None:
+        return cases_from(source, roles=("annotations",), rules=rules)
+    return joined(cases_from(source, rules=rules), "annotations", annotations)
+
+
+def _hint(propagated: Propagated) -> None:
     """Say it where structures that a person left out on a drawn slice were filled in there."""
     import numpy as np
 
+    result, drawn = propagated.result, propagated.drawn
     found, by_hand = (np.moveaxis(v.array, result.axis, 0)[list(result.annotated)] for v in (result.labels, drawn))
     added = np.unique(found[(found != by_hand) & (found > 0)])
-    if added.size and not told:
+    if added.size:
         names = ", ".join(drawn.names.get(int(label), str(label)) for label in added[:4]) + ", ..." * (added.size > 4)
         print_line(f"Not drawn on every drawn slice, so carried across some: {names}. If absent there: --complete all")
 
 
-def _tell(result: Propagation, output: Path, report: Path | None, seconds: dict[str, float], *, as_json: bool) -> None:
-    from ivos.report import structure_rows
-
-    rows = structure_rows(result)
-    annotated = [result.labels.source_index(result.axis, n) for n in result.annotated]
-    if as_json:
-        print_json(
-            {
-                "output": str(output),
-                "report": str(report / "report.html") if report else None,
-                "axis": _axis_name(result.axis),
-                "annotated_slices": sorted(annotated),
-                "seconds": seconds,
-                "structures": rows,
-            }
-        )
-        return
-    slices = len(annotated)
+def _tell(told: dict[str, Any]) -> None:
+    slices = len(told["annotated_slices"])
     print_line(
-        f"{len(rows)} structures from {slices} annotated {_axis_name(result.axis)} slice{'s' * (slices != 1)} "
-        f"in {sum(seconds.values()):.1f} s: {output}"
+        f"{len(told['structures'])} structures from {slices} annotated {told['axis']} slice{'s' * (slices != 1)} "
+        f"in {sum(told['seconds'].values()):.1f} s: {told['output']}"
     )
-    if report is not None:
-        print_line(f"Report: {report / 'report.html'}")
+    if told["report"] is not None:
+        print_line(f"Report: {told['report']}")

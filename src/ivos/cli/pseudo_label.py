@@ -11,6 +11,8 @@ import typer
 
 from ivos.cli.cases import each_case, named
 from ivos.cli.ensemble import RuleChoice as ConsensusChoice
+from ivos.cli.label_options import FormatOption, PseudonymiseOption  # noqa: TC001 - Typer reads them
+from ivos.cli.label_output import LabelOutput, label_output
 from ivos.cli.predictions import (
     cases_of,
     check_folders,
@@ -70,7 +72,12 @@ def pseudo_label(
         typer.Option(help="Take or leave scans, or structures; default: structures, for ivos and change scans."),
     ] = None,
     previous: Annotated[Path | None, typer.Option(help="Labels of the previous round, for --rule change.")] = None,
-    scans: Annotated[Path | None, typer.Option(help="Folder of the scans, to lie below the pictures.")] = None,
+    scans: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the scans, to lie below the pictures; for DICOM files of their series."),
+    ] = None,
+    form: FormatOption = None,
+    pseudonymise: PseudonymiseOption = None,
 ) -> None:
     """Keep what predictions agree on as labels to train on; the rest becomes label 255, ignore, or is left out.
 
@@ -81,18 +88,19 @@ def pseudo_label(
 
     settings = _settings(consensus, rule, threshold, accept)
     inputs = _inputs(predictions, output, settings, previous, scans)
+    labels = label_output(output, inputs.cases, form=form, pseudonymise=pseudonymise, scans=inputs.scans)
     earlier = load_review(output)
     own = set(earlier.labels) if earlier else set()
-    _check_foreign(output, inputs, own)
+    _check_foreign(labels, inputs, own)
 
-    def manifest(cases: Sequence[JudgedCase], labels: set[str]) -> ReviewManifest:
+    def manifest(cases: Sequence[JudgedCase], accepted: set[str]) -> ReviewManifest:
         return ReviewManifest(
             settings=settings,
             least=settings.least,
             predictions=tuple(map(str, predictions)),
             previous=None if previous is None else str(previous),
             cases=tuple(sorted(cases, key=lambda case: case.rank)),
-            labels=tuple(sorted(labels)),
+            labels=tuple(sorted(accepted)),
         )
 
     own |= set(inputs.cases)
@@ -102,13 +110,13 @@ def pseudo_label(
     pictures, failure = WorstPictures(), None
     with progress_bar("Judging") as progress:
         try:
-            each_case(inputs.cases, lambda case: done.append(_judged(case, inputs, output, pictures)), progress)
+            each_case(inputs.cases, lambda case: done.append(_judged(case, inputs, labels, pictures)), progress)
         except typer.Exit as error:
             failure = error
     if done:
         accepted = {case.case for case in done if case.accepted}
         for case in own - accepted:
-            _labels_file(output, case).unlink(missing_ok=True)
+            labels.path(case).unlink(missing_ok=True)
         ended = manifest(done, accepted)
         save_review(ended, output)
         write_review_page(ended, pictures.kept, output, title=output.resolve().name)
@@ -155,7 +163,7 @@ def _inputs(
     predictions: Sequence[Path], output: Path, settings: PseudoLabelSettings, previous: Path | None, scans: Path | None
 ) -> _Inputs:
     """All that can be refused before the first case is."""
-    from ivos.volume.cases import files_by_case, scans_by_case
+    from ivos.volume.cases import labels_by_case, scans_by_case
 
     settings.check_count(len(predictions))
     if (previous is None) != (settings.rule != "change"):
@@ -167,7 +175,7 @@ def _inputs(
     cases = cases_of(predictions)
     if settings.consensus == "mean-probability" and len(predictions) > 1:
         check_probabilities(predictions)
-    earlier = {} if previous is None else files_by_case(previous, "label")
+    earlier = {} if previous is None else labels_by_case(previous)
     if previous is not None and not set(earlier) & set(cases):
         raise InputError(f"{previous}: no labels of any of the {len(cases)} cases: {named(cases)}")
     found = {} if scans is None else scans_by_case(scans)
@@ -177,26 +185,27 @@ def _inputs(
     return _Inputs(settings, predictions, cases, earlier, found)
 
 
-def _check_foreign(output: Path, inputs: _Inputs, own: Collection[str]) -> None:
-    """Refuse to write over labels that this command has not written."""
+def _check_foreign(labels: LabelOutput, inputs: _Inputs, own: Collection[str]) -> None:
+    """Refuse to write over labels that this command has not written, or beside those that it has in another format."""
+    from ivos.volume.label_files import LabelFormat, label_path
+
     for case in inputs.cases:
-        path = _labels_file(output, case)
-        if case not in own and path.exists():
-            raise InputError(f"{path}: is there and not of this command; give another folder")
+        if case not in own and labels.path(case).exists():
+            raise InputError(f"{labels.path(case)}: is there and not of this command; give another folder")
+        others = [label_path(labels.folder, case, form) for form in LabelFormat if form is not labels.form]
+        for path in others:
+            if path.exists():
+                raise InputError(f"{path}: is there, and a case has labels of one format; give another folder")
 
 
-def _labels_file(output: Path, case: str) -> Path:
-    return output / f"{case}.nii.gz"
-
-
-def _judged(case: str, inputs: _Inputs, output: Path, pictures: WorstPictures) -> JudgedCase:
+def _judged(case: str, inputs: _Inputs, output: LabelOutput, pictures: WorstPictures) -> JudgedCase:
     """Judge a case and write its labels if it is accepted."""
     from ivos.pseudo_labels import judge
     from ivos.report.review import JudgedCase
     from ivos.report.review_pictures import review_picture
-    from ivos.volume.write import write_volume
+    from ivos.volume.provenance import Provenance
 
-    labels = read_predictions(inputs.cases[case])
+    labels = read_predictions(inputs.cases[case], inputs.scans.get(case))
     previous = _previous(inputs.previous.get(case), labels[0])
     probabilities = None
     if inputs.settings.consensus == "mean-probability" and len(labels) > 1:
@@ -212,14 +221,19 @@ def _judged(case: str, inputs: _Inputs, output: Path, pictures: WorstPictures) -
         lambda: review_picture(_scan(inputs.scans.get(case), labels[0]), judged.consensus, others, found.doubtful),
     )
     if judged.labels is not None:
-        write_volume(_labels_file(output, case), judged.labels)
+        told = {
+            "consensus": inputs.settings.consensus,
+            "rule": inputs.settings.rule,
+            "trust": "-" if found.trust is None else f"{found.trust:.3f}",
+        }
+        output.write(case, judged.labels, Provenance(algorithm="ivos pseudo-label", parameters=told))
     return found
 
 
 def _previous(path: Path | None, labels: Volume) -> Volume | None:
     from ivos.volume.volume import on_grid_of
 
-    return None if path is None else on_grid_of(read_prediction(path), labels, str(path))
+    return None if path is None else on_grid_of(read_prediction(path, labels), labels, str(path))
 
 
 def _scan(path: Path | None, labels: Volume) -> Volume | None:

@@ -4,28 +4,43 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
-from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ivos.cli.cases import each_case
+from ivos.cli.cohort_command import over_cohort, tell_failures, told_of
+from ivos.cli.cohort_options import (
+    AgainOption,
+    ClusterOption,
+    DeliverOption,
+    SeriesKernelOption,
+    SeriesModalityOption,
+    SeriesSlicesOption,
+    SeriesThicknessOption,
+    Where,
+    WorkersOption,
+    check_folder,
+    check_one,
+    is_cohort,
+    series_rules,
+    tell_left_out,
+    with_series,
+)
+from ivos.cli.cohort_view import Measured
+from ivos.cli.label_options import FormatOption, PseudonymiseOption, label_format, pseudonyms_of
 from ivos.cli.propagate import DeviceChoice, ModalityChoice
 from ivos.cli.terminal import numbers, print_json, print_line, progress_bar
 from ivos.errors import InputError
-from ivos.files import stem_of, suffix_of
+from ivos.files import stem_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ivos.metrics.efficiency import Efficiency
-    from ivos.propagation.propagate import Propagation
-    from ivos.segmentation.segment import Segmentation
-    from ivos.segmentation.segmenter import Segmenter
-    from ivos.uncertainty.estimate import Estimate, Estimator
-    from ivos.volume.volume import Volume
+    from ivos.cohort.dicom_tree import SeriesRules
+    from ivos.cohort.jobs.segment import SegmentJob
+    from ivos.metrics.efficiency import Sampler
 
 
 class CombinationChoice(str, Enum):
@@ -58,9 +73,13 @@ class FusionChoice(str, Enum):
 
 def segment(
     scan: Annotated[
-        Path, typer.Argument(help="NIfTI, NRRD or MetaImage file, DICOM folder or zip; a folder of files.")
+        str,
+        typer.Argument(
+            help="NIfTI, NRRD or MetaImage file, DICOM folder or zip. Many: a folder of files, a tree of DICOM series, "
+            "a list (.csv or .json: case, scan); addresses like s3://... too."
+        ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Label file; for a folder of scans a folder.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Label file; for many scans a folder.")],
     reference: Annotated[
         list[Path], typer.Option(help="Weights of a reference network; repeat for several that answer together.")
     ],
@@ -103,27 +122,37 @@ def segment(
     ] = False,
     report: Annotated[Path | None, typer.Option(help="Folder for a report of each scan (HTML, PNG, GIF).")] = None,
     measure: Annotated[bool, typer.Option("--measure", help="Also write time, memory and load of each scan.")] = False,
-    goes_on: Annotated[bool, typer.Option("--continue", help="Leave out scans whose labels are there.")] = False,
+    workers: WorkersOption = None,
+    cluster: ClusterOption = None,
+    deliver: DeliverOption = None,
+    again: AgainOption = False,
+    form: FormatOption = None,
+    pseudonymise: PseudonymiseOption = None,
     modality: Annotated[ModalityChoice, typer.Option(help="Intensity windows.")] = ModalityChoice.auto,
     device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = DeviceChoice.auto,
     series: Annotated[str | None, typer.Option(help="DICOM: last characters of the series to take.")] = None,
+    series_modality: SeriesModalityOption = None,
+    series_thickness: SeriesThicknessOption = None,
+    series_kernel: SeriesKernelOption = None,
+    series_slices: SeriesSlicesOption = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Segment scans without any drawing: reference networks find structures, propagation makes them whole.
 
     Beside the labels of CASE go probabilities/CASE/, uncertainty/CASE.nii.gz and evidence/CASE.json where asked for.
+    Of many scans OUT gets cohort.html, a page, and cohort.sqlite, by which the same command goes on where it stopped.
     """
+    from ivos.cohort.jobs.files import LabelFiles, Reports
+    from ivos.cohort.jobs.segment import SegmentJob
     from ivos.metrics.efficiency import Sampler
-    from ivos.report.efficiency import write_efficiency
-    from ivos.segmentation.segmenter import SegmentationSettings, Segmenter
-    from ivos.uncertainty.case_file import write_evidence
-    from ivos.volume.read import read
+    from ivos.report import write_report
+    from ivos.segmentation.segmenter import SegmentationSettings
 
-    settings = SegmentationSettings(
-        reference=tuple(reference),
+    how = SegmentationSettings(
+        reference=tuple(path.absolute() for path in reference),
         combination=combine.value,
         mirrored=mirror,
-        propagation=propagation if propagation in ("bundled", "none") else Path(propagation),  # type: ignore[arg-type]
+        propagation=propagation if propagation in ("bundled", "none") else Path(propagation).absolute(),  # type: ignore[arg-type]
         every=every,
         at_most=at_most,
         choice=choose.value,
@@ -135,147 +164,95 @@ def segment(
         modality=modality.value,
         device=device.value,
     )
-    many, scans = _scans(scan, output)
-    labels = {case: output / f"{case}.nii.gz" if many else output for case in scans}
-    if goes_on:
-        scans = {case: path for case, path in scans.items() if not labels[case].exists()}
-    costs: dict[str, Efficiency] = {}
-    told: list[dict[str, Any]] = []
+    job = SegmentJob(
+        how,
+        probabilities=_structures(probabilities),
+        uncertainty=uncertainty,
+        evidence=with_evidence,
+        trust=None if trust is None else trust.absolute(),
+        labels=LabelFiles(label_format(form), pseudonyms_of(pseudonymise)),
+        reports=None if report is None else Reports(report.absolute(), write_report),
+    )
+    where = Where(workers, cluster, deliver)
     with Sampler() if measure else nullcontext() as sampler:  # before the networks: they take of the GPU's memory
-        segmenter = Segmenter(settings)
-        kept = segmenter.structures(_structures(probabilities))
-        estimator = None if trust is None else _estimator(trust, segmenter)
-
-        def work(case: str) -> None:
-            started = time.perf_counter()
-            with sampler.interval() if sampler else nullcontext() as interval:
-                volume = read(scans[case], series=series)
-                read_s = time.perf_counter() - started
-                with progress_bar(case, shown=not as_json) as progress:
-                    result = segmenter(volume, probabilities=kept, progress=progress)
-                seconds = {"read": read_s, "segment": time.perf_counter() - started - read_s}
-                if with_evidence:
-                    write_evidence(labels[case].parent, case, segmenter.made_by, result.figures)
-                _write(result, case, labels[case], uncertainty=uncertainty)
-            estimates = {k: estimator.estimate(k, f) for k, f in result.figures.items()} if estimator else {}
-            if interval:
-                costs[case] = interval.efficiency()
-            if report is not None:
-                _report(report / case if many else report, volume, result, case, propagation, seconds, estimates)
-            told.append(_told(result, case, labels[case], seconds, estimates))
-            if not as_json:
-                _tell(told[-1])
-
-        try:
-            if many:
-                each_case(scans, work)
-            else:
-                for case in scans:
-                    work(case)
-        finally:
-            if costs:
-                write_efficiency(output if many else output.parent, costs)
-            if as_json:
-                print_json(told)
+        if is_cohort(scan, output):
+            rules = series_rules(series_modality, series_thickness, series_kernel, series_slices)
+            _many(job, scan, output, where, rules, again=again, series=series, sampler=sampler, as_json=as_json)
+        else:
+            check_one(where, again=again)
+            _one(job, scan, output, series=series, sampler=sampler, as_json=as_json)
 
 
-def _scans(scan: Path, output: Path) -> tuple[bool, dict[str, Path]]:
-    """Whether it is a folder of scans, and the scans by case.
+def _one(
+    job: SegmentJob, scan: str, output: Path, *, series: str | None, sampler: Sampler | None, as_json: bool
+) -> None:
+    """A scan by itself: no manifest, no page."""
+    from ivos.cohort.addresses import is_address
+    from ivos.cohort.job import Case
+    from ivos.report.efficiency import write_efficiency
 
-    Raises:
-        InputError: the labels would take the place of a scan, or cannot be written.
-    """
-    from ivos.volume.cases import holds_files, scans_by_case
-    from ivos.volume.write import WRITABLE, check_writable
-
-    if holds_files(scan):
-        if output.is_file() or suffix_of(output) in WRITABLE or (output.exists() and output.samefile(scan)):
-            raise InputError(f"{output}: give another folder for the labels")
-        return True, scans_by_case(scan)
-    check_writable(output)
-    if scan.exists() and output.exists() and output.samefile(scan):
+    job.labels.check_file(output, scan)
+    if not is_address(scan) and Path(scan).exists() and output.exists() and output.samefile(scan):
         raise InputError(f"{output}: is an input of this command; give the output another name")
-    return False, {stem_of(output): scan}
+    case = Case(stem_of(output), {"scan": scan}, series)
+    worker = job.open()
+    with sampler.interval() if sampler else nullcontext() as interval:
+        started = time.perf_counter()
+        volume = worker.read(case)
+        read_s = time.perf_counter() - started
+        with progress_bar(case.name, shown=not as_json) as progress:
+            result = worker.work(case, volume, progress)
+        seconds = {"read": read_s, "segment": result.seconds}
+        done = worker.write_to(output, case, result)
+    if interval:
+        write_efficiency(output.parent, {case.name: interval.efficiency()})
+    if job.reports is not None:
+        worker.report(result, job.reports, job.reports.folder, case.name)
+    told = {"case": case.name, "output": str(output), "seconds": seconds, **done.figures}
+    if as_json:
+        print_json([told])
+    else:
+        print_line(_line(told))
 
 
-def _estimator(trust: Path, segmenter: Segmenter) -> Estimator:
-    from ivos.uncertainty.estimate import load_estimator
+def _many(
+    job: SegmentJob,
+    source: str,
+    output: Path,
+    where: Where,
+    rules: SeriesRules,
+    *,
+    again: bool,
+    series: str | None,
+    sampler: Sampler | None,
+    as_json: bool,
+) -> None:
+    """A cohort, with a manifest and a page."""
+    from ivos.cohort.sources import cases_from
+    from ivos.report.cohort_run import PAGE
 
-    estimator = load_estimator(trust)
-    if estimator.fitted_for != segmenter.made_by:
-        raise InputError(f"{trust}: learned from segmentations with other weights or settings; calibrate anew")
-    return estimator
+    check_folder(output, source)
+    if sampler and not where.here:
+        raise InputError("--measure is for one scan after the other: leave --workers and --cluster out")
+    found = with_series(cases_from(source, rules=rules), series)
+    job.labels.check(found.cases)
+    if not as_json:
+        tell_left_out(found)
+    with Measured(sampler, output) if sampler else nullcontext() as measured:
+        rows = over_cohort(job, found.cases, output, where, again=again, watch=measured)
+    done = told_of(rows, found.cases, output)
+    if as_json:
+        print_json(done)
+    else:
+        print_line(f"{len(done)} of {len(rows)} scans segmented: {output / PAGE}")
+    tell_failures(rows)
 
 
 def _structures(text: str | None) -> tuple[int, ...] | Literal["all"]:
     return () if text is None else "all" if text == "all" else tuple(numbers(text))
 
 
-def _write(result: Segmentation, case: str, labels: Path, *, uncertainty: bool) -> None:
-    """All files of a case; the labels last, so that where they are everything is."""
-    from ivos.volume.probabilities import write_probabilities
-    from ivos.volume.write import write_volume
-
-    if result.probabilities:
-        names = result.labels.names
-        of_structures = ((label, names.get(label, ""), array) for label, array in result.probabilities.items())
-        write_probabilities(labels.parent, case, result.labels, of_structures)
-    if uncertainty:
-        doubt = result.confidence.with_array(255 - result.confidence.array)
-        write_volume(labels.parent / "uncertainty" / f"{case}.nii.gz", doubt)
-    write_volume(labels, result.labels)
-
-
-def _report(
-    folder: Path,
-    scan: Volume,
-    result: Segmentation,
-    case: str,
-    propagation: str,
-    seconds: dict[str, float],
-    estimates: Mapping[int, Estimate],
-) -> None:
-    from ivos.report import write_report
-
-    engine = f"reference network, propagation: {propagation}"
-    write_report(
-        folder,
-        scan,
-        _propagation(result),
-        title=case,
-        engine=engine,
-        seconds=seconds,
-        mark="reference",
-        estimates=estimates,
-    )
-
-
-def _propagation(result: Segmentation) -> Propagation:
-    from ivos.propagation.propagate import Propagation
-
-    return Propagation(result.labels, result.confidence, 0, result.references)
-
-
-def _told(
-    result: Segmentation, case: str, labels: Path, seconds: dict[str, float], estimates: Mapping[int, Estimate]
-) -> dict[str, Any]:
-    from ivos.report import structure_rows
-
-    rows = structure_rows(_propagation(result))
-    for row in rows:
-        if row["label"] in estimates:
-            row["estimated_dsc"] = asdict(estimates[row["label"]])
-
-    return {
-        "case": case,
-        "output": str(labels),
-        "reference_slices": sorted(result.labels.source_index(0, n) for n in result.references),
-        "seconds": seconds,
-        "structures": rows,
-    }
-
-
-def _tell(told: dict[str, Any]) -> None:
+def _line(told: Mapping[str, Any]) -> str:
     count, references = len(told["structures"]), len(told["reference_slices"])
     begun = f" from {references} reference slice{'s' * (references != 1)}" if references else ""
     found = f"{count} structure{'s' * (count != 1)}" if count else "nothing found"
@@ -283,4 +260,4 @@ def _tell(told: dict[str, Any]) -> None:
     if estimated:
         worst, name = min(estimated, key=lambda pair: pair[0]["dsc"])
         found += f" (worst by estimate: {name}, DSC {worst['dsc']:.2f}, {worst['low']:.2f} to {worst['high']:.2f})"
-    print_line(f"{told['case']}: {found}{begun} in {sum(told['seconds'].values()):.1f} s: {told['output']}")
+    return f"{told['case']}: {found}{begun} in {sum(told['seconds'].values()):.1f} s: {told['output']}"

@@ -53,7 +53,7 @@ def suggest(
     ids = None if structures is None else numbers(structures)
     chosen = choose_engine(engine.value, checkpoint=checkpoint, device=device.value)
     volume = read(scan, series=series)
-    drawn = on_grid_of(read_labels(annotations), volume, str(annotations))
+    drawn = on_grid_of(read_labels(annotations, scan=volume), volume, str(annotations))
     along = drawn_axis(drawn) if axis is None else axis_number(axis.value)
     with progress_bar("Propagating", shown=not as_json) as progress:
         found = run(

@@ -21,12 +21,12 @@ Output = Annotated[Path, typer.Option("--output", "-o", help="Folder to write to
 _FOLDER = Path("weights")
 _MB = 10**6
 
-weights = typer.Typer(help="Published weights: list, download, import.", no_args_is_help=True)
+weights = typer.Typer(help="Published weights: list, download, import; export to ONNX.", no_args_is_help=True)
 
 
 @weights.callback()
 def _group() -> None:
-    """Published weights: list, download, import."""
+    """Published weights: list, download, import; export to ONNX."""
 
 
 @weights.command("list")

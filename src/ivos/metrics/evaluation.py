@@ -14,9 +14,9 @@ from ivos.metrics import flare22
 from ivos.metrics.overlap import dsc
 from ivos.metrics.surface import hd95_mm, nsd
 from ivos.volume.box import bounding_box
-from ivos.volume.cases import files_by_case
+from ivos.volume.cases import labels_by_case
 from ivos.volume.labels import IGNORE, structures_in
-from ivos.volume.read import read_labels
+from ivos.volume.read_pair import read_pair
 from ivos.volume.volume import on_grid_of
 
 if TYPE_CHECKING:
@@ -154,14 +154,14 @@ def evaluate_folders(
     Raises:
         InputError: no labels, a case without a prediction, or what :func:`evaluate` and reading refuse.
     """
-    predictions, truths = (files_by_case(folder, "label") for folder in (prediction, truth))
+    predictions, truths = (labels_by_case(folder) for folder in (prediction, truth))
     missing = sorted(set(truths) - set(predictions))
     if missing:
         some = ", ".join(missing[:3]) + ", ..." * (len(missing) > 3)
         raise InputError(f"{prediction}: no prediction for {len(missing)} of {len(truths)} cases: {some}")
     scores: list[Score] = []
     for number, (case, path) in enumerate(sorted(truths.items()), start=1):
-        true, found = read_labels(path), read_labels(predictions[case])
+        found, true = read_pair(predictions[case], path, structures=structures, names=names)
         scores += evaluate(
             found,
             true,

@@ -74,7 +74,7 @@ def _children(process: psutil.Process) -> list[int]:
     pids: list[int] = []
     for task in tasks.iterdir():
         with suppress(OSError):  # the thread has ended; another has its children
-            pids += map(int, (task / "children").read_text().split())
+            pids += map(int, (task / "children").read_bytes().split())
     return pids
 
 

@@ -151,10 +151,7 @@ def _transunet(weights: Weights, path: Path, part: str) -> Recognised:
 
 def _deeplab(weights: Weights, path: Path, part: str) -> Recognised:
     info = _info_of_ivos("deeplab", weights, size=_IVOS_SIZE)
-    try:
-        network = info.made()
-    except ModuleNotFoundError as error:
-        raise InputError(f"{path}: DeepLabV3+ needs {error.name}: pip install 'ivos[train]'") from error
+    network = info.made()
     kept = {f"model.{name}": value for name, value in weights.items() if not name.startswith(_OF_CLASSIFIER)}
     load_strictly(network, kept, path)
     return _reference(network, info, "DeepLabV3+ of IVOS", part)

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ivos.errors import InputError
 from ivos.nets.blocks import Residual, conv, upsampled
 from ivos.nets.transunet import TransUNet
 
@@ -46,20 +47,22 @@ def reference_network(name: ReferenceName, *, classes: int, channels: int, size:
         classes: background included.
         channels: of the slices: three windows, of each neighbouring slice too.
         size: side of the images in training.
+
+    Raises:
+        InputError: a library that the network is of is not installed.
     """
     if name == "small":
         return SmallUNet(classes, channels)
     if name == "transunet":
         return _SlicesInThree(TransUNet(classes, size=size), channels)
-    if name == "swin":
-        return _Swin(classes, channels)
-    import segmentation_models_pytorch as smp
-
-    if name == "deeplab":
-        return _Published(
-            smp.DeepLabV3Plus("efficientnet-b3", encoder_weights=None, in_channels=channels, classes=classes)
-        )
-    return _Published(smp.UnetPlusPlus("efficientnet-b3", encoder_weights=None, in_channels=channels, classes=classes))
+    try:
+        if name == "swin":
+            return _Swin(classes, channels)
+        import segmentation_models_pytorch as smp
+    except ModuleNotFoundError as error:
+        raise InputError(f"the network '{name}' needs {error.name}: pip install 'ivos[train]'") from error
+    architecture = smp.DeepLabV3Plus if name == "deeplab" else smp.UnetPlusPlus
+    return _Published(architecture("efficientnet-b3", encoder_weights=None, in_channels=channels, classes=classes))
 
 
 def logits_of(network: nn.Module, image: Tensor, position: Tensor) -> Tensor:
@@ -155,6 +158,7 @@ class _Swin(nn.Module):
 
     def __init__(self, classes: int, channels: int) -> None:
         super().__init__()
+        import einops  # noqa: F401 - MONAI asks for it no sooner than when it sees a slice
         from monai.networks.nets.swin_unetr import SwinUNETR
 
         self.model = SwinUNETR(channels, classes, feature_size=24, spatial_dims=2)

@@ -42,10 +42,14 @@ class ReferenceInfo(BaseModel):
     size: int
     neighbours: int
 
+    @property
+    def channels(self) -> int:
+        """Of its slices: the windows of each, and of its neighbours."""
+        return _WINDOWS * (2 * self.neighbours + 1)
+
     def made(self) -> nn.Module:
         """The network with random weights."""
-        channels = _WINDOWS * (2 * self.neighbours + 1)
-        return reference_network(self.network, classes=len(self.structures) + 1, channels=channels, size=self.size)
+        return reference_network(self.network, classes=len(self.structures) + 1, channels=self.channels, size=self.size)
 
 
 def save_reference(network: nn.Module, info: ReferenceInfo, path: Path) -> None:

@@ -102,7 +102,7 @@ class OpenVINORunner(TorchRunner):
         examples = tuple(example for example, _ in inputs.values())
         with warnings.catch_warnings(), torch.inference_mode():
             warnings.simplefilter("ignore")  # tracing warns of sizes that it takes for constants: none is
-            traced = torch.jit.trace(_Answering(self._network), examples, check_trace=False)  # type: ignore[no-untyped-call]
+            traced = torch.jit.trace(Answering(self._network), examples, check_trace=False)  # type: ignore[no-untyped-call]
         front_end = FrontEndManager().load_by_framework("pytorch")  # not convert_model: that one sends telemetry
         decoder = TorchScriptPythonDecoder(traced, example_input=examples)
         with ThreadPoolExecutor(1) as thread:  # in the main one it would swallow an interrupt, and go on
@@ -119,12 +119,15 @@ class OpenVINORunner(TorchRunner):
         return torch.from_numpy(found.copy())  # the next call writes over it
 
 
-class _Answering(nn.Module):
+class Answering(nn.Module):
+    """Tensors alone in and out, for what takes nothing else: see :meth:`Runner.answer`."""
+
     def __init__(self, network: FastNet) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, evidence: Tensor, scalars: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """Probabilities (B, S, S)."""
         return _probabilities(*self.network(evidence, scalars, Remembered(keys, values)))
 
 

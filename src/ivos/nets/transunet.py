@@ -58,7 +58,7 @@ class TransUNet(nn.Module):
         """Features of (B, 3, H, W) at strides 2, 4 and 8, and what the transformer makes of those at stride 16."""
         tokens, skips = self.transformer(image)
         height, width = (side // _STRIDE for side in image.shape[2:])
-        return [*skips[::-1], tokens.transpose(1, 2).unflatten(2, (height, width))]
+        return [*skips[::-1], tokens.transpose(1, 2).reshape(image.shape[0], _WIDTH, height, width)]
 
     def decode(self, features: list[Tensor], position: Tensor | None = None) -> Tensor:
         """Logits of those features."""

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ivos.report.page import structure_rows, write_report
+from ivos.report.page import write_report
 
-__all__ = ["structure_rows", "write_report"]
+__all__ = ["write_report"]

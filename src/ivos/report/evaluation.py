@@ -14,7 +14,8 @@ from ivos.metrics.evaluation import by_structure, deviations, means
 from ivos.report.boxplot import Group, box_plot
 from ivos.report.page import template
 from ivos.volume.labels import IGNORE, scheme_from_names
-from ivos.volume.read import read, read_labels
+from ivos.volume.read import read
+from ivos.volume.read_pair import read_pair
 from ivos.volume.volume import on_grid_of
 
 if TYPE_CHECKING:
@@ -158,10 +159,10 @@ def _pictured(files: CaseFiles, scores: Sequence[Score]) -> dict[str, Any]:
 
 def _volumes(files: CaseFiles) -> tuple[Volume, Volume, Volume]:
     """Truth, prediction and scan on one grid, without the voxels of which the truth says nothing."""
-    truth = read_labels(files.truth)
+    prediction, truth = read_pair(files.prediction, files.truth)
     scan = truth.with_array(np.zeros(truth.array.shape, np.uint8)) if files.scan is None else read(files.scan)
     truth = on_grid_of(truth, scan, str(files.truth))
-    prediction = on_grid_of(read_labels(files.prediction), scan, str(files.prediction))
+    prediction = on_grid_of(prediction, scan, str(files.prediction))
     told = truth.array != IGNORE
     if told.all():
         return truth, prediction, scan

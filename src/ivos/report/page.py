@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from ivos.files import replacing
+from ivos.propagation.summary import structure_rows
 from ivos.volume.geometry import AXIS_NAMES
 
 if TYPE_CHECKING:
@@ -20,26 +19,6 @@ if TYPE_CHECKING:
     from ivos.propagation.propagate import Propagation
     from ivos.uncertainty.estimate import Estimate
     from ivos.volume.volume import Volume
-
-
-def structure_rows(result: Propagation) -> list[dict[str, Any]]:
-    """What a result holds of each structure: label, name, volume in mL, slices, mean probability of its voxels."""
-    labels, confidence = result.labels, result.confidence.array
-    ids = [int(label) for label in np.unique(labels.array) if label]
-    others = tuple(axis for axis in range(3) if axis != result.axis)
-    rows = []
-    for label in ids:
-        mask = labels.array == label
-        rows.append(
-            {
-                "label": label,
-                "name": labels.names.get(label, f"label {label}"),
-                "volume_ml": round(float(mask.sum()) * labels.geometry.voxel_volume_ml, 3),
-                "slices": int(mask.any(axis=others).sum()),
-                "probability": round(float(confidence[mask].mean()) / 255, 4),
-            }
-        )
-    return rows
 
 
 def write_report(

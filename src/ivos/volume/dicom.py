@@ -43,6 +43,7 @@ class _Image:
     series: str
     description: str
     modality: str | None
+    frame_of_reference: str | None
     size: tuple[int, int]
     pixel_spacing_mm: tuple[float, float]
     position_mm: npt.NDArray[np.float64]
@@ -85,15 +86,17 @@ def read_series(folder: Path, series: str | None = None, *, named: Path | None =
     images = _slices(folder, series, named)
     geometry = _geometry(images, named)
     array = np.stack([_pixels(image, named) for image in images])
-    return Volume.from_array(array, geometry, modality=images[0].modality)
+    first = images[0]
+    return Volume.from_array(array, geometry, modality=first.modality, frame_of_reference=first.frame_of_reference)
 
 
-def series_files(folder: Path, series: str | None = None) -> tuple[list[Path], Geometry]:
+def series_files(folder: Path, series: str | None = None, *, named: Path | None = None) -> tuple[list[Path], Geometry]:
     """The files of the series that :func:`read_series` reads, and the grid on which it lies.
 
     Args:
         folder: where to look.
         series: as there.
+        named: as there.
 
     Returns:
         One file for each slice along the grid's first axis, in that order.
@@ -101,8 +104,8 @@ def series_files(folder: Path, series: str | None = None) -> tuple[list[Path], G
     Raises:
         InputError: as :func:`read_series`.
     """
-    images = _slices(folder, series, folder)
-    return [image.path for image in images], _geometry(images, folder)
+    images = _slices(folder, series, named or folder)
+    return [image.path for image in images], _geometry(images, named or folder)
 
 
 def read_zip(path: Path, series: str | None = None) -> Volume:
@@ -180,6 +183,7 @@ def _image(data: Dataset, path: Path, named: Path) -> _Image:
             series=str(data.get("SeriesInstanceUID", "")),
             description=str(data.get("SeriesDescription", "")),
             modality=str(data.Modality) if data.get("Modality") else None,
+            frame_of_reference=str(data.FrameOfReferenceUID) if data.get("FrameOfReferenceUID") else None,
             size=(int(data.Rows), int(data.Columns)),
             pixel_spacing_mm=(float(data.PixelSpacing[0]), float(data.PixelSpacing[1])),
             position_mm=np.array([x, y, z]),

@@ -47,6 +47,12 @@ class Geometry:
         points: npt.NDArray[np.float64] = np.asarray(self.origin_mm) + steps @ np.asarray(self.axes)
         return points
 
+    def indices_at(self, points_mm: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Array indices (N, 3), with fractions, of LPS points (N, 3): what undoes :meth:`points_mm`."""
+        along = (np.asarray(points_mm, float) - np.asarray(self.origin_mm)) @ np.asarray(self.axes).T
+        indices: npt.NDArray[np.float64] = along / np.asarray(self.spacing_mm)
+        return indices
+
     @property
     def voxel_volume_ml(self) -> float:
         """Volume of a voxel in millilitres."""

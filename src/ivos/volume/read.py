@@ -15,12 +15,13 @@ import numpy as np
 from ivos.errors import InputError
 from ivos.files import suffix_of
 from ivos.volume.dicom import is_dicom, read_series, read_zip
+from ivos.volume.dicom_labels import holds_dicom_labels, read_dicom_labels
 from ivos.volume.itk import grid_of
 from ivos.volume.names import label_names
 from ivos.volume.volume import Array, Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
 READABLE = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
 
@@ -59,16 +60,32 @@ def read(path: str | Path, *, series: str | None = None) -> Volume:
     return volume
 
 
-def read_labels(path: str | Path) -> Volume:
-    """Read a label volume: whole numbers from 0 (background) up, of any stored type.
+def read_labels(
+    path: str | Path,
+    *,
+    scan: Volume | None = None,
+    structures: Collection[int] | None = None,
+    names: Mapping[int, str] | None = None,
+) -> Volume:
+    """Read labels: a volume of whole numbers from 0 (background) up, of any stored type; or a DICOM file of labels.
+
+    Args:
+        path: a file or folder as :func:`read` takes it, a DICOM Segmentation, or an RT Structure Set.
+        scan: on whose grid a DICOM file is put; an RT Structure Set needs it, a Segmentation only if its slices do not
+            say what grid they are of. Other files come on their own.
+        structures: of a DICOM file, the label ids to take, others of which may overlap with them; by default all.
+        names: of a DICOM file, names by label id of the structures to take; by default its own ids or numbers.
 
     Returns:
         The labels in canonical orientation as unsigned integers, with the names that the file has for them.
 
     Raises:
-        InputError: as :func:`read`, and for negative or fractional labels.
+        InputError: as :func:`read`, for negative or fractional labels, and for DICOM what
+            :func:`ivos.volume.dicom_labels.read_dicom_labels` refuses.
     """
     path = Path(path)
+    if holds_dicom_labels(path):
+        return read_dicom_labels(path, scan, structures=structures, names=names)
     volume = read(path)
     array = volume.array
     if array.min() < 0:
@@ -163,7 +180,8 @@ def _unpacked(path: Path) -> Iterator[Path]:
     if suffix_of(path) != ".nii.gz":
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="ivos-") as folder:
+    # An exception holds on to what it was raised over: where it is a mapped file, Windows does not remove it.
+    with tempfile.TemporaryDirectory(prefix="ivos-", ignore_cleanup_errors=True) as folder:
         plain = Path(folder) / "image.nii"
         try:
             with gzip.open(path) as packed, plain.open("wb") as out:

@@ -28,6 +28,8 @@ class Volume:
         source: the grid of the file that the voxels came from; what is written goes back to it.
         modality: ``"CT"``, ``"MR"`` or another DICOM modality where the file says so, else None.
         names: label ids to names where the file says so.
+        frame_of_reference: the UID of the coordinate system of its points, where it came as DICOM: points of two files
+            can be compared if theirs is the same.
     """
 
     array: Array
@@ -35,10 +37,16 @@ class Volume:
     source: Geometry
     modality: str | None = None
     names: Mapping[int, str] = field(default_factory=dict)
+    frame_of_reference: str | None = None
 
     @staticmethod
     def from_array(
-        array: Array, source: Geometry, *, modality: str | None = None, names: Mapping[int, str] | None = None
+        array: Array,
+        source: Geometry,
+        *,
+        modality: str | None = None,
+        names: Mapping[int, str] | None = None,
+        frame_of_reference: str | None = None,
     ) -> Volume:
         """A volume from voxels (Z, Y, X) in any orientation, given by ``source``.
 
@@ -54,6 +62,7 @@ class Volume:
             source=source,
             modality=modality,
             names=names or {},
+            frame_of_reference=frame_of_reference,
         )
 
     def with_array(self, array: Array, names: Mapping[int, str] | None = None) -> Volume:

@@ -111,8 +111,12 @@ def prepare(
         progress: called with cases done and cases in all.
 
     Raises:
-        InputError: nothing to prepare, or nothing that can be used.
+        InputError: nothing to prepare, or nothing that can be used; the library of the store is not installed.
     """
+    try:
+        import blosc2  # noqa: F401 - for every worker: said once, before the work
+    except ModuleNotFoundError as error:
+        raise InputError(f"preparing needs {error.name}: pip install 'ivos[train]'") from error
     found, whose = find_cases(raw), _patients(patients)
     done: list[ScanInfo] = []
     refused = list(found.refused)

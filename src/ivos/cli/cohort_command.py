@@ -1,0 +1,104 @@
+"""One job over a cohort, as a command does it: watched, told of at the end, with a page."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from ivos.cli.cases import named
+from ivos.cli.cohort_view import cohort_view
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from ivos.cli.cohort_options import Where
+    from ivos.cohort.job import Case, Job
+    from ivos.cohort.manifest import Row
+    from ivos.cohort.run import Standing
+
+INTERRUPTED = 130
+"""Exit code of a program that Ctrl-C or a signal has ended."""
+
+
+def over_cohort(
+    job: Job,
+    cases: Sequence[Case],
+    output: Path,
+    where: Where,
+    *,
+    again: bool,
+    watch: Callable[[Standing], None] | None = None,
+) -> list[Row]:
+    """Do a job over cases, and write the cohort's page.
+
+    Args:
+        job: what is done.
+        cases: all of them.
+        output: folder for what is written.
+        where: cases are worked on, and files go.
+        again: do those that are done too.
+        watch: is called with every change as well.
+
+    Returns:
+        What became of the cases, in their order.
+
+    Raises:
+        InputError: see :func:`ivos.cohort.run.run_cohort`.
+        typer.Exit: with code 130 where it was interrupted.
+    """
+    from ivos.cohort.run import run_cohort
+    from ivos.report.cohort_run import write_cohort_run_page
+
+    with cohort_view() as view:
+
+        def progress(standing: Standing) -> None:
+            view(standing)
+            if watch is not None:
+                watch(standing)
+
+        try:
+            manifest = run_cohort(
+                where.job(job), cases, output.absolute(), where.backend(), again=again, progress=progress
+            )
+        except KeyboardInterrupt:
+            sys.stderr.write("ivos: stopped; what is done stays, and the same command goes on\n")
+            raise typer.Exit(INTERRUPTED) from None
+    with manifest:
+        write_cohort_run_page(output, manifest.rows(), job=job.name, title=output.absolute().name)
+        return manifest.ours()
+
+
+def told_of(rows: Sequence[Row], cases: Sequence[Case], output: Path) -> list[dict[str, Any]]:
+    """What ``--json`` says of the cases that went well; where their scans are stands nowhere else."""
+    from ivos.cohort.addresses import shown
+    from ivos.cohort.delivered import AT
+
+    by_name = {case.name: case for case in cases}
+    return [
+        {
+            "case": row.name,
+            "scan": shown(by_name[row.name].inputs["scan"]),
+            "series": by_name[row.name].series,
+            "output": row.figures[AT]["labels"] if AT in row.figures else str(output / row.outputs["labels"]),
+            "seconds": row.seconds,
+            **row.figures,
+        }
+        for row in rows
+        if row.state == "done"
+    ]
+
+
+def tell_failures(rows: Sequence[Row]) -> None:
+    """How many cases failed and which, on stderr.
+
+    Raises:
+        typer.Exit: with code 1 if there are any.
+    """
+    failed = [row.name for row in rows if row.state != "done"]
+    if failed:
+        done = f"{len(rows) - len(failed)} of {len(rows)} done"
+        sys.stderr.write(f"{done}; {len(failed)} failed: {named(failed)}\n")
+        raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""One job over many scans: on this machine or a cluster, resumable."""

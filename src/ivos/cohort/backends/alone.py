@@ -1,0 +1,42 @@
+"""Cases one after the other in this process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ivos.cohort.backends.passage import Passage
+from ivos.cohort.backends.protocol import Begun
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+    from pathlib import Path
+
+    from ivos.cohort.backends.protocol import Outcome
+    from ivos.cohort.job import Case, Job
+
+_NAME = "this process"
+
+
+@dataclass(frozen=True)
+class AloneBackend:
+    """No further process and nothing side by side: a case that takes the process with it takes the run."""
+
+    def run(
+        self,
+        job: Job,
+        cases: Iterable[Case],
+        output: Path,
+        *,
+        ahead: bool = True,  # noqa: ARG002 - there is never more than one case in hand
+    ) -> Generator[Begun | Outcome, None, None]:
+        """See :class:`ivos.cohort.backends.protocol.Backend`."""
+        worker = None
+        for case in cases:
+            worker = worker or job.open()
+            yield Begun(case, _NAME)
+            passage = Passage(worker, case, output, _NAME)
+            passage.read()
+            passage.work()
+            passage.write()
+            yield passage.outcome()

@@ -1,0 +1,70 @@
+"""A job whose files go to an address, s3://... say, in place of the output folder, which keeps the manifest alone."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ivos.cohort.addresses import put, shown
+from ivos.cohort.job import Done
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ivos.cohort.job import Case, Job, Worker
+
+AT = "at"
+"""Figure of a case: where its files are, by role."""
+
+
+@dataclass(frozen=True)
+class DeliveredJob:
+    """Another job, and where its files go.
+
+    A case counts as done when all its files are there; whether they stay there is not looked into by later runs.
+
+    Attributes:
+        job: does the work.
+        address: of a folder.
+    """
+
+    job: Job
+    address: str
+
+    @property
+    def name(self) -> str:
+        """See :class:`ivos.cohort.job.Job`."""
+        return self.job.name
+
+    def settings(self) -> dict[str, Any]:
+        """See :class:`ivos.cohort.job.Job`."""
+        return {**self.job.settings(), "delivered_to": shown(self.address)}
+
+    def open(self) -> DeliveringWorker:
+        """See :class:`ivos.cohort.job.Job`."""
+        return DeliveringWorker(self.job.open(), self.address.rstrip("/"))
+
+
+class DeliveringWorker:
+    """See :class:`ivos.cohort.job.Worker`.
+
+    Args:
+        worker: does the work.
+        address: of the folder for its files.
+    """
+
+    def __init__(self, worker: Worker, address: str) -> None:
+        self._worker, self._address = worker, address
+        self.read, self.work = worker.read, worker.work
+
+    def write(self, case: Case, result: Any, output: Path) -> Done:  # noqa: ARG002 - the files go elsewhere
+        """Write the files to a temporary folder, then put each at its address."""
+        with tempfile.TemporaryDirectory(prefix="ivos-") as folder:
+            done = self._worker.write(case, result, Path(folder))
+            places = {role: f"{self._address}/{path}" for role, path in done.outputs.items()}
+            for role, path in done.outputs.items():
+                put(Path(folder) / path, places[role])
+        at: Mapping[str, str] = {role: shown(place) for role, place in places.items()}
+        return Done({}, {**done.figures, AT: at})

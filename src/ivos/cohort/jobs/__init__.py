@@ -1,0 +1,1 @@
+"""What can be done over a cohort, one job a file."""

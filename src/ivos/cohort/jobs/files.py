@@ -1,0 +1,134 @@
+"""What jobs share: the form of label files, pictures of a case, checksums of weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ivos.cohort.addresses import at_hand, is_address
+from ivos.download import checksum
+from ivos.errors import InputError
+from ivos.volume.label_files import (
+    LabelFormat,
+    check_dicom_source,
+    check_label_path,
+    format_of,
+    label_path,
+    write_labels,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ivos.cohort.job import Case
+    from ivos.propagation.propagate import Propagation
+    from ivos.uncertainty.estimate import Estimate
+    from ivos.volume.provenance import Provenance
+    from ivos.volume.pseudonyms import Pseudonyms
+    from ivos.volume.volume import Volume
+
+
+class WriteReport(Protocol):
+    """Writes the report of a case: :func:`ivos.report.write_report`, which this room does not know."""
+
+    def __call__(
+        self,
+        folder: Path,
+        scan: Volume,
+        result: Propagation,
+        *,
+        title: str,
+        engine: str,
+        seconds: Mapping[str, float],
+        mark: str = "drawn",
+        estimates: Mapping[int, Estimate] | None = None,
+    ) -> None:
+        """See there."""
+
+
+@dataclass(frozen=True)
+class Reports:
+    """Reports of cases.
+
+    Attributes:
+        folder: has a folder for each.
+        write: writes one.
+    """
+
+    folder: Path
+    write: WriteReport
+
+
+@dataclass(frozen=True)
+class LabelFiles:
+    """How label files are written.
+
+    Attributes:
+        form: of all of them; None for what the suffix of a file says.
+        pseudonyms: stand in for patients in DICOM headers.
+    """
+
+    form: LabelFormat | None = None
+    pseudonyms: Pseudonyms | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """Without the key of the pseudonyms."""
+        return {
+            "format": (self.form or LabelFormat.nifti).value,
+            "pseudonyms": None if self.pseudonyms is None else self.pseudonyms.of("this key"),
+        }
+
+    def check(self, cases: Sequence[Case]) -> None:
+        """Refuse cases of which such files could not be written, before the work is done.
+
+        Raises:
+            InputError: a DICOM form for a scan that did not come as DICOM, or pseudonyms for another form.
+        """
+        if self.form is None or self.form is LabelFormat.nifti:
+            if self.pseudonyms is not None:
+                raise InputError("--pseudonymise: only DICOM says anything of the patient; add --format dicom-seg")
+            return
+        for case in cases:
+            if not is_address(case.inputs["scan"]):
+                check_dicom_source(self.form, Path(case.inputs["scan"]))
+
+    def check_file(self, path: Path, scan: str) -> None:
+        """The same for one file.
+
+        Raises:
+            InputError: its form cannot be written, or has no place for pseudonyms.
+        """
+        check_label_path(path, self.form, Path(scan))
+        if self.pseudonyms is not None and format_of(path, self.form) is LabelFormat.nifti:
+            raise InputError(
+                f"{path}: only DICOM says anything of the patient; leave --pseudonymise out, or name it .dcm"
+            )
+
+    def path(self, folder: Path, case: Case) -> Path:
+        """Where the labels of a case go."""
+        return label_path(folder, case.name, self.form or LabelFormat.nifti)
+
+    def write(self, path: Path, labels: Volume, case: Case, provenance: Provenance) -> None:
+        """Write the labels of a case."""
+        with at_hand(case.inputs["scan"]) as source:
+            write_labels(
+                path,
+                labels,
+                source=source,
+                series=case.series,
+                form=self.form,
+                pseudonyms=self.pseudonyms,
+                provenance=provenance,
+            )
+
+
+def weights_checksum(path: Path) -> str:
+    """The first digits of a checkpoint's checksum.
+
+    Raises:
+        InputError: no such file.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such checkpoint file")
+    return checksum(path)[:16]

@@ -1,0 +1,195 @@
+"""Scans and a few drawn slices in, labelled volumes out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ivos.cohort.addresses import all_at_hand
+from ivos.cohort.job import Done
+from ivos.cohort.jobs.files import LabelFiles, Reports, weights_checksum
+from ivos.errors import InputError
+from ivos.propagation.annotations import axis_number, drawn_axis
+from ivos.propagation.engines.choose import EngineName, choose_engine
+from ivos.propagation.propagate import propagate
+from ivos.propagation.summary import structure_rows
+from ivos.volume.geometry import AXIS_NAMES
+from ivos.volume.provenance import Manner, Provenance
+from ivos.volume.read import read, read_labels
+from ivos.volume.volume import on_grid_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ivos.cohort.job import Case
+    from ivos.device import DeviceChoice
+    from ivos.propagation.propagate import Propagation
+    from ivos.volume.volume import Volume
+    from ivos.volume.windows import Modality
+
+
+@dataclass(frozen=True)
+class PropagateJob:
+    """Carry drawn slices over scans; cases have ``annotations``.
+
+    Attributes:
+        engine: carries masks from slice to slice.
+        checkpoint: its weights.
+        device: where it runs.
+        memory_budget_bytes: what its memory of slices may take.
+        bfloat16: see :func:`ivos.propagation.engines.choose.choose_engine`.
+        long_term: see there.
+        axis: to walk along; None for the drawn one.
+        structures: label ids to carry on; None for all that are drawn.
+        complete: slices on which everything present is drawn, in the files' own numbers; True for every drawn one.
+        modality: which windows show scans.
+        labels: how label files are written.
+        reports: where the reports of cases go.
+    """
+
+    engine: EngineName = "fast"
+    checkpoint: Path | None = None
+    device: DeviceChoice = "auto"
+    memory_budget_bytes: int = 2 * 10**9
+    bfloat16: bool = False
+    long_term: bool = False
+    axis: str | None = None
+    structures: tuple[int, ...] | None = None
+    complete: tuple[int, ...] | bool = False
+    modality: Modality = "auto"
+    labels: LabelFiles = field(default_factory=LabelFiles)
+    reports: Reports | None = None
+    name: str = field(default="propagate", init=False)
+
+    def settings(self) -> dict[str, Any]:
+        """See :class:`ivos.cohort.job.Job`."""
+        return {
+            **self.labels.settings(),
+            "engine": self.engine,
+            "checkpoint": None if self.checkpoint is None else weights_checksum(self.checkpoint),
+            "memory_budget_bytes": self.memory_budget_bytes,
+            "bfloat16": self.bfloat16,
+            "long_term": self.long_term,
+            "axis": self.axis,
+            "structures": None if self.structures is None else list(self.structures),
+            "complete": list(self.complete) if isinstance(self.complete, tuple) else self.complete,
+            "modality": self.modality,
+        }
+
+    def open(self) -> PropagateWorker:
+        """See :class:`ivos.cohort.job.Job`."""
+        return PropagateWorker(self)
+
+
+@dataclass(frozen=True)
+class Propagated:
+    """A propagated scan on its way to the disk.
+
+    Attributes:
+        scan: the scan.
+        drawn: its annotations.
+        result: of the propagation.
+        seconds: that it took.
+    """
+
+    scan: Volume
+    drawn: Volume
+    result: Propagation
+    seconds: float
+
+
+class PropagateWorker:
+    """Propagates with an engine loaded once.
+
+    Raises:
+        InputError: weights or settings cannot be used.
+    """
+
+    def __init__(self, job: PropagateJob) -> None:
+        self._job = job
+        self._engine = choose_engine(
+            job.engine,
+            checkpoint=job.checkpoint,
+            device=job.device,
+            memory_budget_bytes=job.memory_budget_bytes,
+            bfloat16=job.bfloat16,
+            long_term=job.long_term,
+        )
+
+    def read(self, case: Case) -> tuple[Volume, Volume]:
+        """See :class:`ivos.cohort.job.Worker`."""
+        with all_at_hand(case.inputs) as paths:
+            scan = read(paths["scan"], series=case.series)
+            drawn = read_labels(paths["annotations"], scan=scan, structures=self._job.structures)
+            return scan, on_grid_of(drawn, scan, case.inputs["annotations"])
+
+    def work(
+        self,
+        case: Case,  # noqa: ARG002
+        data: tuple[Volume, Volume],
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Propagated:
+        """See :class:`ivos.cohort.job.Worker`; progress is called with slices visited and slices to visit."""
+        started, job, (scan, drawn) = time.perf_counter(), self._job, data
+        along = drawn_axis(drawn) if job.axis is None else axis_number(job.axis)
+        complete = job.complete
+        result = propagate(
+            scan,
+            drawn,
+            engine=self._engine,
+            axis=AXIS_NAMES[along],
+            structures=job.structures,
+            complete=canonical_slices(complete, scan, along) if isinstance(complete, tuple) else complete,
+            modality=job.modality,
+            progress=progress,
+        )
+        return Propagated(scan, drawn, result, time.perf_counter() - started)
+
+    def write(self, case: Case, result: Propagated, output: Path) -> Done:
+        """See :class:`ivos.cohort.job.Worker`."""
+        reports = self._job.reports
+        if reports is not None:
+            self.report(result, reports, reports.folder / case.name, case.name)
+        return self.write_to(self._job.labels.path(output, case), case, result)
+
+    def write_to(self, path: Path, case: Case, propagated: Propagated) -> Done:
+        """Write the labels of a case.
+
+        Args:
+            path: of the labels.
+            case: the case.
+            propagated: what came out.
+        """
+        result, job = propagated.result, self._job
+        weights = {} if job.checkpoint is None else {"checkpoint": job.checkpoint.name}
+        told = Provenance(Manner.semiautomatic, "ivos propagate", parameters={"engine": job.engine, **weights})
+        job.labels.write(path, result.labels, case, told)
+        annotated = sorted(result.labels.source_index(result.axis, number) for number in result.annotated)
+        figures = {
+            "axis": AXIS_NAMES[result.axis],
+            "annotated_slices": annotated,
+            "structures": structure_rows(result),
+        }
+        return Done({"labels": path.name}, figures)
+
+    def report(self, propagated: Propagated, reports: Reports, folder: Path, title: str) -> None:
+        """Write the report of a case."""
+        seconds = {"propagate": propagated.seconds}
+        reports.write(folder, propagated.scan, propagated.result, title=title, engine=self._job.engine, seconds=seconds)
+
+
+def canonical_slices(numbers: Sequence[int], scan: Volume, axis: int) -> list[int]:
+    """Slice numbers of a scan's file as numbers in canonical order.
+
+    Raises:
+        InputError: outside the scan.
+    """
+    slices = scan.geometry.shape[axis]
+    outside = [number for number in numbers if number >= slices]
+    if outside:
+        raise InputError(
+            f"complete slices {outside[:5]} are outside the scan, which has {slices} {AXIS_NAMES[axis]} slices"
+        )
+    return [scan.source_index(axis, number) for number in numbers]

@@ -1,0 +1,272 @@
+"""What became of each case of a cohort, in one SQLite file in the output folder: what is done is not done again.
+
+The file is locked for as long as a run lasts, which also lets it lie on a network file system. Only the process that
+runs the cohort writes to it; workers know nothing of it. It says nothing of where scans lie.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from ivos.cohort.checksums import InputChecksums
+from ivos.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from ivos.cohort.backends.protocol import Outcome
+    from ivos.cohort.job import Case, Job
+
+FILE = "cohort.sqlite"
+
+State = Literal["waiting", "working", "done", "refused", "lost"]
+
+_FORM = 1  # of the tables, as SQLite's user_version
+_NOTED = 5  # settings or cases named in a message
+_TABLES = """
+CREATE TABLE job (name TEXT NOT NULL, settings TEXT NOT NULL);
+CREATE TABLE cases (
+    name TEXT PRIMARY KEY, state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, reason TEXT, worker TEXT,
+    seconds TEXT NOT NULL DEFAULT '{}', peak_bytes INTEGER NOT NULL DEFAULT 0, origin TEXT NOT NULL,
+    checksum TEXT NOT NULL, outputs TEXT NOT NULL DEFAULT '{}', figures TEXT NOT NULL DEFAULT '{}');
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A case in the manifest.
+
+    Attributes:
+        name: the case.
+        state: how far it is; "refused" cannot be used as it is, "lost" is tried again by the next run.
+        attempts: how often it was begun since it, or the settings, last changed.
+        reason: why it failed.
+        worker: which had it last.
+        seconds: what ``read``, ``work`` and ``write`` took.
+        peak_bytes: largest resident memory of the worker's process until then.
+        outputs: files below the output folder by role.
+        figures: what the job says of it.
+    """
+
+    name: str
+    state: State
+    attempts: int
+    reason: str | None
+    worker: str | None
+    seconds: Mapping[str, float]
+    peak_bytes: int
+    outputs: Mapping[str, str]
+    figures: Mapping[str, Any]
+
+
+class Manifest:
+    """The manifest of an output folder, open for a run.
+
+    Args:
+        folder: the output folder; made if it is not there.
+        job: what is done.
+        cases: all cases of this run; those of earlier ones stay in the manifest.
+        again: all of these are to be done, whatever was done before and by which settings.
+
+    Attributes:
+        folder: the output folder.
+
+    Raises:
+        InputError: other settings, or other inputs under the same name, made what is there; another run is at work in
+            the folder; it cannot be written to, or its manifest is damaged; a case is there twice.
+    """
+
+    def __init__(self, folder: Path, job: Job, cases: Sequence[Case], *, again: bool = False) -> None:
+        self.folder = folder
+        self._cases = {case.name: case for case in cases}
+        if len(self._cases) < len(cases):
+            twice = sorted({case.name for case in cases if sum(other.name == case.name for other in cases) > 1})
+            raise InputError(f"{twice[0]}: a case of this name is there twice; give each its own")
+        settings = json.dumps(job.settings(), sort_keys=True)
+        self._base = _opened(folder)
+        try:
+            with self._written() as base:
+                self._take_settings(base, job.name, settings, again=again)
+                self._take_cases(base, again=again)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Manifest:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let other runs have it."""
+        self._base.close()
+
+    def waiting(self) -> list[Case]:
+        """Cases of this run that are to be done, in the order in which they were given."""
+        there = {name for (name,) in self._base.execute("SELECT name FROM cases WHERE state = 'waiting'")}
+        return [case for name, case in self._cases.items() if name in there]
+
+    def rows(self) -> list[Row]:
+        """All cases of the folder, by name; those of earlier runs too."""
+        found = self._base.execute(
+            "SELECT name, state, attempts, reason, worker, seconds, peak_bytes, outputs, figures FROM cases"
+            " ORDER BY name"
+        )
+        return [_row(row) for row in found]
+
+    def ours(self) -> list[Row]:
+        """The cases of this run, in the order in which they were given."""
+        by_name = {row.name: row for row in self.rows()}
+        return [by_name[name] for name in self._cases]
+
+    def begun(self, case: str, worker: str) -> None:
+        """Note that a worker has taken a case in hand."""
+        with self._written() as base:
+            base.execute(
+                "UPDATE cases SET state = 'working', attempts = attempts + 1, worker = ? WHERE name = ?", (worker, case)
+            )
+
+    def ended(self, outcome: Outcome) -> None:
+        """Note what became of a case."""
+        outputs, figures = ({}, {}) if outcome.done is None else (outcome.done.outputs, outcome.done.figures)
+        with self._written() as base:
+            base.execute(
+                "UPDATE cases SET state = ?, reason = ?, worker = ?, seconds = ?, peak_bytes = ?, outputs = ?,"
+                " figures = ? WHERE name = ?",
+                (
+                    outcome.kind,
+                    outcome.reason,
+                    outcome.worker,
+                    json.dumps(dict(outcome.seconds)),
+                    outcome.peak_bytes,
+                    json.dumps(dict(outputs)),
+                    json.dumps(dict(figures)),
+                    outcome.case.name,
+                ),
+            )
+
+    def wait_again(self, case: str) -> None:
+        """Put a case that was lost back among those that are to be done."""
+        with self._written() as base:
+            base.execute("UPDATE cases SET state = 'waiting' WHERE name = ?", (case,))
+
+    @contextmanager
+    def _written(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that is there whole or not."""
+        try:
+            with self._base:
+                yield self._base
+        except sqlite3.OperationalError as error:
+            raise InputError(f"{self.folder / FILE}: cannot be written to: {error}") from error
+
+    def _take_settings(self, base: sqlite3.Connection, job: str, settings: str, *, again: bool) -> None:
+        before = base.execute("SELECT name, settings FROM job").fetchone()
+        if before is not None and before != (job, settings) and not again:
+            raise InputError(
+                f"{self.folder}: holds results of other settings: {_difference(before, (job, settings))}; give another "
+                "folder, or --again to do all anew"
+            )
+        base.execute("DELETE FROM job")
+        base.execute("INSERT INTO job VALUES (?, ?)", (job, settings))
+
+    def _take_cases(self, base: sqlite3.Connection, *, again: bool) -> None:
+        """What is new, changed, lost, not finished or no longer there waits; the rest stays as it is."""
+        checksums = InputChecksums()
+        there = {
+            name: (state, origin, checksum, json.loads(outputs))
+            for name, state, origin, checksum, outputs in base.execute(
+                "SELECT name, state, origin, checksum, outputs FROM cases"
+            )
+        }
+        for case in self._cases.values():
+            origin, checksum = _origin(case), checksums.of(case)
+            state, origin_before, checksum_before, outputs = there.get(case.name, (None, origin, checksum, {}))
+            changed = checksum != checksum_before
+            if changed and origin != origin_before and not again:
+                raise InputError(
+                    f"{self.folder}: has a case '{case.name}' made of other files; give another folder, or --again"
+                )
+            whole = all((self.folder / path).exists() for path in outputs.values())
+            if state in ("done", "refused") and whole and not changed and not again:
+                continue
+            base.execute(
+                "INSERT OR REPLACE INTO cases (name, state, origin, checksum) VALUES (?, 'waiting', ?, ?)",
+                (case.name, origin, checksum),
+            )
+
+
+def _opened(folder: Path) -> sqlite3.Connection:
+    """The folder's manifest, locked."""
+    path = folder / FILE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        base = sqlite3.connect(path, timeout=0)
+    except (OSError, sqlite3.OperationalError) as error:
+        raise InputError(f"{folder}: cannot be written to: {getattr(error, 'strerror', None) or error}") from error
+    try:
+        base.execute("PRAGMA locking_mode = EXCLUSIVE")
+        base.execute("PRAGMA journal_mode = WAL")
+        base.execute("PRAGMA synchronous = NORMAL")
+        (form,) = base.execute("PRAGMA user_version").fetchone()
+        base.execute("BEGIN EXCLUSIVE")
+        if form == 0:
+            for table in _TABLES.split(";"):
+                base.execute(table)
+            base.execute(f"PRAGMA user_version = {_FORM}")
+        base.commit()
+    except sqlite3.DatabaseError as error:
+        base.close()
+        if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+            raise InputError(f"{folder}: another run is at work here; wait for it, or give another folder") from error
+        told = f"{path}: cannot be used: {error}; put it right, or move it away and all cases are done anew"
+        raise InputError(told) from error
+    if form not in (0, _FORM):
+        base.close()
+        raise InputError(f"{path}: of another version of ivos; give another folder")
+    return base
+
+
+def _origin(case: Case) -> str:
+    """A digest of where a case came from: places may name the patient, and the folder may be given to others."""
+    places = [f"{role}={place}" for role, place in sorted(case.inputs.items())]
+    return hashlib.sha256("\n".join([*places, case.series or ""]).encode()).hexdigest()
+
+
+def _difference(before: tuple[str, str], now: tuple[str, str]) -> str:
+    """In which settings two jobs differ, as words."""
+    if before[0] != now[0]:
+        return f"of ivos {before[0]}, not {now[0]}"
+    old, new = json.loads(before[1]), json.loads(now[1])
+    differing = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+    told = [f"{name} {_short(old.get(name))}, now {_short(new.get(name))}" for name in differing[:_NOTED]]
+    return "; ".join(told)
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _row(row: tuple[Any, ...]) -> Row:
+    name, state, attempts, reason, worker, seconds, peak_bytes, outputs, figures = row
+    return Row(
+        name,
+        cast("State", state),
+        attempts,
+        reason,
+        worker,
+        json.loads(seconds),
+        peak_bytes,
+        json.loads(outputs),
+        json.loads(figures),
+    )

@@ -1,0 +1,135 @@
+"""Where a cohort's cases come from: a folder of scans, a list, a tree of DICOM series, an address."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ivos.cohort.addresses import is_address, listed
+from ivos.cohort.dicom_tree import SeriesRules, cases_in_tree
+from ivos.cohort.job import Case
+from ivos.errors import InputError
+from ivos.files import stem_of, suffix_of
+from ivos.volume.cases import holds_files, labels_by_case, scans_by_case
+from ivos.volume.read import READABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+LISTS = (".csv", ".json")
+
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a source holds.
+
+    Attributes:
+        cases: with absolute paths, or addresses.
+        left_out: how many DICOM series, or files, were left out, by reason.
+    """
+
+    cases: tuple[Case, ...]
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+
+def cases_from(source: str | Path, *, roles: Sequence[str] = (), rules: SeriesRules | None = None) -> Found:
+    """The cases of a source.
+
+    Args:
+        source: a folder with an image file, or DICOM zip, for each case, named as it; a folder with DICOM series
+            anywhere below it; a .csv list with the columns ``case`` and ``scan`` and, where they are wanted, ``series``
+            and roles; a .json list of objects with the same names, paths in both relative to the list; the address of
+            a folder of image files or of a list.
+        roles: further inputs that every case of a list has to have, ``"annotations"`` for example.
+        rules: which DICOM series of a tree are taken.
+
+    Raises:
+        InputError: nothing there, no cases in it, a list that is not one, or a case without what it needs or twice.
+    """
+    text = str(source)
+    if suffix_of(Path(text)) in LISTS:
+        return Found(tuple(_listed_cases(text, roles)))
+    if roles:
+        raise InputError(f"{text}: has no {roles[0]}; give them with --{roles[0]} FOLDER, or a list that names them")
+    if is_address(text):
+        return Found(tuple(_cases_at(text)))
+    folder = Path(text)
+    if holds_files(folder) or (folder.is_dir() and any(suffix_of(path) == ".zip" for path in folder.iterdir())):
+        return Found(tuple(Case(name, {"scan": str(path.absolute())}) for name, path in scans_by_case(folder).items()))
+    if not folder.is_dir():
+        raise InputError(f"{folder}: {'is a file; give a folder or a list' if folder.exists() else 'no such folder'}")
+    cases, left_out = cases_in_tree(folder, rules or SeriesRules())
+    return Found(tuple(cases), left_out)
+
+
+def joined(found: Found, role: str, folder: Path) -> Found:
+    """The cases with a further input each: the label file of a folder that is named as the case.
+
+    Raises:
+        InputError: a case has no such file.
+    """
+    files = labels_by_case(folder)
+    missing = [case.name for case in found.cases if case.name not in files]
+    if missing:
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        raise InputError(f"{folder}: no {role} for {', '.join(missing[:_NAMED])}{more}")
+    cases = [replace(case, inputs={**case.inputs, role: str(files[case.name].absolute())}) for case in found.cases]
+    return replace(found, cases=tuple(cases))
+
+
+def _cases_at(address: str) -> list[Case]:
+    scans = [place for place in listed(address) if suffix_of(Path(place)) in READABLE]
+    if not scans:
+        raise InputError(f"{address}: no image files ({', '.join(READABLE)}); name DICOM folders in a list")
+    return [Case(stem_of(Path(place)).removesuffix("_0000"), {"scan": place}) for place in scans]
+
+
+def _listed_cases(source: str, roles: Sequence[str]) -> list[Case]:
+    from ivos.cohort.addresses import at_hand
+
+    with at_hand(source) as path:
+        entries = _entries(path, source)
+    base = source.rpartition("/")[0] if is_address(source) else str(Path(source).absolute().parent)
+    if not entries:
+        raise InputError(f"{source}: lists no cases")
+    return [_listed_case(entry, number, source, base, roles) for number, entry in enumerate(entries, start=1)]
+
+
+def _entries(path: Path, source: str) -> list[Any]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{source}: cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}") from error
+    if suffix_of(path) == ".csv":
+        return list(csv.DictReader(text.splitlines(), skipinitialspace=True))
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{source}: not JSON: {error}") from error
+    if not isinstance(content, list):
+        raise InputError(f'{source}: not a list of cases; write [{{"case": "...", "scan": "..."}}, ...]')
+    return content
+
+
+def _listed_case(entry: Any, number: int, source: str, base: str, roles: Sequence[str]) -> Case:
+    needed = ("case", "scan", *roles)
+    texts = entry if isinstance(entry, dict) else {}
+    missing = [name for name in needed if not isinstance(texts.get(name), str) or not texts[name].strip()]
+    if missing:
+        raise InputError(f"{source}: entry {number} has no '{missing[0]}'; each needs {', '.join(needed)}")
+    name = texts["case"].strip()
+    if name.startswith(".") or not all(c.isalnum() or c in "._- " for c in name):
+        raise InputError(f"{source}: entry {number}: '{name}' cannot be a file's name; use letters, digits, . _ -")
+    inputs = {role: _place(texts[role].strip(), base) for role in ("scan", *roles)}
+    return Case(name, inputs, series=str(texts.get("series") or "").strip() or None)
+
+
+def _place(text: str, base: str) -> str:
+    if is_address(text):
+        return text
+    return f"{base}/{text}" if is_address(base) else str(Path(base, text))

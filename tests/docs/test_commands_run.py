@@ -1,0 +1,86 @@
+"""Every command of README.md and docs/ is run, page by page and in order, on the files that the page speaks of."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.runner import IVOS, ivos
+from tests.docs.files import lay_out
+from tests.docs.pages import PAGES, blocks
+from tests.docs.tables import NOT_RUN, SERVERS, SHORTER
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.docs.pages import Block
+
+pytestmark = pytest.mark.docs
+
+TOLD = [page for page in PAGES if any(block.language in ("bash", "python") for block in blocks(page))]
+_LONGEST_S = 300
+
+
+@pytest.mark.parametrize("page", TOLD, ids=lambda path: path.stem)
+def test_what_a_page_says_works(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay_out(page.stem, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{IVOS.parent}{os.pathsep}{os.environ['PATH']}")
+    before: list[str] = []
+    for block in blocks(page):
+        if block.language == "python":
+            before.append(block.text)
+            _run_python(before, where=f"{page.name}:{block.line}")
+        elif block.language == "bash":
+            _run_commands(block, where=f"{page.name}:{block.line}")
+
+
+def _run_commands(block: Block, where: str) -> None:
+    for command in block.commands():
+        if command in NOT_RUN:
+            continue
+        shorter = " ".join([command, *_added(command)])
+        if command.startswith(SERVERS):
+            _serve(shorter, where)
+            continue
+        alone = command.startswith("ivos ") and not set("|&;<>$*") & set(command)
+        done = ivos(*shlex.split(shorter)[1:], timeout_s=_LONGEST_S) if alone else _in_a_shell(shorter)
+        assert done.returncode == 0, f"{where}: {shorter}\n{done.stdout}{done.stderr}"
+
+
+def _added(command: str) -> list[str]:
+    fitting = [begin for begin in SHORTER if command.startswith(begin)]
+    return [SHORTER[max(fitting, key=len)]] if fitting else []
+
+
+def _in_a_shell(command: str) -> subprocess.CompletedProcess[str]:
+    words = ["bash", "-c", command]
+    return subprocess.run(words, capture_output=True, text=True, timeout=_LONGEST_S, check=False)
+
+
+def _serve(command: str, where: str) -> None:
+    """Start a server, and end it as a person does once it has said where it is."""
+    words = [str(IVOS), *shlex.split(command)[1:]]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        try:
+            said = process.stdout.readline()
+            assert "http://127.0.0.1:" in said, f"{where}: {command}\n{said}"
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+        finally:
+            process.kill()
+    assert process.returncode == 0, f"{where}: {command}"
+
+
+def _run_python(parts: list[str], where: str) -> None:
+    """Run a page's Python up to here: later blocks go on from earlier ones."""
+    words = [sys.executable, "-c", "\n".join(parts)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=_LONGEST_S, check=False)
+    assert done.returncode == 0, f"{where}\n{done.stderr}"
