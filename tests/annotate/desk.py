@@ -90,9 +90,14 @@ class Desk:
 
 @contextmanager
 def client_of(
-    work: Path, scans: list[Path], *, access: Access | None = None, networks: Networks = NETWORKS
+    work: Path,
+    scans: list[Path],
+    *,
+    access: Access | None = None,
+    networks: Networks = NETWORKS,
+    series: str | None = None,
 ) -> Iterator[TestClient]:
-    app = create_app(Service(work, scans, networks), access or Access.to("127.0.0.1", None, None))
+    app = create_app(Service(work, scans, networks, series), access or Access.to("127.0.0.1", None, None))
     with TestClient(app, base_url=ADDRESS) as client:
         yield client
 

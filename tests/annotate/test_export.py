@@ -12,6 +12,7 @@ import numpy as np
 import pydicom
 import pytest
 from PIL import Image
+from pydicom.uid import generate_uid
 
 import ivos
 from tests.annotate.desk import Desk, client_of, desk_of, line_of, truth
@@ -77,3 +78,18 @@ def test_dicom_segmentation_of_a_dicom_scan(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read_back(tmp_path / "seg.dcm", labels), desk.voxels() == 5)
         assert hd.seg.segread(str(tmp_path / "seg.dcm")).segment_numbers == [1]
         assert pydicom.dcmread(tmp_path / "seg.dcm").SegmentSequence[0].SegmentLabel == "liver"
+
+
+def test_the_series_that_is_asked_for_is_opened_and_referred_to(tmp_path: Path) -> None:
+    first, second = generate_uid(), generate_uid()
+    for uid, folder in ((first, "a"), (second, "b")):
+        referable_series(tmp_path / "scan" / folder, series=uid)
+    with client_of(tmp_path / "work", [tmp_path / "scan"]) as client:
+        (entry,) = client.get("/api/scans").json()
+        assert "--series" in line_of(client.get(f"/api/scans/{entry['id']}"), 400)
+    with client_of(tmp_path / "work", [tmp_path / "scan"], series=second[-12:]) as client:
+        desk = Desk(client, entry["id"])
+        desk.act("add", id=1, name="liver")
+        desk.draw(0, np.ones((6, 7), bool))
+        (tmp_path / "seg.dcm").write_bytes(exported(desk, "dicom-seg")[1])
+    assert pydicom.dcmread(tmp_path / "seg.dcm").ReferencedSeriesSequence[0].SeriesInstanceUID == second

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -65,18 +65,22 @@ def _in_a_shell(command: str) -> subprocess.CompletedProcess[str]:
 
 
 def _serve(command: str, where: str) -> None:
-    """Start a server, and end it as a person does once it has said where it is."""
+    """Start a server, and end it once it has said where it is."""
     words = [str(IVOS), *shlex.split(command)[1:]]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ) as process:
+        too_long = threading.Timer(_LONGEST_S, process.kill)
+        too_long.start()
         assert process.stdout is not None
-        try:
-            said = process.stdout.readline()
-            assert "http://127.0.0.1:" in said, f"{where}: {command}\n{said}"
-            process.send_signal(signal.SIGINT)
-            process.wait(30)
-        finally:
-            process.kill()
-    assert process.returncode == 0, f"{where}: {command}"
+        said = process.stdout.readline()
+        process.terminate()  # as Ctrl-C, which is ignored where tests run in the background
+        rest = process.stdout.read()
+        process.wait()
+        too_long.cancel()
+    assert "http://127.0.0.1:" in said, f"{where}: {command}\n{said}{rest}"
+    assert process.returncode == 0, f"{where}: {command}\n{said}{rest}"
 
 
 def _run_python(parts: list[str], where: str) -> None:

@@ -34,7 +34,7 @@ def file_name(scan: KeptScan, kind: ExportFormat) -> str:
     return plain_stem(scan.name) + _ENDINGS[kind]
 
 
-def write_labels(path: Path, kind: ExportFormat, labels: Volume, source: Path) -> None:
+def write_labels(path: Path, kind: ExportFormat, labels: Volume, source: Path, series: str | None = None) -> None:
     """Write labels into a file.
 
     Args:
@@ -42,6 +42,7 @@ def write_labels(path: Path, kind: ExportFormat, labels: Volume, source: Path) -
         kind: any format but the journal.
         labels: on the scan's grid, with names.
         source: file or folder of the scan.
+        series: as for :func:`ivos.volume.dicom_seg.write_dicom_seg`.
 
     Raises:
         InputError: DICOM is asked for and the scan is none, or nothing is labelled.
@@ -51,7 +52,7 @@ def write_labels(path: Path, kind: ExportFormat, labels: Volume, source: Path) -
             if not source.is_dir() and suffix_of(source) != ".zip":
                 raise InputError("DICOM Segmentation needs a scan that came as DICOM; take nifti or nrrd for this one")
             by_hand = Provenance(Manner.semiautomatic, "ivos annotate")
-            write_dicom_seg(path, labels, source, provenance=by_hand)
+            write_dicom_seg(path, labels, source, series=series, provenance=by_hand)
         case "png":
             _write_png(path, labels)
         case _:

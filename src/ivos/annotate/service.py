@@ -42,6 +42,7 @@ class Service:
         work: the folder; made if it is not there.
         scans: to be put on its work list.
         networks: what computes.
+        series: last characters of the DICOM series to take, where a folder holds several.
 
     Attributes:
         store: of the folder.
@@ -53,7 +54,8 @@ class Service:
         InputError: another server works there, or it cannot be written to.
     """
 
-    def __init__(self, work: Path, scans: Sequence[Path], networks: Networks) -> None:
+    def __init__(self, work: Path, scans: Sequence[Path], networks: Networks, series: str | None = None) -> None:
+        self._series = series
         self.work, self.uploads = work, work / "uploads"
         self._temporary, self._cache = work / "tmp", work / "cache"
         try:
@@ -75,7 +77,7 @@ class Service:
             lambda: Memory(used_bytes=0, budget_bytes=0),
             finds=networks.find is not None,
         )
-        self.sessions = Sessions(work, means)
+        self.sessions = Sessions(work, means, series)
         enter(self.store, list(scans), work)
 
     def close(self) -> None:
@@ -167,7 +169,7 @@ class Service:
             write_journal(path, self.store, kept)
         else:
             labels = self.sessions.within(kept.id, lambda opened: opened.named_labels())
-            write_labels(path, kind, labels, self.sessions.source(kept))
+            write_labels(path, kind, labels, self.sessions.source(kept), self._series)
 
 
 def summary(kept: KeptScan) -> ScanSummary:

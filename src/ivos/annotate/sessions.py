@@ -33,9 +33,11 @@ class Sessions:
     Args:
         work: the work folder.
         means: what they share.
+        series: last characters of the DICOM series to take, where a folder holds several.
     """
 
-    def __init__(self, work: Path, means: Means) -> None:
+    def __init__(self, work: Path, means: Means, series: str | None) -> None:
+        self._series = series
         self._work, self._means = work, replace(means, memory=self._memory)
         self._open: OrderedDict[str, OpenScan] = OrderedDict()  # in the worker alone
         self._opening: dict[str, threading.Lock] = {}
@@ -106,7 +108,7 @@ class Sessions:
     def _read(self, kept: KeptScan) -> Volume:
         path = self.source(kept)
         try:
-            return read(path)
+            return read(path, series=self._series)
         except InputError as error:
             raise InputError(str(error).replace(str(path), kept.name)) from error  # where it lies is nobody's business
 

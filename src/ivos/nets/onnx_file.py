@@ -103,6 +103,7 @@ def write_onnx(graph: Graph, folder: Path) -> OnnxFile:
 
 def _runtime() -> Any:
     try:
+        import onnx  # noqa: F401 - PyTorch's exporter asks for it at its end
         import onnxruntime
     except ModuleNotFoundError as error:
         raise InputError(f"exporting needs {error.name}: pip install 'ivos[export]'") from error

@@ -80,7 +80,6 @@ def _ray() -> Any:
     """Ray, told to be quiet."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when Ray is loaded: nothing goes to its makers
     os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # of actors that were ended with cases in hand
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")  # it would tell of each attempt to join on stderr
     try:
         import ray
     except ModuleNotFoundError as error:

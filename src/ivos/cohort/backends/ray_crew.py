@@ -6,10 +6,10 @@ import logging
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import ivos
 from ivos.cohort.addresses import is_address
 from ivos.cohort.backends.pipeline import IN_HAND
 from ivos.cohort.backends.protocol import Begun, Outcome
@@ -260,7 +260,7 @@ class Crew:
             "scheduling_strategy": NodeAffinitySchedulingStrategy(node.number, soft=False),
         }
         actor = ray.remote(Seat).options(**options).remote(node.host)
-        return Placed(node, actor, actor.open.remote(*self._what, cpus, ivos.__version__))
+        return Placed(node, actor, actor.open.remote(*self._what, cpus, version("ivos")))
 
     def _look(self) -> None:
         """See which nodes are there."""

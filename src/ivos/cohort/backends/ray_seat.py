@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-import ivos
 from ivos.cohort.addresses import is_address
 from ivos.cohort.backends.child import limit_threads
 from ivos.cohort.backends.pipeline import Pipeline
@@ -43,7 +43,7 @@ class Seat:
         self._host = host
         self._name = f"{host}:{os.getpid()}"
 
-    def open(self, job: Job, output: Path, mark: Path, threads: int, version: str) -> tuple[str, str | None]:
+    def open(self, job: Job, output: Path, mark: Path, threads: int, expected: str) -> tuple[str, str | None]:
         """Load the networks.
 
         Args:
@@ -51,13 +51,13 @@ class Seat:
             output: folder for what is written.
             mark: a folder in it that the driver has made.
             threads: for computing; 0 leaves them as they are.
-            version: of ivos on the driver.
+            expected: version of ivos on the driver.
 
         Returns:
             The worker's name, and why it cannot be used; None where it can.
         """
-        if version != ivos.__version__:
-            return self._name, f"{self._host} has ivos {ivos.__version__}, not {version}; install the same everywhere"
+        if (found := version("ivos")) != expected:
+            return self._name, f"{self._host} has ivos {found}, not {expected}; install the same everywhere"
         if not mark.is_dir():
             return self._name, f"{output}: {self._host} does not see this folder; workers need a shared file system"
         if not os.access(output, os.W_OK):
