@@ -121,3 +121,5 @@ def test_segments_are_scored_against_voxels(scene: Volume, tmp_path: Path) -> No
     assert scores(tmp_path / "segments", tmp_path / "truth") == expected
     one = scores(tmp_path / "segments" / "a.dcm", tmp_path / "truth" / "a.nii.gz")
     assert [row["dsc"] for row in one] == [row["dsc"] for row in expected]  # type: ignore[attr-defined]
+    told = json.loads(ivos("info", tmp_path / "segments" / "a.dcm", "--json").stdout)["labels"]
+    assert [(row["label"], row["name"]) for row in told] == list(NAMES.items())

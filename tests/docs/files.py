@@ -86,6 +86,13 @@ def cohort(at: str, labelled: int = 6, unlabelled: int = 2, labels: str = "label
     return make
 
 
+def prepared(folder: Path) -> None:
+    from ivos.training.data.prepare import prepare
+
+    cohort("raw")(folder)
+    prepare(folder / "raw", folder / "prepared")
+
+
 def weights(folder: Path) -> None:
     """Of reference networks that were never trained."""
     info = ReferenceInfo(network="small", structures=tuple(NAMES), names=NAMES, size=32, neighbours=0)
@@ -95,7 +102,7 @@ def weights(folder: Path) -> None:
         save_reference(info.made(), info, folder / "run" / f"{name}.safetensors")
 
 
-def predictions(*names: str, truth: bool = False) -> Callable[[Path], None]:
+def predictions(*names: str, scans_in: str, truth: bool = False) -> Callable[[Path], None]:
     """Folders of labels of the same cases, each wrong in its own way."""
 
     def make(folder: Path) -> None:
@@ -104,9 +111,9 @@ def predictions(*names: str, truth: bool = False) -> Callable[[Path], None]:
             for shift, name in enumerate(names):
                 moved = np.roll(labels.array, shift + number % 2, axis=2)
                 ivos.write(folder / name / f"case_{number}.nii.gz", labels.with_array(moved))
+            ivos.write(folder / scans_in / f"case_{number}_0000.nii.gz", image)
             if truth:
                 ivos.write(folder / "truth" / f"case_{number}.nii.gz", labels)
-                ivos.write(folder / "images" / f"case_{number}_0000.nii.gz", image)
 
     return make
 
@@ -140,12 +147,12 @@ NEEDS: dict[str, tuple[Callable[[Path], None], ...]] = {
     "propagate": (scan,),
     "interactive": (large_scan,),
     "files": (labels_alone,),
-    "segment": (scan, scans, weights, cohort("val", unlabelled=0)),
+    "segment": (scan, scans, weights, cohort("val", labelled=10, unlabelled=0)),
     "train_on_your_data": (scans, cohort("raw"), cohort("test", labelled=2, unlabelled=0)),
     "training": (cohort("RAW"),),
     "fine_tune": (scan, cohort("raw")),
-    "review": (scans, cohort("prepared_from"), predictions("first", "second", "third")),
-    "evaluate": (predictions("better", "predictions", truth=True),),
+    "review": (prepared, predictions("first", "second", "third", scans_in="scans")),
+    "evaluate": (predictions("better", "predictions", scans_in="images", truth=True),),
     "run_a_cohort": (scans, weights, cohort_list, drawn, archive),
     "dicom": (dicom, archive, weights),
     "cluster": (scans, weights),

@@ -32,6 +32,7 @@ NOT_RUN = {
     "pip install '.[annotate]'": "installs what is running",
     "pip install '.[train]'": "installs what is running",
     "pip install 'ivos[annotate]'": "installs what is running",
+    "ivos train propagation -o run_synthetic": "validates for minutes; tests/training/test_train_command.py runs it",
     "ray start --head --port 6379": "starts a cluster",
     "ray start --address=first.example.org:6379": "joins a cluster of other machines",
     "ivos segment scans/ -o labels/ --reference run/reference.safetensors --cluster auto": "needs a cluster",

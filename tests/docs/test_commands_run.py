@@ -80,7 +80,7 @@ def _serve(command: str, where: str) -> None:
         process.wait()
         too_long.cancel()
     assert "http://127.0.0.1:" in said, f"{where}: {command}\n{said}{rest}"
-    assert process.returncode == 0, f"{where}: {command}\n{said}{rest}"
+    assert process.returncode in (0, 130), f"{where}: {command}\n{said}{rest}"  # 130: before it served
 
 
 def _run_python(parts: list[str], where: str) -> None:

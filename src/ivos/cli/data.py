@@ -15,18 +15,19 @@ if TYPE_CHECKING:
 
 
 def info(
-    file: Annotated[Path, typer.Argument(help="NIfTI, NRRD or MetaImage file, DICOM folder or zip.")],
+    file: Annotated[Path, typer.Argument(help="NIfTI, NRRD or MetaImage file, DICOM folder, zip or labels.")],
     series: Annotated[str | None, typer.Option(help="DICOM: last characters of the series to take.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """What a scan or a label file holds: size, spacing, orientation, intensities, labels."""
+    from ivos.volume.dicom_labels import holds_dicom_labels
     from ivos.volume.read import read, read_labels
 
-    volume = read(file, series=series)
+    volume = read_labels(file) if holds_dicom_labels(file) else read(file, series=series)
     facts = _facts(volume)
     labels: list[dict[str, object]] = []
     if _looks_like_labels(volume):
-        volume = read_labels(file)
+        volume = volume if volume.names else read_labels(file)
         labels = _label_rows(volume)
     if as_json:
         print_json({"file": str(file), **facts, "labels": labels})
