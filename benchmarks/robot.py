@@ -40,9 +40,9 @@ from ivos.device import pick_device
 from ivos.files import replacing
 from ivos.interactive.session import InteractiveSession
 from ivos.metrics.overlap import dsc
-from ivos.nets.checkpoints import load_fusion, load_strokes
+from ivos.nets.checkpoints import load_strokes
 from ivos.propagation.correct import by_distance, new_replaces_old
-from ivos.propagation.difference import DifferenceAware
+from ivos.propagation.difference import difference_aware
 from ivos.propagation.engines.choose import choose_engine
 from ivos.propagation.stroke_segmenters import SmallStrokeSegmenter
 
@@ -123,8 +123,8 @@ def _worked(case: Case, way: str, rounds: int) -> _Course:
 
 
 def _session(scan: Volume, way: str) -> InteractiveSession:
-    merges: dict[str, Merge] = {"replace": new_replaces_old, "distance": by_distance}
-    merge = DifferenceAware(load_fusion()) if way == "difference" else merges.get(way)
+    merges: dict[str, Merge] = {"replace": new_replaces_old, "distance": by_distance, "difference": difference_aware()}
+    merge = merges.get(way, "anew")
     strokes = SmallStrokeSegmenter(load_strokes(), pick_device("auto"))
     return InteractiveSession(scan, engine=choose_engine("fast"), strokes=strokes, merge=merge)
 

@@ -12,8 +12,6 @@ SHORTER = {
     "ivos train propagation configs/laptop/propagation/stcn.yaml": (
         f"{_ONE_STEP} workers=0 network.size=32 network.batch=1"
     ),
-    "ivos train strokes": f"{_ONE_STEP} workers=0 batch=2",
-    "ivos train fusion": f"{_ONE_STEP} scans=1 batch=2",
     "ivos loop": (
         "rounds=1 train.steps=1 train.validate_every=1 train.data.size=32 train.data.batch=2 train.data.workers=0"
         " segment.propagation=none"
@@ -33,6 +31,10 @@ NOT_RUN = {
     "pip install '.[train]'": "installs what is running",
     "pip install 'ivos[annotate]'": "installs what is running",
     "ivos train propagation -o run_synthetic": "validates for minutes; tests/training/test_train_command.py runs it",
+    "ivos train strokes -o run_strokes": "validates for minutes; tests/training runs it",
+    "ivos train fusion -o run_fusion": "validates for minutes; tests/training runs it",
+    "podman build -f containers/Containerfile.cpu -t ivos .": "makes a container",
+    'podman run --rm -v "$PWD:/data" ivos segment scans/ -o labels/ --reference run/reference.safetensors': "needs it",
     "ray start --head --port 6379": "starts a cluster",
     "ray start --address=first.example.org:6379": "joins a cluster of other machines",
     "ivos segment scans/ -o labels/ --reference run/reference.safetensors --cluster auto": "needs a cluster",

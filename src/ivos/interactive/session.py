@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -76,8 +76,8 @@ class InteractiveSession:
         scan: the scan.
         engine: carries masks from slice to slice; the bundled network by default.
         strokes: makes masks of scribbles, clicks and boxes; the bundled network by default.
-        merge: what carrying a correction makes of old and new masks; by default everything between the drawn slices on
-            either side of it is propagated anew.
+        merge: what carrying a correction makes of old and new masks, by default what the bundled difference-aware
+            network says; with ``"anew"`` everything between the drawn slices on either side is propagated anew instead.
         history_bytes: what undoing may take; the oldest steps go first.
     """
 
@@ -87,7 +87,7 @@ class InteractiveSession:
         *,
         engine: Engine | None = None,
         strokes: StrokeSegmenter | None = None,
-        merge: Merge | None = None,
+        merge: Merge | Literal["anew"] | None = None,
         history_bytes: int = HISTORY_BYTES,
     ) -> None:
         self._scan: Volume | None = scan
@@ -108,7 +108,7 @@ class InteractiveSession:
         *,
         engine: Engine | None = None,
         strokes: StrokeSegmenter | None = None,
-        merge: Merge | None = None,
+        merge: Merge | Literal["anew"] | None = None,
         history_bytes: int = HISTORY_BYTES,
     ) -> InteractiveSession:
         """A saved session, with its history.
@@ -376,8 +376,12 @@ class InteractiveSession:
         check_there(structures or (), facts)
         number = checked_index(index, along, labels.shape)
         stretch = stretch_about(facts, labels, along, number, structures)
-        if self._merge is None:
+        if self._merge == "anew":
             return self._carry(stretch)
+        if self._merge is None:
+            from ivos.propagation.difference import difference_aware  # PyTorch: only who corrects waits
+
+            self._merge = difference_aware()
         guessed, confidence = (self._state.arrays[name] for name in ("guessed", "confidence"))
         return self._carry(Correction(stretch, number, self._merge, guessed, confidence))
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from ivos.device import pick_device
+from ivos.nets.checkpoints import load_fusion
 from ivos.nets.fusion import ToFuse
 from ivos.propagation.engines.working_grid import normalised
 from ivos.propagation.focus import View, view_of
@@ -30,6 +32,11 @@ if TYPE_CHECKING:
 
 _MARGIN_PIXELS = 8  # around the masks: more than the published network sees of a pixel's surroundings
 _LEAST_DIFFERENCE = 0.5  # nothing is decided anew where old and new do not differ by this much anywhere
+
+
+def difference_aware() -> DifferenceAware:
+    """The rule with the bundled network, on the best device that is there."""
+    return DifferenceAware(load_fusion().to(pick_device("auto")))
 
 
 @dataclass(frozen=True)
