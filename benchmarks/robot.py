@@ -1,6 +1,6 @@
 """A robot that annotates: what a scan is worth after each of at most eight rounds of correction, and after how long.
 
-python -m benchmarks.robot [--phantoms 4 | --scan SCAN --labels LABELS] [--rounds 8] [--figure FILE.svg]
+python -m benchmarks.robot [--phantoms 4 | --scan SCAN --labels LABELS] [--rounds 8]
 
 In the manner of the DAVIS interactive track. A round is: a slice, scribbles on it, propagation. The robot knows the
 truth. In the first round it takes the slice that shows most structures, later the one on which most is wrong. It goes
@@ -25,7 +25,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import cv2
@@ -35,9 +34,7 @@ import typer
 from benchmarks.cases import Case, cases_of, measurable
 from benchmarks.compare import Labels, Phantoms, Scan  # noqa: TC001 - Typer reads them
 from benchmarks.measure import markdown
-from benchmarks.plot import line_plot
 from ivos.device import pick_device
-from ivos.files import replacing
 from ivos.interactive.session import InteractiveSession
 from ivos.metrics.overlap import dsc
 from ivos.nets.checkpoints import load_strokes
@@ -71,7 +68,6 @@ def main(
     labels: Labels = None,
     rounds: Annotated[int, typer.Option(min=1, help="Of correction.")] = 8,
     way: Annotated[list[str] | None, typer.Option(help="One of the ways; repeat for several.")] = None,
-    figure: Annotated[Path | None, typer.Option(help="SVG file for DSC against rounds.")] = None,
 ) -> None:
     """Let the robot work by every way on every scan."""
     chosen = way or list(_WAYS)
@@ -82,18 +78,15 @@ def main(
             told = " ".join(f"{value:.3f}" for value in courses[name][-1].dscs)
             print(f"{case.name}, {name}: {told} in {courses[name][-1].seconds[-1]:.0f} s", flush=True)
     longest = [max(courses[name][n].seconds[-1] for name in chosen) for n in range(len(courses[chosen[0]]))]
-    rows, curves = [], {}
+    rows = []
     for name in chosen:
-        curves[name] = [float(np.mean(values)) for values in zip(*(c.dscs for c in courses[name]), strict=True)]
+        curve = [float(np.mean(values)) for values in zip(*(c.dscs for c in courses[name]), strict=True)]
         over_time = np.mean([_area(c, end) for c, end in zip(courses[name], longest, strict=True)])
         seconds = np.mean([c.seconds[-1] for c in courses[name]])
-        after = [f"{curves[name][n]:.3f}" for n in sorted({0, 1, rounds // 2 - 1, rounds - 1} - {-1})]
-        rows.append([name, *after, f"{np.mean(curves[name]):.3f}", f"{over_time:.3f}", f"{seconds:.0f}"])
+        after = [f"{curve[n]:.3f}" for n in sorted({0, 1, rounds // 2 - 1, rounds - 1} - {-1})]
+        rows.append([name, *after, f"{np.mean(curve):.3f}", f"{over_time:.3f}", f"{seconds:.0f}"])
     titles = [f"round {n + 1}" for n in sorted({0, 1, rounds // 2 - 1, rounds - 1} - {-1})]
     print(markdown(["way", *titles, "area, rounds", "area, time", "seconds"], rows))
-    if figure is not None:
-        with replacing(figure) as path:
-            path.write_text(line_plot(range(1, rounds + 1), curves, "rounds", "mean DSC"), encoding="utf-8")
 
 
 def _worked(case: Case, way: str, rounds: int) -> _Course:
