@@ -25,7 +25,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import cv2
 import numpy as np
@@ -116,7 +116,11 @@ def _worked(case: Case, way: str, rounds: int) -> _Course:
 
 
 def _session(scan: Volume, way: str) -> InteractiveSession:
-    merges: dict[str, Merge] = {"replace": new_replaces_old, "distance": by_distance, "difference": difference_aware()}
+    merges: dict[str, Merge | Literal["anew"]] = {
+        "replace": new_replaces_old,
+        "distance": by_distance,
+        "difference": difference_aware(),
+    }
     merge = merges.get(way, "anew")
     strokes = SmallStrokeSegmenter(load_strokes(), pick_device("auto"))
     return InteractiveSession(scan, engine=choose_engine("fast"), strokes=strokes, merge=merge)

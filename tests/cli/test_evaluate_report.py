@@ -14,7 +14,11 @@ import pytest
 from PIL import Image
 
 import ivos as package
-from ivos.metrics.evaluation import Score
+from ivos.cli.cohort_command import over_cohort_afresh
+from ivos.cli.cohort_options import Where
+from ivos.cohort.job import Case
+from ivos.cohort.jobs.evaluate import EvaluateJob
+from ivos.metrics.evaluation import Score, paired
 from ivos.report.boxplot import Group, box_plot
 from ivos.report.evaluation import CaseFiles, write_evaluation
 from tests.cli.runner import ivos, refused
@@ -80,6 +84,26 @@ def test_a_report_of_folders(cohort: Path) -> None:
     assert sorted(dots) == sorted(figures)
 
 
+def test_over_processes_scores_are_the_same_and_a_run_goes_on(cohort: Path) -> None:
+    found, true, report = cohort / "runs" / "first", cohort / "truth", cohort / "report"
+    pairs = paired(found, true).items()
+    cases = [Case(name, {"prediction": str(one), "truth": str(other)}) for name, (one, other) in pairs]
+    before = over_cohort_afresh(EvaluateJob(), cases, report, Where())  # in a process that has loaded what takes long
+    words = ("evaluate", found, true, "--json")
+    alone, several = ivos(*words), ivos(*words, "--workers", 2, "--report", report)
+    assert several.returncode == 0, several.stderr
+    assert several.stdout == alone.stdout
+    assert len(json.loads(alone.stdout)["scores"]) == 8
+    (found / "fair.nii.gz").write_bytes(b"broken")
+    broken = ivos(*words, "--workers", 2, "--report", report)
+    assert (broken.returncode, broken.stdout) == (1, "")  # no mean of three cases in the place of one of four
+    assert "ivos: fair: prediction: " in broken.stderr
+    assert "3 of 4 done; 1 failed: fair" in broken.stderr
+    after = over_cohort_afresh(EvaluateJob(), cases, report, Where())
+    assert [row for row in after if row.name != "fair"] == [row for row in before if row.name != "fair"]
+    assert after[1].worker == "process 1"
+
+
 def test_the_picture_shows_where_the_worst_structure_is_wrong(cohort: Path) -> None:
     files = cohort / "runs" / "first" / "fair.nii.gz", cohort / "truth" / "fair.nii.gz"
     for name, options in {"dark": (), "scan": ("--scans", cohort / "scans" / "fair_0000.nii.gz")}.items():
@@ -123,6 +147,10 @@ def test_boxes_by_hand() -> None:
 
 def test_reports_that_cannot_be_are_refused_before_the_work(cohort: Path) -> None:
     folders = cohort / "runs" / "first", cohort / "truth"
+    assert "go with folders of label files" in refused(
+        "evaluate", *(folder / "good.nii.gz" for folder in folders), "--workers", 2
+    )
+    assert "--cluster: give --report" in refused("evaluate", *folders, "--cluster", "auto")
     assert "goes with --report" in refused("evaluate", *folders, "--scans", cohort / "scans")
     (cohort / "scans" / "poor_0000.nii.gz").unlink()
     words = ("--report", cohort / "r", "--scans", cohort / "scans")

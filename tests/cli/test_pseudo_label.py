@@ -93,6 +93,26 @@ def test_labels_manifest_and_page(predictions: list[Path], tmp_path: Path) -> No
     assert manifest(out)["labels"] == ["a"]
 
 
+def test_over_processes_all_is_the_same_and_a_run_goes_on(predictions: list[Path], tmp_path: Path) -> None:
+    one, several = tmp_path / "1" / "out", tmp_path / "2" / "out"
+    words = ("pseudo-label", *predictions, "--scans", tmp_path / "images", "-o")
+    alone, done = ivos(*words, one), ivos(*words, several, "--workers", 2)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == alone.stdout.replace(str(one), str(several))
+    for name in ("manifest.json", "review.html"):
+        assert (several / name).read_bytes() == (one / name).read_bytes()
+    for case in "ab":
+        labels = [package.read_labels(folder / f"{case}.nii.gz") for folder in (one, several)]
+        np.testing.assert_array_equal(labels[0].array, labels[1].array)
+
+    written = (several / "b.nii.gz").stat().st_mtime_ns
+    (several / "a.nii.gz").unlink()
+    assert ivos(*words, several).stdout == done.stdout
+    assert (several / "b.nii.gz").stat().st_mtime_ns == written
+    assert labels_in(several) == {"a.nii.gz", "b.nii.gz"}
+    assert (several / "review.html").read_bytes() == (one / "review.html").read_bytes()
+
+
 def test_the_worst_cases_have_pictures() -> None:
     pictures, painted = WorstPictures(), set()
 

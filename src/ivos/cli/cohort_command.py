@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ivos.cli.cohort_options import Where
     from ivos.cohort.job import Case, Job
-    from ivos.cohort.manifest import Row
+    from ivos.cohort.manifest import Manifest, Row
     from ivos.cohort.run import Standing
 
 INTERRUPTED = 130
@@ -49,8 +49,63 @@ def over_cohort(
         InputError: see :func:`ivos.cohort.run.run_cohort`.
         typer.Exit: with code 130 where it was interrupted.
     """
-    from ivos.cohort.run import run_cohort
     from ivos.report.cohort_run import write_cohort_run_page
+
+    with watched(job, cases, output, where, again=again, watch=watch) as manifest:
+        write_cohort_run_page(output, manifest.rows(), job=job.name, title=output.absolute().name)
+        return manifest.ours()
+
+
+def over_cohort_afresh(job: Job, cases: Sequence[Case], output: Path, where: Where) -> list[Row]:
+    """Do a job whose results may always be replaced: what other settings or files have made is done anew, unasked.
+
+    Cases that an earlier run has ended, with the same settings and inputs, stay as they are; why they failed is told
+    again. There is no page.
+
+    Args:
+        job: what is done.
+        cases: all of them.
+        output: folder for the manifest, and for what is written.
+        where: cases are worked on.
+
+    Returns:
+        What became of the cases, in their order.
+
+    Raises:
+        InputError: see :func:`ivos.cohort.run.run_cohort`.
+        typer.Exit: with code 130 where it was interrupted.
+    """
+    from ivos.cohort.manifest import OtherResultsError
+
+    ended: set[str] = set()
+
+    def watch(standing: Standing) -> None:
+        if standing.ended is not None:
+            ended.add(standing.ended.case.name)
+
+    try:
+        manifest = watched(job, cases, output, where, again=False, watch=watch)
+    except OtherResultsError:
+        manifest = watched(job, cases, output, where, again=True, watch=watch)
+    with manifest:
+        rows = manifest.ours()
+    for row in rows:
+        if row.state != "done" and row.name not in ended:
+            sys.stderr.write(f"ivos: {row.name}: {row.reason}\n")
+    return rows
+
+
+def watched(
+    job: Job,
+    cases: Sequence[Case],
+    output: Path,
+    where: Where,
+    *,
+    again: bool,
+    watch: Callable[[Standing], None] | None = None,
+) -> Manifest:
+    """Do a job over cases, with a table on stderr, as :func:`over_cohort` does; the manifest is given open."""
+    from ivos.cohort.run import run_cohort
 
     with cohort_view() as view:
 
@@ -60,15 +115,10 @@ def over_cohort(
                 watch(standing)
 
         try:
-            manifest = run_cohort(
-                where.job(job), cases, output.absolute(), where.backend(), again=again, progress=progress
-            )
+            return run_cohort(where.job(job), cases, output.absolute(), where.backend(), again=again, progress=progress)
         except KeyboardInterrupt:
             sys.stderr.write("ivos: stopped; what is done stays, and the same command goes on\n")
             raise typer.Exit(INTERRUPTED) from None
-    with manifest:
-        write_cohort_run_page(output, manifest.rows(), job=job.name, title=output.absolute().name)
-        return manifest.ours()
 
 
 def told_of(rows: Sequence[Row], cases: Sequence[Case], output: Path) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ import typer
 from ivos.cli.cases import each_case
 from ivos.cli.label_options import FormatOption, PseudonymiseOption  # noqa: TC001 - Typer reads them
 from ivos.cli.label_output import label_output
-from ivos.cli.predictions import cases_of, check_folders, check_probabilities, probabilities_of, read_predictions
+from ivos.cli.predictions import cases_of, check_folders, check_probabilities
 from ivos.cli.terminal import print_line, progress_bar
 from ivos.errors import InputError
 
@@ -52,6 +52,7 @@ def ensemble(
     Beside the labels of CASE goes uncertainty/CASE.nii.gz where it is asked for.
     """
     from ivos.consensus import consensus
+    from ivos.pseudo_labels.predictions import probabilities_of, read_predictions
     from ivos.volume.cases import scans_by_case
     from ivos.volume.provenance import Provenance
     from ivos.volume.write import write_volume

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import tempfile
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ivos.cli.cases import named
+from ivos.cli.cohort_options import ClusterOption, Where, WorkersOption
 from ivos.cli.terminal import numbers, print_json, print_line, print_table, progress_bar
 from ivos.errors import InputError
 from ivos.files import replacing, stem_of
@@ -52,28 +54,34 @@ def evaluate(
     scans: Annotated[
         Path | None, typer.Option(help="Scan, or folder of them, to show the worst cases on in the report.")
     ] = None,
+    workers: WorkersOption = None,
+    cluster: ClusterOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """DSC, NSD and HD95 of every structure, for two label files or two folders of them."""
-    from ivos.metrics.evaluation import as_rows, evaluate_folders
+    """DSC, NSD and HD95 of every structure, for two label files or two folders of them.
+
+    Over processes or a cluster, a run with a report goes on where it stopped, by cohort.sqlite in its folder.
+    """
+    from ivos.metrics.evaluation import as_rows
     from ivos.metrics.evaluation import evaluate as score
     from ivos.volume.read_pair import read_pair
 
     tolerance_mm = _tolerance_mm(tolerance, protocol)
-    ids = None if structures is None else numbers(structures)
+    ids = None if structures is None else tuple(numbers(structures))
     names = _names(scheme)
     for path in (prediction, truth):
         if not path.exists():
             raise InputError(f"{path}: no such file or folder")
     if prediction.is_dir() != truth.is_dir():
         raise InputError(f"{prediction} and {truth}: give two files or two folders")
+    where = Where(workers, cluster)
+    _check_where(where, truth, report)
     files = _files(prediction, truth, scans, report)
     options: dict[str, Any] = {"protocol": protocol.value, "structures": ids, "names": names}
     if tolerance_mm is not None:
         options["tolerance_mm"] = tolerance_mm
     if truth.is_dir():
-        with progress_bar("Evaluating", shown=not as_json) as progress:
-            scores = evaluate_folders(prediction, truth, **options, progress=progress)
+        scores = _of_folders(prediction, truth, options, where, report, shown=not as_json)
     else:
         scores = score(*read_pair(prediction, truth, structures=ids, names=names), **options)
     settings, nsd = {"protocol": protocol.value, "tolerance_mm": tolerance_mm}, _nsd(protocol, tolerance_mm)
@@ -104,6 +112,40 @@ def _tolerance_mm(tolerance: float | None, protocol: ProtocolChoice) -> float | 
 
 def _nsd(protocol: ProtocolChoice, tolerance_mm: float | None) -> str:
     return f"NSD ({protocol.value})" if tolerance_mm is None else f"NSD {tolerance_mm:g} mm"
+
+
+def _check_where(where: Where, truth: Path, report: Path | None) -> None:
+    if not where.here and not truth.is_dir():
+        raise InputError("--workers and --cluster go with folders of label files; leave them out for two files")
+    if where.cluster is not None and report is None:
+        raise InputError("--cluster: give --report FOLDER too, in a folder that all machines see")
+
+
+def _of_folders(
+    prediction: Path, truth: Path, options: Mapping[str, Any], where: Where, report: Path | None, *, shown: bool
+) -> list[Score]:
+    """The scores of all cases, in the order of names wherever they are computed.
+
+    Raises:
+        typer.Exit: with code 1 where cases failed: a mean over the others would not be that of the cohort.
+    """
+    from ivos.metrics.evaluation import evaluate_folders, paired
+
+    if where.here:
+        with progress_bar("Evaluating", shown=shown) as progress:
+            return evaluate_folders(prediction, truth, **options, progress=progress)
+    from ivos.cli.cohort_command import over_cohort_afresh, tell_failures
+    from ivos.cohort.job import Case
+    from ivos.cohort.jobs.evaluate import EvaluateJob, scores_in
+
+    cases = [
+        Case(name, {"prediction": str(found.absolute()), "truth": str(true.absolute())})
+        for name, (found, true) in paired(prediction, truth).items()
+    ]
+    with tempfile.TemporaryDirectory(prefix="ivos-") as folder:
+        rows = over_cohort_afresh(EvaluateJob(**options), cases, report or Path(folder), where)
+    tell_failures(rows)
+    return [score for row in rows for score in scores_in(row.figures)]
 
 
 def _files(prediction: Path, truth: Path, scans: Path | None, report: Path | None) -> dict[str, CaseFiles]:

@@ -8,10 +8,8 @@ from ivos.cli.cases import named
 from ivos.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
-
-    from ivos.volume.volume import Array, Volume
 
 
 def check_folders(predictions: Sequence[Path], output: Path) -> None:
@@ -49,44 +47,6 @@ def cases_of(predictions: Sequence[Path]) -> dict[str, list[Path]]:
     return {case: [files[case] for files in found] for case in everywhere}
 
 
-def read_predictions(paths: Sequence[Path], scan: Path | None = None) -> list[Volume]:
-    """The labels of one case, all in the orientation of the first.
-
-    Args:
-        paths: their files.
-        scan: the scan that they lie on: a DICOM file of labels has only the slices that something is on.
-
-    Raises:
-        InputError: what reading refuses, or grids that differ.
-    """
-    from ivos.volume.dicom_labels import holds_dicom_labels
-    from ivos.volume.read import read
-    from ivos.volume.volume import on_grid_of
-
-    grid = read(scan) if scan is not None and any(map(holds_dicom_labels, paths)) else None
-    first = read_prediction(paths[0], grid)
-    return [first, *(on_grid_of(read_prediction(path, first), first, str(path)) for path in paths[1:])]
-
-
-def read_prediction(path: Path, scan: Volume | None = None) -> Volume:
-    """Labels in which 255 is the one id that says nothing, whichever id the file has for it.
-
-    What is named "ignore" in the file itself counts, or in the ``dataset.json`` that nnU-Net puts beside predictions.
-
-    Args:
-        path: of the file.
-        scan: on whose grid a DICOM file is put.
-
-    Raises:
-        InputError: what reading refuses.
-    """
-    from ivos.training.data.raw import dataset_names
-    from ivos.volume.labels import with_ignore
-    from ivos.volume.read import read_labels
-
-    return with_ignore(read_labels(path, scan=scan), dataset_names(path.parent / "dataset.json"))
-
-
 def check_probabilities(predictions: Sequence[Path]) -> None:
     """Say it before the first case, and not once for each, if a prediction has no probabilities at all.
 
@@ -100,28 +60,3 @@ def check_probabilities(predictions: Sequence[Path]) -> None:
             raise InputError(
                 f"{folder}: has no {PROBABILITIES}/; 'ivos segment --probabilities all' makes it; or take another rule"
             )
-
-
-def probabilities_of(predictions: Sequence[Path], case: str, labels: Volume) -> dict[int, Iterator[Array]]:
-    """The probabilities of each structure of a case, one map (Z, Y, X) of each prediction, read as they are taken.
-
-    Raises:
-        InputError: a prediction has none of the case, or lacks a structure that others have.
-    """
-    from ivos.volume.probabilities import PROBABILITIES, read_probabilities
-
-    found = [read_probabilities(folder, case) for folder in predictions]
-    everywhere = sorted({label for files in found for label in files})
-    for folder, files in zip(predictions, found, strict=True):
-        missing = [str(label) for label in everywhere if label not in files]
-        if missing:
-            place = folder / PROBABILITIES / case
-            raise InputError(f"{place}: no probabilities of labels that others have them of: {named(missing)}")
-    return {label: _maps([files[label] for files in found], labels) for label in everywhere}
-
-
-def _maps(paths: Sequence[Path], labels: Volume) -> Iterator[Array]:
-    from ivos.volume.probabilities import read_probability
-
-    for path in paths:
-        yield read_probability(path, labels)

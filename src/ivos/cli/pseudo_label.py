@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ivos.cli.cases import each_case, named
+from ivos.cli.cases import named
+from ivos.cli.cohort_command import over_cohort_afresh, tell_failures
+from ivos.cli.cohort_options import ClusterOption, Where, WorkersOption
 from ivos.cli.ensemble import RuleChoice as ConsensusChoice
 from ivos.cli.label_options import FormatOption, PseudonymiseOption  # noqa: TC001 - Typer reads them
 from ivos.cli.label_output import LabelOutput, label_output
-from ivos.cli.predictions import (
-    cases_of,
-    check_folders,
-    check_probabilities,
-    probabilities_of,
-    read_prediction,
-    read_predictions,
-)
-from ivos.cli.terminal import print_line, progress_bar
+from ivos.cli.predictions import cases_of, check_folders, check_probabilities
+from ivos.cli.terminal import print_line
 from ivos.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from ivos.cohort.manifest import Row
     from ivos.pseudo_labels import PseudoLabelSettings
     from ivos.report.review import JudgedCase, ReviewManifest
-    from ivos.report.review_pictures import WorstPictures
-    from ivos.volume.volume import Volume
 
 _SHOWN = 5
 
@@ -78,13 +72,15 @@ def pseudo_label(
     ] = None,
     form: FormatOption = None,
     pseudonymise: PseudonymiseOption = None,
+    workers: WorkersOption = None,
+    cluster: ClusterOption = None,
 ) -> None:
     """Keep what predictions agree on as labels to train on; the rest becomes label 255, ignore, or is left out.
 
-    OUT gets CASE.nii.gz of accepted scans, manifest.json with every figure, and review.html, the worst first.
+    OUT gets CASE.nii.gz of accepted scans, manifest.json with every figure, and review.html, the worst first; by
+    cohort.sqlite the same command goes on where it stopped.
     """
-    from ivos.report.review import PAGE, ReviewManifest, load_review, save_review, write_review_page
-    from ivos.report.review_pictures import WorstPictures
+    from ivos.report.review import load_review, save_review
 
     settings = _settings(consensus, rule, threshold, accept)
     inputs = _inputs(predictions, output, settings, previous, scans)
@@ -92,37 +88,13 @@ def pseudo_label(
     earlier = load_review(output)
     own = set(earlier.labels) if earlier else set()
     _check_foreign(labels, inputs, own)
-
-    def manifest(cases: Sequence[JudgedCase], accepted: set[str]) -> ReviewManifest:
-        return ReviewManifest(
-            settings=settings,
-            least=settings.least,
-            predictions=tuple(map(str, predictions)),
-            previous=None if previous is None else str(previous),
-            cases=tuple(sorted(cases, key=lambda case: case.rank)),
-            labels=tuple(sorted(accepted)),
-        )
-
     own |= set(inputs.cases)
-    begun = earlier.model_copy(update={"labels": tuple(sorted(own))}) if earlier else manifest([], own)
-    save_review(begun, output)  # however this run ends, the next one knows which labels are the command's own
-    done: list[JudgedCase] = []
-    pictures, failure = WorstPictures(), None
-    with progress_bar("Judging") as progress:
-        try:
-            each_case(inputs.cases, lambda case: done.append(_judged(case, inputs, labels, pictures)), progress)
-        except typer.Exit as error:
-            failure = error
-    if done:
-        accepted = {case.case for case in done if case.accepted}
-        for case in own - accepted:
-            labels.path(case).unlink(missing_ok=True)
-        ended = manifest(done, accepted)
-        save_review(ended, output)
-        write_review_page(ended, pictures.kept, output, title=output.resolve().name)
-        _tell(ended, output / PAGE)
-    if failure is not None:
-        raise failure
+    begun = earlier or _manifest(inputs, previous, [], own)
+    # However this run ends, the next one knows which labels are the command's own.
+    save_review(begun.model_copy(update={"labels": tuple(sorted(own))}), output)
+    rows = _judged(inputs, labels, Where(workers, cluster))
+    _end(rows, inputs, previous, labels, own)
+    tell_failures(rows)
 
 
 @dataclass(frozen=True)
@@ -198,53 +170,53 @@ def _check_foreign(labels: LabelOutput, inputs: _Inputs, own: Collection[str]) -
                 raise InputError(f"{path}: is there, and a case has labels of one format; give another folder")
 
 
-def _judged(case: str, inputs: _Inputs, output: LabelOutput, pictures: WorstPictures) -> JudgedCase:
-    """Judge a case and write its labels if it is accepted."""
-    from ivos.pseudo_labels import judge
-    from ivos.report.review import JudgedCase
-    from ivos.report.review_pictures import review_picture
-    from ivos.volume.provenance import Provenance
+def _manifest(
+    inputs: _Inputs, previous: Path | None, cases: Sequence[JudgedCase], labels: Collection[str]
+) -> ReviewManifest:
+    from ivos.report.review import ReviewManifest
 
-    labels = read_predictions(inputs.cases[case], inputs.scans.get(case))
-    previous = _previous(inputs.previous.get(case), labels[0])
-    probabilities = None
-    if inputs.settings.consensus == "mean-probability" and len(labels) > 1:
-        probabilities = probabilities_of(inputs.predictions, case, labels[0])
-    judged = judge(labels, inputs.settings, previous, probabilities=probabilities)
-    found = JudgedCase.of(case, judged)
-    others = {str(folder): volume for folder, volume in zip(inputs.predictions, labels, strict=True)}
-    if previous is not None:
-        others["previous round"] = previous
-    pictures.add(
-        case,
-        found.rank,
-        lambda: review_picture(_scan(inputs.scans.get(case), labels[0]), judged.consensus, others, found.doubtful),
+    return ReviewManifest(
+        settings=inputs.settings,
+        least=inputs.settings.least,
+        predictions=tuple(map(str, inputs.predictions)),
+        previous=None if previous is None else str(previous),
+        cases=tuple(sorted(cases, key=lambda case: case.rank)),
+        labels=tuple(sorted(labels)),
     )
-    if judged.labels is not None:
-        told = {
-            "consensus": inputs.settings.consensus,
-            "rule": inputs.settings.rule,
-            "trust": "-" if found.trust is None else f"{found.trust:.3f}",
-        }
-        output.write(case, judged.labels, Provenance(algorithm="ivos pseudo-label", parameters=told))
-    return found
 
 
-def _previous(path: Path | None, labels: Volume) -> Volume | None:
-    from ivos.volume.volume import on_grid_of
+def _judged(inputs: _Inputs, labels: LabelOutput, where: Where) -> list[Row]:
+    """Judge all cases and write the labels of those that are accepted."""
+    from ivos.cohort.jobs.files import LabelFiles
+    from ivos.cohort.jobs.pseudo_label import PseudoLabelJob
+    from ivos.report.review_cases import CaseReview
 
-    return None if path is None else on_grid_of(read_prediction(path, labels), labels, str(path))
+    files = LabelFiles(labels.form, labels.pseudonyms)
+    job = PseudoLabelJob(inputs.settings, tuple(map(str, inputs.predictions)), CaseReview, files)
+    cases = [
+        job.case(name, paths, inputs.previous.get(name), inputs.scans.get(name)) for name, paths in inputs.cases.items()
+    ]
+    return over_cohort_afresh(job, cases, labels.folder, where)
 
 
-def _scan(path: Path | None, labels: Volume) -> Volume | None:
-    """The scan in the orientation of its labels."""
-    from ivos.volume.read import read
-    from ivos.volume.volume import on_grid_of
+def _end(
+    rows: Sequence[Row], inputs: _Inputs, previous: Path | None, labels: LabelOutput, own: Collection[str]
+) -> None:
+    """Remove labels of cases that are not accepted, and write manifest and page, if any case could be judged."""
+    from ivos.report.review import PAGE, save_review, write_review_page
+    from ivos.report.review_cases import judged_in, worst_pictures
 
-    if path is None:
-        return None
-    scan = read(path)
-    return replace(on_grid_of(scan, labels, str(path)), modality=scan.modality)
+    told = [row.figures for row in rows if row.state == "done"]
+    if not told:
+        return
+    cases = [judged_in(figures) for figures in told]
+    accepted = {case.case for case in cases if case.accepted}
+    for case in set(own) - accepted:
+        labels.path(case).unlink(missing_ok=True)
+    manifest = _manifest(inputs, previous, cases, accepted)
+    save_review(manifest, labels.folder)
+    write_review_page(manifest, worst_pictures(told), labels.folder, title=labels.folder.resolve().name)
+    _tell(manifest, labels.folder / PAGE)
 
 
 def _tell(manifest: ReviewManifest, page: Path) -> None:

@@ -16,7 +16,7 @@ class Case:
 
     Attributes:
         name: its own among the cases, and a safe file name; says nothing of the patient.
-        inputs: path or address by role: ``"scan"`` always, ``"annotations"`` and others by the job.
+        inputs: path or address by role: ``"scan"``, ``"annotations"`` and others by the job.
         series: SeriesInstanceUID where the scan is one of several DICOM series in a folder.
     """
 

@@ -39,6 +39,10 @@ CREATE TABLE cases (
 """
 
 
+class OtherResultsError(InputError):
+    """The same job, with other settings or other inputs under the same name, made what is in the folder."""
+
+
 @dataclass(frozen=True)
 class Row:
     """A case in the manifest.
@@ -79,8 +83,9 @@ class Manifest:
         folder: the output folder.
 
     Raises:
-        InputError: other settings, or other inputs under the same name, made what is there; another run is at work in
-            the folder; it cannot be written to, or its manifest is damaged; a case is there twice.
+        OtherResultsError: see there.
+        InputError: the folder is of another job, or another run is at work in it; it cannot be written to, or its
+            manifest is damaged; a case is there twice.
     """
 
     def __init__(self, folder: Path, job: Job, cases: Sequence[Case], *, again: bool = False) -> None:
@@ -171,9 +176,11 @@ class Manifest:
 
     def _take_settings(self, base: sqlite3.Connection, job: str, settings: str, *, again: bool) -> None:
         before = base.execute("SELECT name, settings FROM job").fetchone()
-        if before is not None and before != (job, settings) and not again:
-            raise InputError(
-                f"{self.folder}: holds results of other settings: {_difference(before, (job, settings))}; give another "
+        if before is not None and before[0] != job and not again:
+            raise InputError(f"{self.folder}: holds results of ivos {before[0]}, not {job}; give another folder")
+        if before is not None and before[1] != settings and not again:
+            raise OtherResultsError(
+                f"{self.folder}: holds results of other settings: {_difference(before[1], settings)}; give another "
                 "folder, or --again to do all anew"
             )
         base.execute("DELETE FROM job")
@@ -193,7 +200,7 @@ class Manifest:
             state, origin_before, checksum_before, outputs = there.get(case.name, (None, origin, checksum, {}))
             changed = checksum != checksum_before
             if changed and origin != origin_before and not again:
-                raise InputError(
+                raise OtherResultsError(
                     f"{self.folder}: has a case '{case.name}' made of other files; give another folder, or --again"
                 )
             whole = all((self.folder / path).exists() for path in outputs.values())
@@ -242,11 +249,9 @@ def _origin(case: Case) -> str:
     return hashlib.sha256("\n".join([*places, case.series or ""]).encode()).hexdigest()
 
 
-def _difference(before: tuple[str, str], now: tuple[str, str]) -> str:
-    """In which settings two jobs differ, as words."""
-    if before[0] != now[0]:
-        return f"of ivos {before[0]}, not {now[0]}"
-    old, new = json.loads(before[1]), json.loads(now[1])
+def _difference(before: str, now: str) -> str:
+    """In which settings two runs differ, as words."""
+    old, new = json.loads(before), json.loads(now)
     differing = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
     told = [f"{name} {_short(old.get(name))}, now {_short(new.get(name))}" for name in differing[:_NOTED]]
     return "; ".join(told)

@@ -137,6 +137,20 @@ def _by_flare22(found: Mask, true: Mask, truth: Volume, organ: int, *, corrected
     return flare22.dsc_and_nsd(in_file(found), in_file(true), truth.source.spacing_mm, organ, corrected=corrected)
 
 
+def paired(prediction: Path, truth: Path) -> dict[str, tuple[Path, Path]]:
+    """Prediction and truth of every case in a folder of true labels, by name and in the order of names.
+
+    Raises:
+        InputError: no labels, or a case without a prediction.
+    """
+    predictions, truths = (labels_by_case(folder) for folder in (prediction, truth))
+    missing = sorted(set(truths) - set(predictions))
+    if missing:
+        some = ", ".join(missing[:3]) + ", ..." * (len(missing) > 3)
+        raise InputError(f"{prediction}: no prediction for {len(missing)} of {len(truths)} cases: {some}")
+    return {case: (predictions[case], path) for case, path in sorted(truths.items())}
+
+
 def evaluate_folders(
     prediction: Path,
     truth: Path,
@@ -154,14 +168,10 @@ def evaluate_folders(
     Raises:
         InputError: no labels, a case without a prediction, or what :func:`evaluate` and reading refuse.
     """
-    predictions, truths = (labels_by_case(folder) for folder in (prediction, truth))
-    missing = sorted(set(truths) - set(predictions))
-    if missing:
-        some = ", ".join(missing[:3]) + ", ..." * (len(missing) > 3)
-        raise InputError(f"{prediction}: no prediction for {len(missing)} of {len(truths)} cases: {some}")
+    pairs = paired(prediction, truth)
     scores: list[Score] = []
-    for number, (case, path) in enumerate(sorted(truths.items()), start=1):
-        found, true = read_pair(predictions[case], path, structures=structures, names=names)
+    for number, (case, files) in enumerate(pairs.items(), start=1):
+        found, true = read_pair(*files, structures=structures, names=names)
         scores += evaluate(
             found,
             true,
@@ -172,7 +182,7 @@ def evaluate_folders(
             case=case,
         )
         if progress is not None:
-            progress(number, len(truths))
+            progress(number, len(pairs))
     return scores
 
 
