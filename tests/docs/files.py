@@ -140,7 +140,7 @@ def public_data(folder: Path) -> None:
 
 
 NEEDS: dict[str, tuple[Callable[[Path], None], ...]] = {
-    "README": (scan,),
+    "README": (scan, scans, drawn),
     "index": (scan,),
     "annotate": (scan,),
     "python": (scan,),
