@@ -8,3 +8,8 @@ class InputError(ValueError):
 
     The command line prints it as it is and exits with code 2; anything else that is raised is a defect of ours.
     """
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of a library says, as far as its first line; its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].strip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,34 @@ def test_files_go_to_an_address_and_the_manifest_stays(scans: Path, tmp_path: Pa
         assert places == [f"file://{tmp_path}/store/case{n}.nii.gz" for n in range(3)]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"cohort.html", "cohort.sqlite"}
     assert package.read_labels(tmp_path / "store" / "case2.nii.gz").array.any()
+
+
+def test_no_label_file_takes_the_place_of_a_scan(scans: Path, tmp_path: Path) -> None:
+    for number in range(2):
+        shutil.copy(scans / "scans" / f"case{number}_0000.nii.gz", tmp_path / f"case{number}.nii.gz")
+    scan = (tmp_path / "case1.nii.gz").read_bytes()
+    told = f"case,scan,annotations\n1,case1.nii.gz,{scans}/drawn/case1.nii.gz\n"
+    (tmp_path / "list.csv").write_text(told + f"case1,case0.nii.gz,{scans}/drawn/case0.nii.gz\n")
+    words = ("propagate", tmp_path / "list.csv", "--engine", "nearest", "-o")
+    for place in ((tmp_path,), (tmp_path / "out", "--deliver", f"file://{tmp_path}/")):
+        assert "case1.nii.gz: is an input of this command; give another folder" in refused(*words, *place)
+    assert (tmp_path / "case1.nii.gz").read_bytes() == scan
+    assert not (tmp_path / "out").exists()
+    assert "is an input" in refused(
+        "ensemble", scans / "drawn", tmp_path, "-o", scans / "scans", "--scans", scans / "scans"
+    )
+
+
+def test_no_name_of_a_file_at_an_address_is_told(scans: Path, tmp_path: Path) -> None:
+    (tmp_path / "DOE JOHN.nii.gz").write_bytes(b"broken")
+    (tmp_path / "list.csv").write_text(
+        f"case,scan,annotations\na,file://{tmp_path}/DOE JOHN.nii.gz,{scans}/drawn/case0.nii.gz\n"
+        f"b,simplecache::file://{tmp_path}/DOE JOHN.nii.gz,{scans}/drawn/case0.nii.gz\n"
+    )
+    done = ivos("propagate", tmp_path / "list.csv", "-o", tmp_path / "out", "--engine", "nearest")
+    assert "ivos: a: scan: damaged" in done.stderr
+    assert "ivos: b: scan: damaged" in done.stderr
+    assert "DOE" not in done.stderr + (tmp_path / "out" / "cohort.html").read_text()
 
 
 def test_what_does_not_go_together(scans: Path, tmp_path: Path) -> None:

@@ -35,7 +35,8 @@ def scene(tmp_path: Path) -> Volume:
 
 
 def test_contours_in_segments_out_and_nothing_said_of_the_patient(scene: Volume, tmp_path: Path) -> None:
-    source, out = tmp_path / "scans" / "a", tmp_path / "out"
+    source, out = tmp_path / PATIENT["PatientID"], tmp_path / "out"
+    (tmp_path / "scans" / "a").rename(source)
     slices = scene.with_array(np.zeros_like(scene.array), NAMES)
     for index in (3, 8):
         slices.array[index] = scene.array[index]

@@ -20,7 +20,8 @@ class CountingJob:
     """Writes the number of letters of a case's file; the file can ask for more.
 
     A file that begins with ``refuse`` is refused, with ``die`` kills its process, with ``die once`` does so the first
-    time, with ``raise`` is a defect, with ``full`` finds the disk full, with ``sleep`` takes a while.
+    time, with ``kill the reader`` does so before the work on it, with ``raise`` is a defect, with ``full`` finds the
+    disk full, with ``sleep`` takes a while.
 
     Attributes:
         factor: the number is multiplied by it.
@@ -48,6 +49,8 @@ class CountingWorker:
             text = file.read()
         if text.startswith("refuse"):
             raise InputError(f"{case.inputs['scan']}: not a scan")
+        if text.startswith("kill the reader"):
+            os.kill(os.getpid(), signal.SIGKILL)
         return text
 
     def work(self, case: Case, data: str) -> int:

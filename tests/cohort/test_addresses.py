@@ -21,6 +21,7 @@ from ivos.cohort.addresses import (
     is_address,
     is_there,
     listed,
+    place_of,
     put,
     shown,
 )
@@ -93,6 +94,19 @@ def test_a_file_and_a_whole_folder_are_here_for_the_time_of_the_block(memory: st
         assert found == {"1/x.dcm": b"slice", "y.dcm": b"other"}
     assert not paths["scan"].exists()
     assert not paths["series"].exists()
+
+
+def test_the_same_place_is_known_however_it_is_written(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    for same in (
+        f"file://{tmp_path}/a.nii",
+        f"{tmp_path}/b/../a.nii",
+        f"local://{tmp_path}//a.nii",
+        tmp_path / "link/a.nii",
+    ):
+        assert place_of(str(same)) == place_of(str(tmp_path / "a.nii"))
+    assert place_of("S3://bucket//a/./b.nii") == place_of("s3://bucket/a/b.nii") != place_of("gs://bucket/a/b.nii")
+    assert place_of("memory:///a/b") == place_of("memory://a/b")
 
 
 def test_what_lies_on_this_machine_is_not_copied(tmp_path: Path) -> None:

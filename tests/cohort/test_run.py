@@ -90,6 +90,13 @@ def test_over_processes_what_dies_or_fails_costs_its_own_case_alone(tmp_path: Pa
     assert (seen[-1].done, seen[-1].failed, seen[-1].in_hand) == (4, 4, {})
 
 
+def test_a_case_that_kills_its_worker_while_it_is_read_has_had_an_attempt(tmp_path: Path) -> None:
+    cases = cohort(tmp_path, "kill the reader")
+    with run_cohort(CountingJob(), cases, tmp_path / "out", ProcessesBackend(1), attempts=1) as manifest:
+        (row,) = manifest.ours()
+    assert (row.state, row.attempts) == ("lost", 1)
+
+
 def test_two_workers_have_cases_in_hand_at_once(tmp_path: Path) -> None:
     cases = cohort(tmp_path, "sleep", "sleep")
     at_once: list[int] = []
@@ -148,6 +155,25 @@ def test_results_of_other_settings_or_other_scans_are_not_mixed(tmp_path: Path) 
     assert (output / "c0.txt").read_text() == "1"
     rows_of(CountingJob(2), cases, output, again=True)
     assert (output / "c0.txt").read_text() == "2"
+
+
+def test_again_with_a_part_of_the_cases_leaves_none_of_other_settings(tmp_path: Path) -> None:
+    cases, output = cohort(tmp_path, "x", "xx"), tmp_path / "out"
+    rows_of(CountingJob(), cases, output)
+    rows_of(CountingJob(2), cases[:1], output, again=True)
+    rows_of(CountingJob(2), cases, output)
+    assert [(output / f"c{n}.txt").read_text() for n in range(2)] == ["2", "4"]
+    assert written(output) == {"c0": 2, "c1": 2}
+    rows_of(CountingJob(2), cases[:1], output, again=True)
+    rows_of(CountingJob(2), cases, output)
+    assert written(output) == {"c0": 3, "c1": 2}  # the other one is of the same settings
+
+
+def test_a_link_to_nothing_in_a_folder_of_slices_costs_no_other_case(tmp_path: Path) -> None:
+    (tmp_path / "series").mkdir()
+    (tmp_path / "series" / "1.dcm").symlink_to(tmp_path / "nothing")
+    cases = [Case("series", {"scan": str(tmp_path / "series")}), *cohort(tmp_path, "x")]
+    assert [row.state for row in rows_of(CountingJob(), cases, tmp_path / "out")] == ["refused", "done"]
 
 
 def test_two_runs_at_once_a_damaged_manifest_and_a_job_that_cannot_open(tmp_path: Path) -> None:

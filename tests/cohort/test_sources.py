@@ -67,6 +67,9 @@ def test_series_of_a_tree_by_rules_and_why_the_others_are_left_out(tree: Path) -
     assert Path(case.inputs["scan"]) == tree / PATIENT / "study1" / "thin"
     assert ivos.read(case.inputs["scan"], series=case.series).array.shape == (12, 4, 4)
     assert len(cases_from(tree).cases) == 4
+    asked = cases_from(tree, rules=SeriesRules(series="3.3"))
+    assert [case.series for case in asked.cases] == ["1.2.3.3"]
+    assert asked.left_out["series that are not asked for"] == 4
     with pytest.raises(InputError, match=r"no series to take: .*1 localisers.*--series- rules"):
         cases_from(tree, rules=SeriesRules("PT"))
 

@@ -66,6 +66,10 @@ class Where:
         """Whether it is this process, with one case after the other."""
         return self.workers is None and self.cluster is None
 
+    def folder(self, output: Path) -> str:
+        """Path or address of the folder where files go."""
+        return str(output) if self.deliver is None else self.deliver
+
     def job(self, job: Job) -> Job:
         """The job with its files going where they are to go.
 
@@ -100,7 +104,9 @@ class Where:
         return AloneBackend()
 
 
-def series_rules(modality: str | None, thickness: str | None, kernel: str | None, slices: int) -> SeriesRules:
+def series_rules(
+    series: str | None, modality: str | None, thickness: str | None, kernel: str | None, slices: int
+) -> SeriesRules:
     """Rules for the series of DICOM trees.
 
     Raises:
@@ -108,7 +114,7 @@ def series_rules(modality: str | None, thickness: str | None, kernel: str | None
     """
     from ivos.cohort.dicom_tree import SeriesRules
 
-    return SeriesRules(modality, None if thickness is None else _range_mm(thickness), kernel, slices)
+    return SeriesRules(modality, None if thickness is None else _range_mm(thickness), kernel, slices, series)
 
 
 def is_cohort(source: str, output: Path) -> bool:

@@ -59,7 +59,7 @@ def ensemble(
 
     if len(predictions) < 2:
         raise InputError(f"{predictions[0]}: give two folders of predictions or more")
-    check_folders(predictions, output)
+    check_folders(predictions, output, scans)
     cases = cases_of(predictions)
     series = {} if scans is None else scans_by_case(scans)
     labels_out = label_output(output, cases, form=form, pseudonymise=pseudonymise, scans=series)

@@ -12,8 +12,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def check_folders(predictions: Sequence[Path], output: Path) -> None:
+def check_folders(predictions: Sequence[Path], output: Path, *others: Path | None) -> None:
     """Refuse a prediction that is given twice, and an output that is an input or a file.
+
+    Args:
+        predictions: folders of them.
+        output: where results go.
+        others: further inputs, as far as they are given.
 
     Raises:
         InputError: one of these.
@@ -22,7 +27,7 @@ def check_folders(predictions: Sequence[Path], output: Path) -> None:
     for number, folder in enumerate(resolved):
         if folder in resolved[:number]:
             raise InputError(f"{predictions[number]}: is given twice; every prediction counts once")
-    if output.resolve() in resolved:
+    if output.resolve() in [*resolved, *(folder.resolve() for folder in others if folder is not None)]:
         raise InputError(f"{output}: is an input of this command; give the output another name")
     if output.exists() and not output.is_dir():
         raise InputError(f"{output}: is a file; give the name of a folder")

@@ -148,7 +148,7 @@ def propagate(
     )
     where = Where(workers, cluster, deliver)
     if is_cohort(scan, output):
-        rules = series_rules(series_modality, series_thickness, series_kernel, series_slices)
+        rules = series_rules(series, series_modality, series_thickness, series_kernel, series_slices)
         found = with_series(_cases(scan, annotations, rules), series)
         check_folder(output, scan, *([] if annotations is None else [str(annotations)]))
         _many(job, found, output, where, again=again, as_json=as_json)
@@ -183,7 +183,7 @@ def _one(job: PropagateJob, scan: str, annotations: Path, output: Path, *, serie
         propagated = worker.work(case, data, progress)
     done = worker.write_to(output, case, propagated)
     if job.reports is not None:
-        worker.report(propagated, job.reports, job.reports.folder, Path(scan).name)
+        worker.report(propagated, job.reports, job.reports.folder, case.name)
     page = None if job.reports is None else str(job.reports.folder / "report.html")
     seconds = {"read": read_s, "propagate": propagated.seconds}
     told = {"output": str(output), "report": page, "seconds": seconds, **done.figures}
@@ -199,7 +199,7 @@ def _many(job: PropagateJob, found: Found, output: Path, where: Where, *, again:
     """A cohort, with a manifest and a page."""
     from ivos.report.cohort_run import PAGE
 
-    job.labels.check(found.cases)
+    job.labels.check(found.cases, where.folder(output))
     if not as_json:
         tell_left_out(found)
     rows = over_cohort(job, found.cases, output, where, again=again)

@@ -140,10 +140,7 @@ def _inputs(
     settings.check_count(len(predictions))
     if (previous is None) != (settings.rule != "change"):
         raise InputError("--previous FOLDER and --rule change go together: give both or neither")
-    others = [folder for folder in (previous, scans) if folder is not None]
-    check_folders(predictions, output)
-    if output.resolve() in [folder.resolve() for folder in others]:
-        raise InputError(f"{output}: is an input of this command; give the output another name")
+    check_folders(predictions, output, previous, scans)
     cases = cases_of(predictions)
     if settings.consensus == "mean-probability" and len(predictions) > 1:
         check_probabilities(predictions)

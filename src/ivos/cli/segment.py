@@ -176,7 +176,7 @@ def segment(
     where = Where(workers, cluster, deliver)
     with Sampler() if measure else nullcontext() as sampler:  # before the networks: they take of the GPU's memory
         if is_cohort(scan, output):
-            rules = series_rules(series_modality, series_thickness, series_kernel, series_slices)
+            rules = series_rules(series, series_modality, series_thickness, series_kernel, series_slices)
             _many(job, scan, output, where, rules, again=again, series=series, sampler=sampler, as_json=as_json)
         else:
             check_one(where, again=again)
@@ -235,7 +235,7 @@ def _many(
     if sampler and not where.here:
         raise InputError("--measure is for one scan after the other: leave --workers and --cluster out")
     found = with_series(cases_from(source, rules=rules), series)
-    job.labels.check(found.cases)
+    job.labels.check(found.cases, where.folder(output))
     if not as_json:
         tell_left_out(found)
     with Measured(sampler, output) if sampler else nullcontext() as measured:

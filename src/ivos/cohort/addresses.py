@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import posixpath
 import re
 import shutil
 import tempfile
@@ -15,7 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from ivos.errors import InputError
+from ivos.errors import InputError, first_line
 from ivos.files import replacing
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+(::[a-z][a-z0-9+.-]+)*://", re.IGNORECASE)
+_COPIES = "ivos-"  # how names of temporary folders begin
+_LOCAL = ("file", "local")  # protocols of this machine's file system
 _SECRETS = re.compile(r"(?<=://)[^/@]*@|\?.*")  # user:password@ and the query of a signed address
 
 
@@ -39,6 +42,16 @@ def is_address(text: str) -> bool:
 def shown(address: str) -> str:
     """An address as it may stand in messages and manifests: without a password or a signature."""
     return _SECRETS.sub("", address) if is_address(address) else address
+
+
+def place_of(address: str) -> str:
+    """An address or a path as a text that is the same however the same place is written."""
+    if not is_address(address):
+        return str(Path(address).resolve())
+    protocol, _, rest = address.partition("://")
+    if protocol.lower() in _LOCAL:
+        return str(Path(rest).resolve())
+    return f"{protocol.lower()}://{posixpath.normpath(rest).lstrip('/')}"
 
 
 @contextmanager
@@ -60,7 +73,7 @@ def at_hand(address: str) -> Iterator[Path]:
     if _is_local(files):
         yield Path(path)
         return
-    with tempfile.TemporaryDirectory(prefix="ivos-") as folder:
+    with tempfile.TemporaryDirectory(prefix=_COPIES) as folder:
         copied = Path(folder) / PurePosixPath(path).name
         with _told(address):
             if files.isfile(path):
@@ -70,6 +83,12 @@ def at_hand(address: str) -> Iterator[Path]:
             else:
                 raise FileNotFoundError(path)
         yield copied
+
+
+def copies_of(address: str) -> str:
+    """A regular expression for the paths at which :func:`at_hand` has copies of what is at an address."""
+    folder, name = Path(tempfile.gettempdir(), _COPIES), PurePosixPath(shown(address)).name
+    return f"{re.escape(str(folder))}[^/\\\\]*[/\\\\]{re.escape(name)}"
 
 
 @contextmanager
@@ -164,7 +183,7 @@ def _opened(address: str) -> tuple[AbstractFileSystem, str]:
         with _told(address):
             files, path = url_to_fs(address)
     except ImportError as error:
-        raise InputError(f"{shown(address)}: its kind of address needs a package: {_line(error)}") from error
+        raise InputError(f"{shown(address)}: its kind of address needs a package: {first_line(error)}") from error
     files.invalidate_cache()  # others write there too
     return files, path
 
@@ -178,17 +197,15 @@ def _told(address: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise InputError(f"{place}: no such file or folder") from error
     except PermissionError as error:
-        raise InputError(f"{place}: not allowed to go there: {_line(error)}; check your credentials for it") from error
+        raise InputError(
+            f"{place}: not allowed to go there: {first_line(error)}; check your credentials for it"
+        ) from error
     except ImportError:
         raise
     except ValueError as error:
-        raise InputError(f"{place}: not an address that can be used: {_line(error)}") from error
+        raise InputError(f"{place}: not an address that can be used: {first_line(error)}") from error
     except Exception as error:  # every store's package has kinds of its own
-        raise UnreachableError(errno.EIO, f"{place}: {type(error).__name__}: {_line(error)}") from error
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or ["no reason given"])[0]
+        raise UnreachableError(errno.EIO, f"{place}: {type(error).__name__}: {first_line(error)}") from error
 
 
 def _is_local(files: AbstractFileSystem) -> bool:

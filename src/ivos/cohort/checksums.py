@@ -55,7 +55,10 @@ def _files(path: Path) -> Iterator[str]:
         folders.sort()
         for name in sorted(names):
             file = Path(folder, name)
-            status = file.stat()
+            try:
+                status = file.stat()
+            except FileNotFoundError:  # a link to nothing, or gone just now
+                continue
             yield f"{file.relative_to(path)} {status.st_size} {status.st_mtime_ns}"
 
 

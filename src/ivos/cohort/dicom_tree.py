@@ -35,12 +35,14 @@ class SeriesRules:
         thickness_mm: least and largest slice thickness; None for any.
         kernel: letters that the convolution kernel's name holds, upper or lower case; None for any.
         slices: so many at least.
+        series: the last characters of the SeriesInstanceUID; None for any.
     """
 
     modality: str | None = None
     thickness_mm: tuple[float, float] | None = None
     kernel: str | None = None
     slices: int = 10
+    series: str | None = None
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,8 @@ def _against(headers: list[_Header], rules: SeriesRules) -> str | None:
     if not slices:
         return "localisers"
     first, thickness_mm = slices[0], _thickness_mm(slices)
+    if rules.series is not None and not first.series.endswith(rules.series):
+        return "series that are not asked for"
     if rules.modality is not None and first.modality.upper() != rules.modality.upper():
         return f"series of modality {first.modality or 'unknown'}"
     if len(slices) < rules.slices:

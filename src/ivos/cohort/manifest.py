@@ -50,7 +50,7 @@ class Row:
     Attributes:
         name: the case.
         state: how far it is; "refused" cannot be used as it is, "lost" is tried again by the next run.
-        attempts: how often it was begun since it, or the settings, last changed.
+        attempts: how often it was begun in the run that had it last.
         reason: why it failed.
         worker: which had it last.
         seconds: what ``read``, ``work`` and ``write`` took.
@@ -77,7 +77,8 @@ class Manifest:
         folder: the output folder; made if it is not there.
         job: what is done.
         cases: all cases of this run; those of earlier ones stay in the manifest.
-        again: all of these are to be done, whatever was done before and by which settings.
+        again: all of these are to be done, whatever was done before and by which settings; what other settings made of
+            further cases counts as done no more.
 
     Attributes:
         folder: the output folder.
@@ -183,8 +184,11 @@ class Manifest:
                 f"{self.folder}: holds results of other settings: {_difference(before[1], settings)}; give another "
                 "folder, or --again to do all anew"
             )
+        if before == (job, settings):
+            return
         base.execute("DELETE FROM job")
         base.execute("INSERT INTO job VALUES (?, ?)", (job, settings))
+        base.execute("UPDATE cases SET state = 'waiting', reason = NULL, outputs = '{}', figures = '{}'")
 
     def _take_cases(self, base: sqlite3.Connection, *, again: bool) -> None:
         """What is new, changed, lost, not finished or no longer there waits; the rest stays as it is."""

@@ -105,7 +105,8 @@ class _Run:
                 self._in_hand[event.case.name] = event.worker
                 self._tell()
                 continue
-            self._in_hand.pop(event.case.name, None)
+            if self._in_hand.pop(event.case.name, None) is None:  # its worker died before the work on it began
+                self._manifest.begun(event.case.name, event.worker)
             if event.kind == "lost" and attempt > 1:
                 event = replace(event, reason=f"{event.reason}, {attempt} times")
             self._manifest.ended(event)

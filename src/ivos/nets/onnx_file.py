@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ivos.errors import InputError
+from ivos.errors import InputError, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,7 +91,7 @@ def write_onnx(graph: Graph, folder: Path) -> OnnxFile:
         session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         difference = max(_difference(graph, session, number) for number in range(len(graph.sizes)))
     except Exception as error:  # it has exceptions of its own, one for each way to fail
-        raise InputError(f"{graph.name}: cannot be exported: ONNX Runtime says: {_first_line(error)}") from error
+        raise InputError(f"{graph.name}: cannot be exported: ONNX Runtime says: {first_line(error)}") from error
     if not difference <= TOLERANCE:  # NaN too
         raise InputError(
             f"{graph.name}: cannot be exported: ONNX Runtime and PyTorch differ by {difference:.1e} of the largest "
@@ -154,7 +154,3 @@ def _share(wanted: Any, found: Any) -> float:
 
 def _told(tensors: Any, shapes: Mapping[str, Shape]) -> tuple[Tensors, ...]:
     return tuple(Tensors(one.name, shapes[one.name], one.type) for one in tensors)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]

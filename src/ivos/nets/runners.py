@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from ivos.device import has_bfloat16
+from ivos.errors import first_line
 from ivos.nets.fast import EVIDENCE, KEY_CHANNELS, SCALARS, VALUE_CHANNELS, Remembered
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def runner_for(network: FastNet, device: torch.device) -> Runner:
     try:
         return OpenVINORunner(network)
     except Exception as error:  # its front end raises exceptions of several kinds of its own
-        what = "is not installed" if isinstance(error, ImportError) else f"does not work here ({_first_line(error)})"
+        what = "is not installed" if isinstance(error, ImportError) else f"does not work here ({first_line(error)})"
         _log.warning("OpenVINO %s: the engine 'fast' runs on PyTorch, several times slower", what)
         return TorchRunner(network, device)
 
@@ -133,7 +134,3 @@ class Answering(nn.Module):
 
 def _probabilities(logits: Tensor, presence: Tensor) -> Tensor:
     return logits.squeeze(1).sigmoid() * (presence > 0)[:, None, None]
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]

@@ -25,7 +25,7 @@ def files_by_case(folder: Path, what: str) -> dict[str, Path]:
     Raises:
         InputError: no such folder, no images in it, or one case twice.
     """
-    return _by_case(folder, _files(folder, READABLE), what)
+    return _by_case(folder, _files(folder, READABLE), READABLE, what)
 
 
 def labels_by_case(folder: Path) -> dict[str, Path]:
@@ -36,9 +36,9 @@ def labels_by_case(folder: Path) -> dict[str, Path]:
     Raises:
         InputError: as :func:`files_by_case`.
     """
-    files = _files(folder, (*READABLE, ".dcm"))
-    held = [path for path in files if suffix_of(path) != ".dcm" or holds_dicom_labels(path)]
-    return _by_case(folder, held, "label")
+    suffixes = (*READABLE, ".dcm")
+    held = [path for path in _files(folder, suffixes) if suffix_of(path) != ".dcm" or holds_dicom_labels(path)]
+    return _by_case(folder, held, suffixes, "label")
 
 
 def _files(folder: Path, suffixes: Sequence[str]) -> list[Path]:
@@ -47,9 +47,9 @@ def _files(folder: Path, suffixes: Sequence[str]) -> list[Path]:
     return [p for p in sorted(folder.iterdir()) if p.is_file() and suffix_of(p) in suffixes]
 
 
-def _by_case(folder: Path, paths: Sequence[Path], what: str) -> dict[str, Path]:
+def _by_case(folder: Path, paths: Sequence[Path], suffixes: Sequence[str], what: str) -> dict[str, Path]:
     if not paths:
-        raise InputError(f"{folder}: no {what} files ({', '.join(READABLE)})")
+        raise InputError(f"{folder}: no {what} files ({', '.join(suffixes)})")
     cases: dict[str, Path] = {}
     for path in paths:
         case = stem_of(path).removesuffix("-rtstruct") if suffix_of(path) == ".dcm" else stem_of(path)

@@ -78,6 +78,15 @@ def check_dicom_source(form: LabelFormat, source: Path | None) -> None:
     if source is None or not (source.is_dir() or suffix_of(source) == ".zip"):
         came = "no scan is given" if source is None else f"{source} is none"
         raise InputError(f"{form.value} needs a scan that came as DICOM, a folder or .zip, and {came}; take nifti")
+    check_installed(form)
+
+
+def check_installed(form: LabelFormat) -> None:
+    """Refuse a form without the library that writes it.
+
+    Raises:
+        InputError: highdicom is missing.
+    """
     if form is LabelFormat.dicom_seg and find_spec("highdicom") is None:
         raise InputError("DICOM Segmentation needs highdicom: pip install 'ivos[dicom]'")
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import logging
+import re
 import sys
 import time
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ivos.cohort.addresses import UnreachableError
+from ivos.cohort.addresses import UnreachableError, copies_of, is_address, place_of, shown
 from ivos.cohort.backends.protocol import Kind, Outcome
 from ivos.errors import InputError
 
@@ -83,8 +84,10 @@ class Passage:
 def without_places(reason: str, case: Case) -> str:
     """A reason as one line that says ``scan`` for the scan's path, and so on: paths may name a patient."""
     for role, place in sorted(case.inputs.items(), key=lambda item: -len(item[1])):
-        for written in {place, str(Path(place))} - {"."}:
+        for written in sorted({place, str(Path(place)), shown(place), place_of(place)} - {"."}, key=len, reverse=True):
             reason = reason.replace(written, role)
+        if is_address(place):
+            reason = re.sub(copies_of(place), lambda _, role=role: role, reason)  # type: ignore[misc]
     return " ".join(reason.split())
 
 

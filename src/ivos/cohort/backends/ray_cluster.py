@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ivos.errors import InputError
+from ivos.errors import InputError, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,11 +69,6 @@ def marked(output: Path) -> Iterator[Path]:
         yield mark
     finally:
         mark.rmdir()
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says, shortened to a line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].strip()
 
 
 def _ray() -> Any:

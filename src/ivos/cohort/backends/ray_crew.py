@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 from ivos.cohort.addresses import is_address
 from ivos.cohort.backends.pipeline import IN_HAND
 from ivos.cohort.backends.protocol import Begun, Outcome
-from ivos.cohort.backends.ray_cluster import first_line
 from ivos.cohort.backends.ray_seat import Seat, Unseen
-from ivos.errors import InputError
+from ivos.errors import InputError, first_line
 
 if TYPE_CHECKING:
     from collections import deque

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from ivos.cohort.addresses import is_address
-from ivos.cohort.backends.child import limit_threads
+from ivos.cohort.backends.child import hush, limit_threads
 from ivos.cohort.backends.pipeline import Pipeline
 from ivos.errors import InputError
 
@@ -56,6 +56,7 @@ class Seat:
         Returns:
             The worker's name, and why it cannot be used; None where it can.
         """
+        hush()  # Ray keeps what workers print
         if (found := version("ivos")) != expected:
             return self._name, f"{self._host} has ivos {found}, not {expected}; install the same everywhere"
         if not mark.is_dir():

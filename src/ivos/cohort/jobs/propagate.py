@@ -11,6 +11,7 @@ from ivos.cohort.addresses import all_at_hand
 from ivos.cohort.job import Done
 from ivos.cohort.jobs.files import LabelFiles, Reports, weights_checksum
 from ivos.errors import InputError
+from ivos.nets.checkpoints import BUNDLED
 from ivos.propagation.annotations import axis_number, drawn_axis
 from ivos.propagation.engines.choose import EngineName, choose_engine
 from ivos.propagation.propagate import propagate
@@ -65,10 +66,11 @@ class PropagateJob:
 
     def settings(self) -> dict[str, Any]:
         """See :class:`ivos.cohort.job.Job`."""
+        weights = BUNDLED if self.checkpoint is None and self.engine == "fast" else self.checkpoint
         return {
             **self.labels.settings(),
             "engine": self.engine,
-            "checkpoint": None if self.checkpoint is None else weights_checksum(self.checkpoint),
+            "checkpoint": None if weights is None else weights_checksum(weights),
             "memory_budget_bytes": self.memory_budget_bytes,
             "bfloat16": self.bfloat16,
             "long_term": self.long_term,
@@ -122,6 +124,7 @@ class PropagateWorker:
         """See :class:`ivos.cohort.job.Worker`."""
         with all_at_hand(case.inputs) as paths:
             scan = read(paths["scan"], series=case.series)
+            self._job.labels.check_scan(scan, case.inputs["scan"])
             drawn = read_labels(paths["annotations"], scan=scan, structures=self._job.structures)
             return scan, on_grid_of(drawn, scan, case.inputs["annotations"])
 

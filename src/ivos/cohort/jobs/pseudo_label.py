@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,7 +10,6 @@ from ivos.cohort.job import Case, Done
 from ivos.cohort.jobs.files import LabelFiles
 from ivos.pseudo_labels import judge
 from ivos.pseudo_labels.predictions import probabilities_of, read_prediction, read_predictions
-from ivos.volume.label_files import write_labels
 from ivos.volume.probabilities import PROBABILITIES
 from ivos.volume.provenance import Provenance
 from ivos.volume.read import read
@@ -64,8 +62,7 @@ class PseudoLabelJob:
 
     def settings(self) -> dict[str, Any]:
         """See :class:`ivos.cohort.job.Job`."""
-        kept_for = {"version": version("ivos")}  # what another one judged is not kept
-        return {**kept_for, **self.labels.settings(), **self.judging.model_dump(mode="json")}
+        return {**self.labels.settings(), **self.judging.model_dump(mode="json")}
 
     def case(self, name: str, files: Sequence[Path], previous: Path | None, scan: Path | None) -> Case:
         """A case of this job.
@@ -142,14 +139,7 @@ class PseudoLabelWorker:
         path = files.path(output, case)
         trust = "-" if judged.trust is None else f"{judged.trust:.3f}"
         parameters = {"consensus": judging.consensus, "rule": judging.rule, "trust": trust}
-        write_labels(
-            path,
-            judged.labels,
-            source=_path(case, "scan"),
-            form=files.form,
-            pseudonyms=files.pseudonyms,
-            provenance=Provenance(algorithm="ivos pseudo-label", parameters=parameters),
-        )
+        files.write(path, judged.labels, case, Provenance(algorithm="ivos pseudo-label", parameters=parameters))
         return Done({"labels": path.name}, told)
 
 

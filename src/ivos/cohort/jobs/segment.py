@@ -110,7 +110,9 @@ class SegmentWorker:
     def read(self, case: Case) -> Volume:
         """See :class:`ivos.cohort.job.Worker`."""
         with at_hand(case.inputs["scan"]) as path:
-            return read(path, series=case.series)
+            scan = read(path, series=case.series)
+        self._job.labels.check_scan(scan, case.inputs["scan"])
+        return scan
 
     def work(self, case: Case, data: Volume, progress: Callable[[int, int], None] | None = None) -> Segmented:  # noqa: ARG002
         """See :class:`ivos.cohort.job.Worker`; progress is called with slices visited and slices to visit."""
