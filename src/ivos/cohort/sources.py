@@ -52,6 +52,8 @@ def cases_from(source: str | Path, *, roles: Sequence[str] = (), rules: SeriesRu
         InputError: nothing there, no cases in it, a list that is not one, or a case without what it needs or twice.
     """
     text = str(source)
+    if rules is not None and replace(rules, series=None) != SeriesRules() and _is_no_tree(text):
+        raise InputError(f"{text}: is no tree of DICOM series, among which --series-... rules choose; leave them out")
     if suffix_of(Path(text)) in LISTS:
         return Found(tuple(_listed_cases(text, roles)))
     if roles:
@@ -59,12 +61,21 @@ def cases_from(source: str | Path, *, roles: Sequence[str] = (), rules: SeriesRu
     if is_address(text):
         return Found(tuple(_cases_at(text)))
     folder = Path(text)
-    if holds_files(folder) or (folder.is_dir() and any(suffix_of(path) == ".zip" for path in folder.iterdir())):
+    if _holds_scans(folder):
         return Found(tuple(Case(name, {"scan": str(path.absolute())}) for name, path in scans_by_case(folder).items()))
     if not folder.is_dir():
         raise InputError(f"{folder}: {'is a file; give a folder or a list' if folder.exists() else 'no such folder'}")
     cases, left_out = cases_in_tree(folder, rules or SeriesRules())
     return Found(tuple(cases), left_out)
+
+
+def _is_no_tree(text: str) -> bool:
+    return is_address(text) or Path(text).is_file() or _holds_scans(Path(text))
+
+
+def _holds_scans(folder: Path) -> bool:
+    """Whether a folder has an image file, or a DICOM zip, for each case."""
+    return holds_files(folder) or (folder.is_dir() and any(suffix_of(path) == ".zip" for path in folder.iterdir()))
 
 
 def joined(found: Found, role: str, folder: Path) -> Found:
