@@ -110,6 +110,7 @@ def test_no_name_of_a_file_at_an_address_is_told(scans: Path, tmp_path: Path) ->
 def test_what_does_not_go_together(scans: Path, tmp_path: Path) -> None:
     one, out = scans / "scans" / "case0_0000.nii.gz", tmp_path / "x.nii.gz"
     drawn = ("--annotations", scans / "drawn" / "case0.nii.gz")
+    assert "nowhere: no such file or folder" in refused("propagate", "nowhere", "-o", out, *drawn)
     assert "leave them out for one" in refused("propagate", one, "-o", out, *drawn, "--workers", 2)
     assert "give the drawn slices with --annotations FILE" in refused("propagate", one, "-o", out)
     assert "with --annotations FOLDER" in refused("propagate", scans / "scans", "-o", tmp_path / "out")

@@ -118,7 +118,11 @@ def series_rules(
 
 
 def is_cohort(source: str, output: Path) -> bool:
-    """Whether a source is of many cases: a list, a folder of image files; a DICOM folder or address by the output."""
+    """Whether a source is of many cases: a list, a folder of image files; a DICOM folder or address by the output.
+
+    Raises:
+        InputError: there is no such file or folder.
+    """
     from ivos.cohort.addresses import is_address
     from ivos.cohort.sources import LISTS
     from ivos.volume.cases import holds_files
@@ -126,6 +130,8 @@ def is_cohort(source: str, output: Path) -> bool:
     from ivos.volume.write import WRITABLE
 
     path = Path(source)
+    if not is_address(source) and not path.exists():
+        raise InputError(f"{source}: no such file or folder")
     if suffix_of(path) in LISTS or holds_files(path):
         return True
     one = suffix_of(path) in (*READABLE, ".zip") or suffix_of(output) in (*WRITABLE, ".dcm")
