@@ -24,13 +24,14 @@ def calibrate(
     from ivos.uncertainty.case_file import read_evidence
     from ivos.uncertainty.estimate import Observation, fit, save_estimator
     from ivos.uncertainty.quality import quality
-    from ivos.volume.cases import files_by_case
+    from ivos.volume.cases import labels_by_case
+    from ivos.volume.labels import ignored_in
     from ivos.volume.read import read_labels
     from ivos.volume.volume import on_grid_of
 
     if output.suffix != ".json":
         raise InputError(f"{output}: name it .json")
-    evidence, found, true = read_evidence(segmented), files_by_case(segmented, "label"), files_by_case(truth, "label")
+    evidence, found, true = read_evidence(segmented), labels_by_case(segmented), labels_by_case(truth)
     cases = sorted(set(evidence) & set(found) & set(true))
     if not cases:
         raise InputError(f"{truth}: no case of the same name as in {segmented}")
@@ -38,9 +39,10 @@ def calibrate(
     with progress_bar("Comparing", shown=not as_json) as progress:
         for number, case in enumerate(cases, start=1):
             labels = read_labels(true[case])
+            said = ~ignored_in(labels)
             segmentation = on_grid_of(read_labels(found[case]), labels, str(found[case])).array
             for structure in evidence[case].structures:
-                overlap = dsc(segmentation == structure, labels.array == structure)
+                overlap = dsc((segmentation == structure) & said, (labels.array == structure) & said)
                 observations.append(Observation(case, structure, evidence[case].figures(structure), overlap))
             progress(number, len(cases))
     estimator, held_out = fit(observations, evidence[cases[0]].made_by)

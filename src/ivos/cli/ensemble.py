@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ivos.cli.cases import each_case
-from ivos.cli.label_options import FormatOption, PseudonymiseOption  # noqa: TC001 - Typer reads them
+from ivos.cli.label_options import FormatOption, IgnoreLabelOption, PseudonymiseOption  # noqa: TC001 - Typer reads them
 from ivos.cli.label_output import label_output
 from ivos.cli.predictions import cases_of, check_folders, check_probabilities
 from ivos.cli.terminal import print_line, progress_bar
@@ -38,6 +38,7 @@ def ensemble(
         bool,
         typer.Option("--uncertainty", help="Also write which share of predictions has another label, 0 to 255."),
     ] = False,
+    ignore_label: IgnoreLabelOption = None,
     form: FormatOption = None,
     scans: Annotated[
         Path | None,
@@ -71,7 +72,7 @@ def ensemble(
         logger.warning("a vote of two is decided by the first wherever they differ: give three, or another --rule")
 
     def work(case: str) -> None:
-        labels = read_predictions(cases[case], series.get(case))
+        labels = read_predictions(cases[case], series.get(case), ignore=ignore_label)
         probabilities = probabilities_of(predictions, case, labels[0]) if by_probability else None
         joined = consensus(rule.value, labels, probabilities)
         if uncertainty:

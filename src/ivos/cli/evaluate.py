@@ -14,6 +14,7 @@ import typer
 
 from ivos.cli.cases import named
 from ivos.cli.cohort_options import ClusterOption, Where, WorkersOption
+from ivos.cli.label_options import IgnoreLabelOption  # noqa: TC001 - Typer reads it
 from ivos.cli.terminal import numbers, print_json, print_line, print_table, progress_bar
 from ivos.errors import InputError
 from ivos.files import replacing, stem_of
@@ -47,6 +48,7 @@ def evaluate(
     scheme: Annotated[
         str | None, typer.Option(help="Names: flare22, amos, btcv, totalsegmentator, or a JSON file.")
     ] = None,
+    ignore_label: IgnoreLabelOption = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Also write the scores to this CSV file.")] = None,
     report: Annotated[
         Path | None, typer.Option(help="Folder for a page with plots and the worst cases, scores.csv and scores.json.")
@@ -76,8 +78,8 @@ def evaluate(
         raise InputError(f"{prediction} and {truth}: give two files or two folders")
     where = Where(workers, cluster)
     _check_where(where, truth, report)
-    files = _files(prediction, truth, scans, report)
-    options: dict[str, Any] = {"protocol": protocol.value, "structures": ids, "names": names}
+    files = _files(prediction, truth, scans, report, ignore_label)
+    options: dict[str, Any] = {"protocol": protocol.value, "structures": ids, "names": names, "ignore": ignore_label}
     if tolerance_mm is not None:
         options["tolerance_mm"] = tolerance_mm
     if truth.is_dir():
@@ -148,7 +150,9 @@ def _of_folders(
     return [score for row in rows for score in scores_in(row.figures)]
 
 
-def _files(prediction: Path, truth: Path, scans: Path | None, report: Path | None) -> dict[str, CaseFiles]:
+def _files(
+    prediction: Path, truth: Path, scans: Path | None, report: Path | None, ignore: int | None
+) -> dict[str, CaseFiles]:
     """What the report shows of each case, checked before the hours of work."""
     if report is None:
         if scans is not None:
@@ -161,14 +165,14 @@ def _files(prediction: Path, truth: Path, scans: Path | None, report: Path | Non
     if not truth.is_dir():
         if scans is not None and not scans.exists():
             raise InputError(f"{scans}: no such file or folder")
-        return {stem_of(truth): CaseFiles(prediction, truth, scans)}
+        return {stem_of(truth): CaseFiles(prediction, truth, scans, ignore)}
     predictions, truths = labels_by_case(prediction), labels_by_case(truth)
     images = {} if scans is None else scans_by_case(scans)
     missing = [case for case in truths if case not in images]
     if scans is not None and missing:
         raise InputError(f"{scans}: no scan for {len(missing)} of {len(truths)} cases: {named(missing)}")
     return {
-        case: CaseFiles(predictions[case], path, images.get(case))
+        case: CaseFiles(predictions[case], path, images.get(case), ignore)
         for case, path in truths.items()
         if case in predictions  # the evaluation tells which are not
     }

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ivos.cli.label_options import IgnoreLabelOption  # noqa: TC001 - Typer reads it
 from ivos.cli.terminal import print_json, print_line, progress_bar
 from ivos.errors import InputError
 
@@ -23,6 +24,7 @@ def prepare(
     patients: Annotated[
         Path | None, typer.Option(help="CSV of case,patient: one patient's cases stay together.")
     ] = None,
+    ignore_label: IgnoreLabelOption = None,
     seed: Annotated[int, typer.Option(help="Of the split.")] = 0,
     workers: Annotated[int, typer.Option(help="Processes.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
@@ -48,6 +50,7 @@ def prepare(
             seed=seed,
             workers=workers,
             patients=patients,
+            ignore=ignore_label,
             progress=progress,
         )
     write_cohort_page(output, manifest, title=raw.resolve().name)

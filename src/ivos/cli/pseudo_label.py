@@ -13,7 +13,7 @@ from ivos.cli.cases import named
 from ivos.cli.cohort_command import over_cohort_afresh, tell_failures
 from ivos.cli.cohort_options import ClusterOption, Where, WorkersOption
 from ivos.cli.ensemble import RuleChoice as ConsensusChoice
-from ivos.cli.label_options import FormatOption, PseudonymiseOption  # noqa: TC001 - Typer reads them
+from ivos.cli.label_options import FormatOption, IgnoreLabelOption, PseudonymiseOption  # noqa: TC001 - Typer reads them
 from ivos.cli.label_output import LabelOutput, label_output
 from ivos.cli.predictions import cases_of, check_folders, check_probabilities
 from ivos.cli.terminal import print_line
@@ -70,12 +70,15 @@ def pseudo_label(
         Path | None,
         typer.Option(help="Folder of the scans, to lie below the pictures; for DICOM files of their series."),
     ] = None,
+    ignore_label: IgnoreLabelOption = None,
     form: FormatOption = None,
     pseudonymise: PseudonymiseOption = None,
     workers: WorkersOption = None,
     cluster: ClusterOption = None,
 ) -> None:
-    """Keep what predictions agree on as labels to train on; the rest becomes label 255, ignore, or is left out.
+    """Keep what predictions agree on as labels to train on; the rest becomes the label "ignore", or is left out.
+
+    That label is 255, or the id above all others where 255 is a structure.
 
     OUT gets CASE.nii.gz of accepted scans, manifest.json with every figure, and review.html, the worst first; by
     cohort.sqlite the same command goes on where it stopped.
@@ -92,7 +95,7 @@ def pseudo_label(
     begun = earlier or _manifest(inputs, previous, [], own)
     # However this run ends, the next one knows which labels are the command's own.
     save_review(begun.model_copy(update={"labels": tuple(sorted(own))}), output)
-    rows = _judged(inputs, labels, Where(workers, cluster))
+    rows = _judged(inputs, labels, Where(workers, cluster), ignore_label)
     _end(rows, inputs, previous, labels, own)
     tell_failures(rows)
 
@@ -182,14 +185,14 @@ def _manifest(
     )
 
 
-def _judged(inputs: _Inputs, labels: LabelOutput, where: Where) -> list[Row]:
+def _judged(inputs: _Inputs, labels: LabelOutput, where: Where, ignore: int | None) -> list[Row]:
     """Judge all cases and write the labels of those that are accepted."""
     from ivos.cohort.jobs.files import LabelFiles
     from ivos.cohort.jobs.pseudo_label import PseudoLabelJob
     from ivos.report.review_cases import CaseReview
 
     files = LabelFiles(labels.form, labels.pseudonyms)
-    job = PseudoLabelJob(inputs.settings, tuple(map(str, inputs.predictions)), CaseReview, files)
+    job = PseudoLabelJob(inputs.settings, tuple(map(str, inputs.predictions)), CaseReview, files, ignore)
     cases = [
         job.case(name, paths, inputs.previous.get(name), inputs.scans.get(name)) for name, paths in inputs.cases.items()
     ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ivos.cli.label_options import IgnoreLabelOption  # noqa: TC001 - Typer reads it
 from ivos.cli.propagate import AxisChoice, DeviceChoice, EngineChoice, ModalityChoice, complete_slices
 from ivos.cli.terminal import numbers, print_json, print_line, print_table, progress_bar
 from ivos.errors import InputError
@@ -35,6 +36,7 @@ def suggest(
             "file's own slice numbers from 0, like 12,40-44. Structures that no slice shows yet are looked for then."
         ),
     ] = None,
+    ignore_label: IgnoreLabelOption = None,
     modality: Annotated[ModalityChoice, typer.Option(help="Intensity windows.")] = ModalityChoice.auto,
     device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = DeviceChoice.auto,
     series: Annotated[str | None, typer.Option(help="DICOM: last characters of the series to take.")] = None,
@@ -45,6 +47,7 @@ def suggest(
     from ivos.propagation.engines.choose import choose_engine
     from ivos.uncertainty.suggest import suggest as run
     from ivos.volume.geometry import AXIS_NAMES
+    from ivos.volume.labels import ignoring
     from ivos.volume.read import read, read_labels
     from ivos.volume.volume import on_grid_of
 
@@ -53,7 +56,7 @@ def suggest(
     ids = None if structures is None else numbers(structures)
     chosen = choose_engine(engine.value, checkpoint=checkpoint, device=device.value)
     volume = read(scan, series=series)
-    drawn = on_grid_of(read_labels(annotations, scan=volume), volume, str(annotations))
+    drawn = on_grid_of(ignoring(read_labels(annotations, scan=volume), ignore_label), volume, str(annotations))
     along = drawn_axis(drawn) if axis is None else axis_number(axis.value)
     with progress_bar("Propagating", shown=not as_json) as progress:
         found = run(

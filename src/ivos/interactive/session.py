@@ -39,7 +39,7 @@ from ivos.propagation.engines.choose import choose_engine
 from ivos.propagation.strokes import Strokes
 from ivos.propagation.walk import SliceStack
 from ivos.volume.geometry import AXIS_NAMES
-from ivos.volume.labels import scheme_from_names
+from ivos.volume.labels import scheme_from_names, without_ignored
 from ivos.volume.volume import on_grid_of
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class InteractiveSession:
         """Add a structure.
 
         Args:
-            structure: its label id, 1 to 254.
+            structure: its label id, 1 to 255.
             name: its name.
             colour: red, green and blue of 0 to 255; by default the one that goes with the name.
         """
@@ -412,9 +412,10 @@ class InteractiveSession:
             axis: of the slices.
 
         Raises:
-            InputError: another grid, or labels beyond 254.
+            InputError: another grid, or labels beyond 255.
         """
         along, there = axis_number(axis), on_grid_of(labels, self._grid, "labels to load")
+        there = without_ignored(there)
         editing.check_loadable(there.array)
         with self._journal.step() as change:
             editing.load(change, there, along, drawn=drawn)

@@ -10,7 +10,7 @@ from ivos.volume.read import READABLE, read_labels
 from ivos.volume.volume import on_grid_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from ivos.volume.volume import Volume
@@ -31,14 +31,15 @@ def corrections(folder: Path, cases: Collection[str]) -> tuple[dict[str, Path], 
     return found, [path for path in paths if stem_of(path) not in cases]
 
 
-def read_correction(path: Path, scan: Volume) -> Volume:
+def read_correction(path: Path, scan: Volume, names: Mapping[int, str]) -> Volume:
     """Corrected labels on the grid of their scan.
 
     Args:
         path: the label file.
         scan: what it belongs to.
+        names: of the labels that were corrected: of what the loop names "ignore" not every program keeps the name.
 
     Raises:
         InputError: not labels, or of another grid.
     """
-    return on_grid_of(with_ignore(read_labels(path)), scan, str(path))
+    return on_grid_of(with_ignore(read_labels(path), names), scan, str(path))

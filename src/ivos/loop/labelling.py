@@ -10,6 +10,7 @@ from ivos.loop.records import Judgement, RoundFiles, write_judgements
 from ivos.pseudo_labels import judge
 from ivos.segmentation.segmenter import SegmentationSettings, Segmenter
 from ivos.training.data.store import SUFFIX, StoredScan, store
+from ivos.volume.names import label_names
 from ivos.volume.read import read_labels
 from ivos.volume.write import write_volume
 
@@ -46,15 +47,15 @@ def make_pseudo_labels(
     before = RoundFiles(files.loop, files.number - 1)
     views = _views(settings, before.weights)
     scans = {scan.info.case: scan for scan in map(StoredScan, unlabelled)}
-    _corrected(files.loop, scans)  # refused before the work rather than after it
+    _corrected(files, scans)  # refused before the work rather than after it
     for name, view in views.items():
         _predict(view, list(scans.values()), files.predictions / name, progress)
-    corrected = _corrected(files.loop, scans)  # again: a person may have been quicker than the networks
+    corrected = _corrected(files, scans)  # again: a person may have been quicker than the networks
     judgements = {}
     for case, stored in scans.items():
         scan = stored.scan()
         if case in corrected:
-            labels: Volume | None = read_correction(corrected[case], scan)
+            labels: Volume | None = read_correction(corrected[case], scan, _names(files, case))
             judgements[case] = Judgement(corrected=True, accepted=True, reason="corrected by hand")
         else:
             predictions = [files.predictions / name / f"{case}.nii.gz" for name in views]
@@ -65,14 +66,20 @@ def make_pseudo_labels(
     write_judgements(files, judgements)
 
 
-def _corrected(folder: Path, scans: dict[str, StoredScan]) -> dict[str, Path]:
+def _corrected(files: RoundFiles, scans: dict[str, StoredScan]) -> dict[str, Path]:
     """Corrected labels that fit their scans, by case; files of no unlabelled scan are named and passed over."""
-    found, others = corrections(folder, scans)
+    found, others = corrections(files.loop, scans)
     for path in others:
         _log.warning("%s: of no unlabelled scan of the cohort; passed over", path)
     for case, path in found.items():
-        read_correction(path, scans[case].scan())
+        read_correction(path, scans[case].scan(), _names(files, case))
     return found
+
+
+def _names(files: RoundFiles, case: str) -> dict[int, str]:
+    """What the latest of the rounds before calls the labels of a case."""
+    before = (RoundFiles(files.loop, number).labels / f"{case}.nii.gz" for number in range(files.number - 1, -1, -1))
+    return next((label_names(path) for path in before if path.exists()), {})
 
 
 def _judged(

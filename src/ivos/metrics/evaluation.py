@@ -15,7 +15,7 @@ from ivos.metrics.overlap import dsc
 from ivos.metrics.surface import hd95_mm, nsd
 from ivos.volume.box import bounding_box
 from ivos.volume.cases import labels_by_case
-from ivos.volume.labels import IGNORE, structures_in
+from ivos.volume.labels import IGNORE_NAME, ignored_in, structures_in, without_ignored
 from ivos.volume.read_pair import read_pair
 from ivos.volume.volume import on_grid_of
 
@@ -69,23 +69,26 @@ def evaluate(
     tolerance_mm: float = 2.0,
     structures: Sequence[int] | None = None,
     names: Mapping[int, str] | None = None,
+    ignore: int | None = None,
     case: str = "",
 ) -> list[Score]:
     """Compare two label volumes, structure by structure.
 
     Args:
         prediction: labels; in any axis order, on the same grid of points as the truth.
-        truth: labels; its voxels of label :data:`~ivos.volume.labels.IGNORE` count in neither.
+        truth: labels; its voxels that are named "ignore" count in neither.
         protocol: the rules of DSC and NSD; HD95 and volumes are the same in all.
         tolerance_mm: tolerance of the NSD in the standard protocol; FLARE22 has its own (:mod:`ivos.metrics.flare22`).
         structures: label ids; by default all that are in either, in FLARE22 all 13.
-        names: names of label ids, instead of those in the files.
+        names: names of label ids, instead of those in the files; what they name "ignore" is ignored too.
+        ignore: the label that a person says is "ignore", whatever the files call it.
         case: the case's name in the scores.
 
     Raises:
         InputError: the grids differ; FLARE22: the labels or structures are not of its scheme.
     """
-    prediction, truth = _where_told(on_grid_of(prediction, truth, case or "prediction"), truth)
+    named = {**(names or {}), **({} if ignore is None else {ignore: IGNORE_NAME})}
+    prediction, truth = _where_told(on_grid_of(prediction, truth, case or "prediction"), truth, named)
     if protocol == "standard":
         own_names = {**prediction.names, **truth.names}
         present = structures_in(np.union1d(prediction.array, truth.array))
@@ -122,13 +125,13 @@ def evaluate(
     return scores
 
 
-def _where_told(prediction: Volume, truth: Volume) -> tuple[Volume, Volume]:
-    """Both without the voxels of which the truth says nothing."""
-    ignored = truth.array == IGNORE
-    if not ignored.any():
-        return prediction, truth
-    told = [volume.with_array(np.where(ignored, 0, volume.array), volume.names) for volume in (prediction, truth)]
-    return told[0], told[1]
+def _where_told(prediction: Volume, truth: Volume, names: Mapping[int, str]) -> tuple[Volume, Volume]:
+    """Both without the voxels of which the truth says nothing; where a prediction says nothing, it found nothing."""
+    prediction, truth = (v.with_array(v.array, {**v.names, **names}) for v in (prediction, truth))
+    ignored, prediction = ignored_in(truth), without_ignored(prediction)
+    if ignored.any():
+        prediction = prediction.with_array(np.where(ignored, 0, prediction.array), prediction.names)
+    return prediction, without_ignored(truth)
 
 
 def _by_flare22(found: Mask, true: Mask, truth: Volume, organ: int, *, corrected: bool) -> tuple[float, float]:
@@ -159,6 +162,7 @@ def evaluate_folders(
     tolerance_mm: float = 2.0,
     structures: Sequence[int] | None = None,
     names: Mapping[int, str] | None = None,
+    ignore: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Score]:
     """Compare every case in a folder of true labels with the file of that name in a folder of predictions.
@@ -179,6 +183,7 @@ def evaluate_folders(
             tolerance_mm=tolerance_mm,
             structures=structures,
             names=names,
+            ignore=ignore,
             case=case,
         )
         if progress is not None:

@@ -13,7 +13,7 @@ from ivos.files import replacing
 from ivos.metrics.evaluation import by_structure, deviations, means
 from ivos.report.boxplot import Group, box_plot
 from ivos.report.page import template
-from ivos.volume.labels import IGNORE, scheme_from_names
+from ivos.volume.labels import ignored_in, ignoring, scheme_from_names
 from ivos.volume.read import read
 from ivos.volume.read_pair import read_pair
 from ivos.volume.volume import on_grid_of
@@ -39,11 +39,13 @@ class CaseFiles:
         prediction: label file.
         truth: label file.
         scan: the scan that is shown below the labels; without one they are shown on a dark ground.
+        ignore: the label of the truth that a person says is "ignore".
     """
 
     prediction: Path
     truth: Path
     scan: Path | None = None
+    ignore: int | None = None
 
 
 def write_evaluation(
@@ -161,9 +163,9 @@ def _volumes(files: CaseFiles) -> tuple[Volume, Volume, Volume]:
     """Truth, prediction and scan on one grid, without the voxels of which the truth says nothing."""
     prediction, truth = read_pair(files.prediction, files.truth)
     scan = truth.with_array(np.zeros(truth.array.shape, np.uint8)) if files.scan is None else read(files.scan)
-    truth = on_grid_of(truth, scan, str(files.truth))
+    truth = on_grid_of(ignoring(truth, files.ignore), scan, str(files.truth))
     prediction = on_grid_of(prediction, scan, str(files.prediction))
-    told = truth.array != IGNORE
+    told = ~ignored_in(truth)
     if told.all():
         return truth, prediction, scan
     return truth.with_array(truth.array * told), prediction.with_array(prediction.array * told), scan

@@ -20,11 +20,14 @@ class CohortSettings(Settings):
         fold: whose labelled cases validate; None to train on all.
         labelled: how many labelled cases to train on, in an order that the seed draws; None for all. The others are
             unlabelled then.
+        ignore_label: a label that says nothing of its voxels, where ``scans`` has to be prepared first; what files
+            name "ignore" is one without it.
     """
 
     scans: Path
     fold: int | None = Field(default=0, ge=0)
     labelled: int | None = Field(default=None, ge=1)
+    ignore_label: int | None = Field(default=None, ge=1)
 
 
 class OptimiserSettings(Settings):

@@ -14,9 +14,11 @@ import numpy as np
 
 from ivos.errors import InputError
 from ivos.files import suffix_of
+from ivos.volume.dataset_json import ignored_beside
 from ivos.volume.dicom import is_dicom, read_series, read_zip
 from ivos.volume.dicom_labels import holds_dicom_labels, read_dicom_labels
 from ivos.volume.itk import grid_of
+from ivos.volume.labels import with_ignore
 from ivos.volume.names import label_names
 from ivos.volume.volume import Array, Volume
 
@@ -77,7 +79,8 @@ def read_labels(
         names: of a DICOM file, names by label id of the structures to take; by default its own ids or numbers.
 
     Returns:
-        The labels in canonical orientation as unsigned integers, with the names that the file has for them.
+        The labels in canonical orientation as unsigned integers, with the names that the file has for them, and with
+        what a ``dataset.json`` beside it names "ignore".
 
     Raises:
         InputError: as :func:`read`, for negative or fractional labels, and for DICOM what
@@ -96,7 +99,8 @@ def read_labels(
     highest = int(array.max())
     if highest > np.iinfo(np.uint32).max:
         raise InputError(f"{path}: label {highest} is too large; labels go up to {np.iinfo(np.uint32).max}")
-    return volume.with_array(array.astype(np.min_scalar_type(highest)), label_names(path))
+    labels = volume.with_array(array.astype(np.min_scalar_type(highest)), label_names(path))
+    return with_ignore(labels, ignored_beside(path))
 
 
 def _check_voxels(array: Array, path: Path) -> None:

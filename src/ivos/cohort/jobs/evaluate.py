@@ -29,12 +29,14 @@ class EvaluateJob:
         tolerance_mm: of the NSD.
         structures: label ids.
         names: of label ids.
+        ignore: the label that a person says is "ignore".
     """
 
     protocol: Protocol = "standard"
     tolerance_mm: float = 2.0
     structures: tuple[int, ...] | None = None
     names: Mapping[int, str] | None = None
+    ignore: int | None = None
     name: str = field(default="evaluate", init=False)
 
     def settings(self) -> dict[str, Any]:
@@ -45,6 +47,7 @@ class EvaluateJob:
             "tolerance_mm": self.tolerance_mm,
             "structures": None if self.structures is None else list(self.structures),
             "names": None if self.names is None else {str(label): name for label, name in self.names.items()},
+            "ignore": self.ignore,
         }
 
     def open(self) -> EvaluateWorker:
@@ -74,6 +77,7 @@ class EvaluateWorker:
             tolerance_mm=job.tolerance_mm,
             structures=job.structures,
             names=job.names,
+            ignore=job.ignore,
             case=case.name,
         )
 

@@ -17,6 +17,7 @@ from ivos.propagation.engines.choose import EngineName, choose_engine
 from ivos.propagation.propagate import propagate
 from ivos.propagation.summary import structure_rows
 from ivos.volume.geometry import AXIS_NAMES
+from ivos.volume.labels import ignoring
 from ivos.volume.provenance import Manner, Provenance
 from ivos.volume.read import read, read_labels
 from ivos.volume.volume import on_grid_of
@@ -46,6 +47,7 @@ class PropagateJob:
         structures: label ids to carry on; None for all that are drawn.
         complete: slices on which everything present is drawn, in the files' own numbers; True for every drawn one.
         modality: which windows show scans.
+        ignore: the label that a person says is "ignore".
         labels: how label files are written.
         reports: where the reports of cases go.
     """
@@ -60,6 +62,7 @@ class PropagateJob:
     structures: tuple[int, ...] | None = None
     complete: tuple[int, ...] | bool = False
     modality: Modality = "auto"
+    ignore: int | None = None
     labels: LabelFiles = field(default_factory=LabelFiles)
     reports: Reports | None = None
     name: str = field(default="propagate", init=False)
@@ -78,6 +81,7 @@ class PropagateJob:
             "structures": None if self.structures is None else list(self.structures),
             "complete": list(self.complete) if isinstance(self.complete, tuple) else self.complete,
             "modality": self.modality,
+            "ignore": self.ignore,
         }
 
     def open(self) -> PropagateWorker:
@@ -126,7 +130,7 @@ class PropagateWorker:
             scan = read(paths["scan"], series=case.series)
             self._job.labels.check_scan(scan, case.inputs["scan"])
             drawn = read_labels(paths["annotations"], scan=scan, structures=self._job.structures)
-            return scan, on_grid_of(drawn, scan, case.inputs["annotations"])
+            return scan, on_grid_of(ignoring(drawn, self._job.ignore), scan, case.inputs["annotations"])
 
     def work(
         self,

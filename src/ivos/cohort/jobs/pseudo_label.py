@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ivos.cohort.job import Case, Done
 from ivos.cohort.jobs.files import LabelFiles
 from ivos.pseudo_labels import judge
-from ivos.pseudo_labels.predictions import probabilities_of, read_prediction, read_predictions
+from ivos.pseudo_labels.predictions import probabilities_of, read_predictions
+from ivos.volume.dataset_json import dataset_json_of
+from ivos.volume.labels import ignoring
 from ivos.volume.probabilities import PROBABILITIES
 from ivos.volume.provenance import Provenance
-from ivos.volume.read import read
+from ivos.volume.read import read, read_labels
 from ivos.volume.volume import on_grid_of
 
 if TYPE_CHECKING:
@@ -47,12 +49,14 @@ class PseudoLabelJob:
         predictions: what their folders are called.
         review: is called once in each process.
         labels: how label files are written.
+        ignore: the label that a person says is "ignore".
     """
 
     judging: PseudoLabelSettings
     predictions: tuple[str, ...]
     review: Callable[[], Review]
     labels: LabelFiles = field(default_factory=LabelFiles)
+    ignore: int | None = None
     name: str = field(default="pseudo-label", init=False)
 
     @property
@@ -62,7 +66,7 @@ class PseudoLabelJob:
 
     def settings(self) -> dict[str, Any]:
         """See :class:`ivos.cohort.job.Job`."""
-        return {**self.labels.settings(), **self.judging.model_dump(mode="json")}
+        return {**self.labels.settings(), **self.judging.model_dump(mode="json"), "ignore": self.ignore}
 
     def case(self, name: str, files: Sequence[Path], previous: Path | None, scan: Path | None) -> Case:
         """A case of this job.
@@ -76,8 +80,7 @@ class PseudoLabelJob:
             previous: its labels of the previous round.
             scan: what they lie on.
         """
-        shared = [path.parent / "dataset.json" for path in files]
-        beside = [path for path in shared if path.exists()]
+        beside = [path for path in map(dataset_json_of, files) if path is not None]
         if self.by_probability:
             beside += [path.parent / PROBABILITIES / name for path in files]
         named = {"previous": previous, "scan": scan}
@@ -114,9 +117,12 @@ class PseudoLabelWorker:
     def read(self, case: Case) -> Predicted:
         """See :class:`ivos.cohort.job.Worker`."""
         files = [Path(place) for place in list(case.inputs.values())[: len(self._job.predictions)]]
-        labels = read_predictions(files, _path(case, "scan"))
+        labels = read_predictions(files, _path(case, "scan"), ignore=self._job.ignore)
         path = _path(case, "previous")
-        previous = None if path is None else on_grid_of(read_prediction(path, labels[0]), labels[0], str(path))
+        previous = None
+        if path is not None:
+            read_there = ignoring(read_labels(path, scan=labels[0]), self._job.ignore)
+            previous = on_grid_of(read_there, labels[0], str(path))
         return Predicted(files, labels, previous)
 
     def work(self, case: Case, data: Predicted) -> tuple[Judged, dict[str, Any]]:

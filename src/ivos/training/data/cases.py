@@ -52,7 +52,7 @@ def chosen_cases(cohort: CohortSettings, folder: Path, seed: int) -> ChosenCases
     Raises:
         InputError: no prepared scans and none to prepare, or no labelled ones to train on.
     """
-    place, manifest = _prepared(cohort.scans, folder)
+    place, manifest = _prepared(cohort, folder)
     if cohort.fold is not None and cohort.fold >= manifest.folds:
         raise InputError(f"data.fold={cohort.fold}: {cohort.scans} has folds 0 to {manifest.folds - 1}; null for none")
     cases = [case for case in manifest.cases if case.split == "train"]
@@ -74,7 +74,8 @@ def chosen_cases(cohort: CohortSettings, folder: Path, seed: int) -> ChosenCases
     return ChosenCases(manifest.names, paths(training), paths(unlabelled), paths(validating))
 
 
-def _prepared(scans: Path, folder: Path) -> tuple[Path, Manifest]:
+def _prepared(cohort: CohortSettings, folder: Path) -> tuple[Path, Manifest]:
+    scans = cohort.scans
     if (scans / MANIFEST).exists():
         return scans, load_manifest(scans)
     place = folder / "prepared"
@@ -87,7 +88,7 @@ def _prepared(scans: Path, folder: Path) -> tuple[Path, Manifest]:
         if done == 1:
             _log.warning("preparing %d scans of %s in %s", total, scans, place)
 
-    manifest = prepare(scans, place, workers=os.cpu_count() or 1, progress=tell)
+    manifest = prepare(scans, place, workers=os.cpu_count() or 1, ignore=cohort.ignore_label, progress=tell)
     for refusal in manifest.refused:
         _log.warning("left out: %s: %s", refusal.case, refusal.reason)
     return place, manifest

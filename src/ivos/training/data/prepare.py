@@ -16,7 +16,8 @@ from ivos.errors import InputError
 from ivos.files import replacing, stem_of
 from ivos.training.data.raw import RawCase, Refusal, find_cases
 from ivos.training.data.store import SUFFIX, ScanInfo, StoredScan, store
-from ivos.volume.labels import IGNORE, IGNORE_NAME, canonical_name, is_ignore, structures_in, with_ignore
+from ivos.volume.dataset_json import ignored_beside
+from ivos.volume.labels import canonical_name, ignored_ids, ignoring, structures_in, with_ignore
 from ivos.volume.names import label_names
 from ivos.volume.read import read, read_labels
 from ivos.volume.volume import Volume, on_grid_of
@@ -93,6 +94,7 @@ def prepare(
     seed: int = 0,
     workers: int = 1,
     patients: Path | None = None,
+    ignore: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Manifest:
     """Check every case of a folder, store it, and split the cases.
@@ -108,6 +110,7 @@ def prepare(
         seed: of the split.
         workers: processes.
         patients: CSV file with columns ``case`` and ``patient``; without it every case is a patient of its own.
+        ignore: the label that a person says is "ignore", whatever the files call it.
         progress: called with cases done and cases in all.
 
     Raises:
@@ -121,7 +124,7 @@ def prepare(
     done: list[ScanInfo] = []
     refused = list(found.refused)
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        tasks = [pool.submit(_stored, case, output / _SCANS, dict(found.names)) for case in found.cases]
+        tasks = [pool.submit(_stored, case, output / _SCANS, dict(found.names), ignore) for case in found.cases]
         for number, task in enumerate(as_completed(tasks), start=1):
             result = task.result()
             if isinstance(result, Refusal):
@@ -136,6 +139,7 @@ def prepare(
     cases = _split(sorted(done, key=lambda info: info.case), held_out, whose, folds=folds, share=test_share, seed=seed)
     left_out = tuple(sorted(refused, key=lambda refusal: refusal.case))
     names = _of_structures(found.names) or _of_structures(_names_in_files(found.cases, done))
+    names.pop(ignore or 0, None)
     manifest = Manifest(names=names, seed=seed, folds=folds, cases=tuple(cases), refused=left_out)
     _write(output, manifest)
     return manifest
@@ -152,12 +156,13 @@ def _names_in_files(cases: Sequence[RawCase], done: Sequence[ScanInfo]) -> dict[
 
 
 def _of_structures(names: Mapping[int, str]) -> dict[int, str]:
-    return {label: name for label, name in names.items() if label != IGNORE and not is_ignore(label, name)}
+    ignored = ignored_ids(names)
+    return {label: name for label, name in names.items() if label not in ignored}
 
 
-def _stored(case: RawCase, folder: Path, names: Mapping[int, str]) -> ScanInfo | Refusal:
+def _stored(case: RawCase, folder: Path, names: Mapping[int, str], ignore: int | None) -> ScanInfo | Refusal:
     """A case in the store; what was wrong with it otherwise."""
-    path, fingerprint = folder / f"{case.name}{SUFFIX}", _fingerprint(case, names)
+    path, fingerprint = folder / f"{case.name}{SUFFIX}", _fingerprint(case, names, ignore)
     try:
         if path.exists():
             try:
@@ -168,7 +173,7 @@ def _stored(case: RawCase, folder: Path, names: Mapping[int, str]) -> ScanInfo |
                 if info.fingerprint == fingerprint:
                     return info
         scan = read(case.scan)
-        labels = _labels(case, scan, names)
+        labels = _labels(case, scan, names, ignore)
         if labels is not None:
             _check(labels, names, case)
         return store(path, scan, labels, case=case.name, fingerprint=fingerprint)
@@ -176,10 +181,11 @@ def _stored(case: RawCase, folder: Path, names: Mapping[int, str]) -> ScanInfo |
         return Refusal(case=case.name, reason=str(error))
 
 
-def _labels(case: RawCase, scan: Volume, names: Mapping[int, str]) -> Volume | None:
+def _labels(case: RawCase, scan: Volume, names: Mapping[int, str], ignore: int | None) -> Volume | None:
     """The case's labels on its scan's grid; masks of single structures under the ids of their names."""
     if case.labels is not None:
-        return on_grid_of(with_ignore(read_labels(case.labels), names), scan, str(case.labels))
+        labels = ignoring(with_ignore(read_labels(case.labels), names), ignore)
+        return on_grid_of(labels, scan, str(case.labels))
     if not case.masks:
         return None
     joined = np.zeros(scan.array.shape, np.uint16)
@@ -192,23 +198,21 @@ def _labels(case: RawCase, scan: Volume, names: Mapping[int, str]) -> Volume | N
 
 
 def _check(labels: Volume, names: Mapping[int, str], case: RawCase) -> None:
-    ids, known = structures_in(labels.array), _of_structures(names)
+    ids, known = structures_in(labels.array, labels.names), _of_structures(names)
     unknown = [label for label in ids if label > _HIGHEST_LABEL or (known and label not in known)]
     if not ids:
         raise InputError(f"{case.files[1]}: empty: no voxel is labelled")
-    called = names.get(IGNORE) or labels.names.get(IGNORE, IGNORE_NAME)
-    if canonical_name(called) != IGNORE_NAME and (labels.array == IGNORE).any():
-        raise InputError(
-            f"{case.files[1]}: label {IGNORE} is called '{called}', but means '{IGNORE_NAME}' here; give it another id"
-        )
     if unknown:
         raise InputError(f"{case.files[1]}: labels {unknown[:5]} are not among those of the data set")
 
 
-def _fingerprint(case: RawCase, names: Mapping[int, str]) -> str:
-    """Changes when any of the case's files does, the ids of its masks, or the id that is named "ignore"."""
+def _fingerprint(case: RawCase, names: Mapping[int, str], ignore: int | None) -> str:
+    """Changes when any of the case's files does, the ids of its masks, or the ids that are ignored."""
     told = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in case.files]
-    ids = sorted(names.items()) if case.masks else [item for item in names.items() if is_ignore(*item)] or ""
+    ids: object = sorted(names.items())
+    if not case.masks:
+        beside = {} if case.labels is None else ignored_beside(case.labels)
+        ids = sorted({*ignored_ids(names), *beside, *([] if ignore is None else [ignore])})
     return hashlib.sha256("\n".join([*told, str(ids)]).encode()).hexdigest()
 
 

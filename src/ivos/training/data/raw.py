@@ -10,7 +10,6 @@ layout of their own.
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -21,7 +20,8 @@ from pydantic import BaseModel, ConfigDict
 
 from ivos.errors import InputError
 from ivos.files import stem_of, suffix_of
-from ivos.volume.labels import IGNORE_NAME, bundled_scheme, canonical_name
+from ivos.volume.dataset_json import DATASET_JSON, dataset_names
+from ivos.volume.labels import bundled_scheme, canonical_name
 from ivos.volume.read import READABLE
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def find_cases(raw: Path) -> RawFolder:
     """
     if not raw.is_dir():
         raise InputError(f"{raw}: no such folder")
-    found = RawFolder(names=dataset_names(raw / "dataset.json"))
+    found = RawFolder(names=dataset_names(raw / DATASET_JSON))
     files = [p for p in sorted(raw.rglob("*")) if p.is_file() and suffix_of(p) in READABLE and p.name[0] != "."]
     in_cases = [p for p in files if p.parent.name == _CASE_MASKS or stem_of(p) in _CASE_SCANS]
     if any(p.parent.name == _CASE_MASKS for p in in_cases):
@@ -194,29 +194,3 @@ def _held_out(path: Path) -> frozenset[str]:
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         rows = csv.DictReader(file, delimiter=";")
         return frozenset(row["image_id"] for row in rows if row.get("split") in ("val", "test") and row.get("image_id"))
-
-
-def dataset_names(path: Path) -> dict[int, str]:
-    """Label names of nnU-Net's ``dataset.json``, in the direction of its first and of its second version.
-
-    Where some labels are regions, of several ids each, no id has a name but that of the label "ignore".
-
-    Args:
-        path: the file.
-
-    Returns:
-        Names by id, without the background's; an empty dictionary where there is no such file.
-
-    Raises:
-        InputError: it is something else.
-    """
-    if not path.is_file():
-        return {}
-    try:
-        table = json.loads(path.read_text(encoding="utf-8")).get("labels", {})
-        pairs = [(k, v) if str(k).isdigit() else (v, k) for k, v in table.items()]
-        single = {int(label): str(name) for label, name in pairs if not isinstance(label, list) and int(label) > 0}
-    except (ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not the dataset.json of nnU-Net: {error}") from error
-    regions = any(isinstance(label, list) for label, _ in pairs)
-    return {label: name for label, name in single.items() if not regions or canonical_name(name) == IGNORE_NAME}
