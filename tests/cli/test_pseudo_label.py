@@ -226,7 +226,9 @@ def test_what_cannot_be_judged_is_refused(predictions: list[Path], tmp_path: Pat
     assert "is given twice" in refused("pseudo-label", first, second, first, *out)
     change = ("pseudo-label", first, "--rule", "change", "--previous")
     assert "is an input" in refused(*change, second, "-o", second)
-    assert "no labels of any of the 3 cases: a, b, c" in refused(*change, tmp_path / "images", *out)
+    other = tmp_path / "other" / "d.nii.gz"
+    package.write(other, TRUTH)
+    assert "no labels of any of the 3 cases: a, b, c" in refused(*change, other.parent, *out)
     package.write(tmp_path / "other" / "x.nii.gz", SCAN)
     assert "no scans of 3 of 3 cases" in refused("pseudo-label", first, second, *out, "--scans", tmp_path / "other")
     assert not (tmp_path / "out").exists()

@@ -459,3 +459,14 @@ def test_a_scan_that_is_drawn_on_one_slice_alone() -> None:
     assert walked(session.propagate(3, 3)) == [None, 3]
     assert walked(session.propagate(5, 5))[-1] == 5
     assert [n for n in range(6) if at(session, n, 1).any()] == [3, 5]
+
+
+def test_drawn_slices_are_loaded_along_the_axis_that_they_are_drawn_on() -> None:
+    scan, truth = moving_discs(size=40)
+    session = InteractiveSession(scan)
+    sagittal = np.where(np.arange(40) == 14, truth.array, 0).astype(np.uint8)
+    session.load_labels(truth.with_array(sagittal), drawn=True)
+    assert session.drawn("sagittal")[3].index("drawn") == 14
+    both = np.where(np.arange(12)[:, None, None] == 5, truth.array, sagittal).astype(np.uint8)
+    with pytest.raises(InputError, match="labels to load: drawn in several planes: axial slice 5; sagittal slice 14"):
+        session.load_labels(truth.with_array(both), drawn=True)

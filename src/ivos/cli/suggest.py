@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from ivos.uncertainty.suggest import Suggestion
     from ivos.volume.volume import Volume
+
+logger = logging.getLogger(__name__)
 
 _COLUMNS = ("helps most", "slice", "DSC", "why")
 
@@ -43,7 +46,7 @@ def suggest(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Say which slices to draw next, the one that helps most first: for all structures together and for each."""
-    from ivos.propagation.annotations import axis_number, drawn_axis
+    from ivos.propagation.drawn_planes import along_one_axis
     from ivos.propagation.engines.choose import choose_engine
     from ivos.uncertainty.suggest import suggest as run
     from ivos.volume.geometry import AXIS_NAMES
@@ -57,7 +60,10 @@ def suggest(
     chosen = choose_engine(engine.value, checkpoint=checkpoint, device=device.value)
     volume = read(scan, series=series)
     drawn = on_grid_of(ignoring(read_labels(annotations, scan=volume), ignore_label), volume, str(annotations))
-    along = drawn_axis(drawn) if axis is None else axis_number(axis.value)
+    taken = along_one_axis(drawn, None if axis is None else axis.value, structures=ids, what=str(annotations))
+    along, drawn = taken.axis, taken.labels
+    if taken.note:
+        logger.warning("%s", taken.note)
     with progress_bar("Propagating", shown=not as_json) as progress:
         found = run(
             volume,

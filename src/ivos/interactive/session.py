@@ -35,6 +35,7 @@ from ivos.interactive.state import State, new_arrays
 from ivos.interactive.stretch import stretch_about, stretch_for
 from ivos.interactive.timeline import Timeline
 from ivos.propagation.annotations import axis_number
+from ivos.propagation.drawn_planes import along_one_axis
 from ivos.propagation.engines.choose import choose_engine
 from ivos.propagation.strokes import Strokes
 from ivos.propagation.walk import SliceStack
@@ -399,7 +400,7 @@ class InteractiveSession:
         """
         return suggestions(self._state, axis_number(axis), count)
 
-    def load_labels(self, labels: Volume, *, drawn: bool = False, axis: str = "axial") -> None:
+    def load_labels(self, labels: Volume, *, drawn: bool = False, axis: str | None = None) -> None:
         """Take labels from outside: a segmentation, or slices that were drawn elsewhere.
 
         Structures that the session does not have are added, under the names that the labels have for them. Committed
@@ -409,12 +410,16 @@ class InteractiveSession:
             labels: on the scan's grid.
             drawn: whether they are a person's word: then every structure on every filled slice counts as drawn there.
                 Otherwise they are a guess, and give way to what is drawn as propagation does.
-            axis: of the slices.
+            axis: of the slices; by default that along which they are drawn.
 
         Raises:
-            InputError: another grid, or labels beyond 255.
+            InputError: another grid, labels beyond 255, or slices that are drawn along several axes.
         """
-        along, there = axis_number(axis), on_grid_of(labels, self._grid, "labels to load")
+        there = on_grid_of(labels, self._grid, "labels to load")
+        if axis is not None:
+            along = axis_number(axis)
+        else:
+            along = along_one_axis(there, what="labels to load").axis if drawn else 0
         there = without_ignored(there)
         editing.check_loadable(there.array)
         with self._journal.step() as change:
