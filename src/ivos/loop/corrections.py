@@ -51,7 +51,7 @@ def read_correction(path: Path, scan: Volume, names: Mapping[int, str]) -> Volum
     Args:
         path: the label file.
         scan: what it belongs to.
-        names: of the labels that were corrected: of what the loop names "ignore" not every program keeps the name.
+        names: what the loop names "ignore"; the file's own names go before it.
 
     Raises:
         InputError: not labels, or of another grid.
