@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -123,10 +124,8 @@ def test_numbers_are_those_of_the_file() -> None:
 
 
 def _flipped(volume: Volume) -> ivos.volume.geometry.Geometry:
-    from dataclasses import replace
-
-    z, y, x = volume.geometry.axes
-    return replace(volume.geometry, axes=(tuple(-n for n in z), y, tuple(-n for n in x)))
+    (a, b, c), y, (d, e, f) = volume.geometry.axes
+    return replace(volume.geometry, axes=((-a, -b, -c), y, (-d, -e, -f)))
 
 
 def test_propagation_refuses_or_takes_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
