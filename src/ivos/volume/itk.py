@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,9 +11,48 @@ import numpy as np
 from ivos.volume.geometry import Geometry, Triple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import SimpleITK as sitk
 
     from ivos.volume.volume import Array
+
+
+class _Warnings:
+    """ITK's own switch of its warnings, which is one for the process: off while any thread wants it so."""
+
+    def __init__(self) -> None:
+        self._lock, self._off, self._before = Lock(), 0, True
+
+    def switch_off(self) -> None:
+        from SimpleITK import ProcessObject
+
+        with self._lock:
+            if not self._off:
+                self._before = ProcessObject.GetGlobalWarningDisplay()
+                ProcessObject.SetGlobalWarningDisplay(False)
+            self._off += 1
+
+    def restore(self) -> None:
+        from SimpleITK import ProcessObject
+
+        with self._lock:
+            self._off -= 1
+            if not self._off:
+                ProcessObject.SetGlobalWarningDisplay(self._before)
+
+
+_WARNINGS = _Warnings()
+
+
+@contextmanager
+def without_itk_warnings() -> Iterator[None]:
+    """Keep ITK's readers from writing to the terminal; what they warn of has to be checked by who calls them."""
+    _WARNINGS.switch_off()
+    try:
+        yield
+    finally:
+        _WARNINGS.restore()
 
 
 def image_of(array: Array, grid: Geometry) -> sitk.Image:

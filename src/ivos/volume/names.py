@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import re
 import struct
 from typing import TYPE_CHECKING, BinaryIO, cast
 from xml.etree import ElementTree as ET
 
 from ivos.files import suffix_of
+from ivos.volume.slicer_segments import segment_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,12 +25,9 @@ def label_names(path: Path) -> dict[int, str]:
     Returns:
         An empty dictionary where the file names nothing.
     """
-    suffix = suffix_of(path)
-    if suffix in (".nii", ".nii.gz"):
+    if suffix_of(path) in (".nii", ".nii.gz"):
         return _nifti_names(path)
-    if suffix == ".nrrd":
-        return _nrrd_names(path)
-    return {}
+    return segment_names(path)
 
 
 def embed_names(path: Path, names: Mapping[int, str]) -> None:
@@ -70,15 +67,3 @@ def _nifti_names(path: Path) -> dict[int, str]:
 def _opened(path: Path) -> BinaryIO:
     packed = suffix_of(path) == ".nii.gz"
     return cast("BinaryIO", gzip.open(path) if packed else path.open("rb"))
-
-
-def _nrrd_names(path: Path) -> dict[int, str]:
-    with path.open("rb") as file:
-        head = file.read(_EXTENSION_LIMIT_BYTES).split(b"\n\n")[0].decode("utf-8", "replace")
-    fields = dict(re.findall(r"^(Segment\d+_(?:Name|LabelValue)):=(.*?)\r?$", head, re.MULTILINE))
-    names = {}
-    for field, value in fields.items():
-        name = fields.get(field.replace("_LabelValue", "_Name"))
-        if field.endswith("_LabelValue") and name and value.strip().isdigit():
-            names[int(value)] = name.strip()
-    return names

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import os
 import tempfile
 import zlib
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +16,17 @@ from ivos.errors import InputError
 from ivos.files import suffix_of
 from ivos.volume.dicom import is_dicom, read_series, read_zip
 from ivos.volume.dicom_labels import holds_dicom_labels, read_dicom_labels
-from ivos.volume.itk import grid_of
+from ivos.volume.itk import grid_of, without_itk_warnings
+from ivos.volume.metaimage import METAIMAGE_SUFFIXES, read_metaimage
 from ivos.volume.names import label_names
+from ivos.volume.nrrd import NRRD_SUFFIXES, read_nrrd
+from ivos.volume.slicer_segments import holds_layers, is_segmentation, read_slicer_layers
 from ivos.volume.volume import Array, Volume
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-READABLE = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
+READABLE = (".nii", ".nii.gz", *NRRD_SUFFIXES, *METAIMAGE_SUFFIXES)
 
 
 def read(path: str | Path, *, series: str | None = None) -> Volume:
@@ -86,7 +89,10 @@ def read_labels(
     path = Path(path)
     if holds_dicom_labels(path):
         return read_dicom_labels(path, scan, structures=structures, names=names)
-    volume = read(path)
+    layered = path.is_file() and holds_layers(path)
+    volume = read_slicer_layers(path, structures=structures, names=names) if layered else read(path)
+    if layered or (path.is_file() and is_segmentation(path)):
+        volume = replace(volume, cropped=True)
     array = volume.array
     if array.min() < 0:
         raise InputError(f"{path}: labels must be 0 or more, found {array.min():g}; is this a scan, not labels?")
@@ -96,7 +102,7 @@ def read_labels(
     highest = int(array.max())
     if highest > np.iinfo(np.uint32).max:
         raise InputError(f"{path}: label {highest} is too large; labels go up to {np.iinfo(np.uint32).max}")
-    return volume.with_array(array.astype(np.min_scalar_type(highest)), label_names(path))
+    return volume.with_array(array.astype(np.min_scalar_type(highest)), volume.names or label_names(path))
 
 
 def _check_voxels(array: Array, path: Path) -> None:
@@ -113,9 +119,17 @@ def _check_finite(array: Array, path: Path) -> None:
 
 
 def _read_file(path: Path) -> Volume:
+    if suffix_of(path) in NRRD_SUFFIXES:
+        return Volume.from_array(*read_nrrd(path))
+    if suffix_of(path) in METAIMAGE_SUFFIXES:
+        return Volume.from_array(*read_metaimage(path))
+    return _read_nifti(path)
+
+
+def _read_nifti(path: Path) -> Volume:
     import SimpleITK as sitk
 
-    with _unpacked(path) as plain, _quiet():
+    with _unpacked(path) as plain, without_itk_warnings():
         reader = sitk.ImageFileReader()
         reader.SetFileName(str(plain))
         try:
@@ -191,19 +205,6 @@ def _unpacked(path: Path) -> Iterator[Path]:
             what = "truncated" if isinstance(error, EOFError) else "damaged or not gzip"
             raise InputError(f"{path}: {what}: it cannot be unpacked; copy it again") from error
         yield plain
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep ITK's readers from writing to the terminal: what they have to say is in their exceptions."""
-    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(null)
 
 
 def _reason(message: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ivos.volume.dicom_labels import holds_dicom_labels
 from ivos.volume.read import read_labels
-from ivos.volume.volume import Volume
+from ivos.volume.volume import Volume, uncropped
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -27,7 +27,8 @@ def read_pair(
 ) -> tuple[Volume, Volume]:
     """Read two label files that are to be compared.
 
-    A DICOM file is put on the grid of the other one; two of them on the smallest grid that holds both.
+    A DICOM file, or a cropped segmentation of 3D Slicer, is put on the grid of the other one; two of them on the
+    smallest grid that holds both.
 
     Args:
         one: a label file.
@@ -46,10 +47,23 @@ def read_pair(
         second = read_labels(other)
         return read_labels(one, scan=second, structures=structures, names=names), second
     if by_header == [False, False]:
-        return read_labels(one), read_labels(other)
+        first, second = (read_labels(path, structures=structures, names=names) for path in (one, other))
+        return _uncropped(first, second, one, other)
     both = _joint(read_labels(one), read_labels(other))
     first, second = (read_labels(path, scan=both, structures=structures, names=names) for path in (one, other))
     return first, second
+
+
+def _uncropped(first: Volume, second: Volume, one: Path, other: Path) -> tuple[Volume, Volume]:
+    """Both on one grid, where only the margins that a segmentation left out tell their grids apart."""
+    if first.cropped and second.cropped:
+        grid = _joint(first, second).geometry
+    else:
+        grid = (second if first.cropped else first).geometry
+    return (
+        uncropped(first, grid, str(one)) if first.cropped else first,
+        uncropped(second, grid, str(other)) if second.cropped else second,
+    )
 
 
 def _joint(one: Volume, other: Volume) -> Volume:

@@ -30,6 +30,7 @@ class Volume:
         names: label ids to names where the file says so.
         frame_of_reference: the UID of the coordinate system of its points, where it came as DICOM: points of two files
             can be compared if theirs is the same.
+        cropped: whether the grid may leave out margins where nothing is labelled, as segmentations of 3D Slicer do.
     """
 
     array: Array
@@ -38,6 +39,7 @@ class Volume:
     modality: str | None = None
     names: Mapping[int, str] = field(default_factory=dict)
     frame_of_reference: str | None = None
+    cropped: bool = False
 
     @staticmethod
     def from_array(
@@ -88,7 +90,7 @@ class Volume:
 def on_grid_of(labels: Volume, scan: Volume, what: str) -> Volume:
     """``labels`` in the orientation of ``scan``, if both have the same grid of points.
 
-    The same grid in another axis order or direction is the same grid.
+    The same grid in another axis order or direction is the same grid. Cropped labels are put where their origin says.
 
     Args:
         labels: a label volume.
@@ -98,9 +100,43 @@ def on_grid_of(labels: Volume, scan: Volume, what: str) -> Volume:
     Raises:
         InputError: the grids differ; the message says by how much.
     """
+    if labels.cropped:
+        labels = uncropped(labels, scan.geometry, what)
     change = reorientation(labels.geometry, scan.geometry.axes)
     geometry = change.geometry(labels.geometry)
     differs = difference(scan.geometry, geometry)
     if differs:
         raise InputError(f"{what}: not on the scan's grid: {differs}; draw on this scan or resample the labels to it")
     return scan.with_array(np.ascontiguousarray(change.array(labels.array)), labels.names)
+
+
+def uncropped(labels: Volume, grid: Geometry, what: str) -> Volume:
+    """``labels`` with the margins of a grid that its file left out, as background; and without those beyond it.
+
+    Args:
+        labels: on some of the voxels of the grid.
+        grid: in any orientation.
+        what: how to name the label volume in an error, a path for example.
+
+    Returns:
+        The labels on the whole grid; as they came where their voxels are not the grid's.
+
+    Raises:
+        InputError: something is labelled beyond the grid.
+    """
+    change = reorientation(labels.geometry, grid.axes)
+    part, array = change.geometry(labels.geometry), change.array(labels.array)
+    corner = np.rint(grid.indices_at([part.origin_mm])[0])
+    x, y, z = (float(v) for v in grid.points_mm([corner])[0])
+    if difference(replace(grid, shape=part.shape, origin_mm=(x, y, z)), part) is not None:
+        return labels
+    before = [int(c) for c in corner]
+    theirs = tuple(slice(max(0, -b), max(0, n - b)) for b, n in zip(before, grid.shape, strict=True))
+    inside = array[theirs]
+    lost = np.count_nonzero(array) - np.count_nonzero(inside)
+    if lost:
+        raise InputError(f"{what}: {lost:,} labelled voxels lie beyond the scan; give the scan that it was drawn on")
+    whole = np.zeros(grid.shape, array.dtype)
+    ours = tuple(slice(max(0, b), max(0, b) + n) for b, n in zip(before, inside.shape, strict=True))
+    whole[ours] = inside
+    return replace(labels, array=whole, geometry=grid, source=grid, cropped=False)

@@ -1,0 +1,163 @@
+"""Segmentations as 3D Slicer saves them in NRRD: names in the header, and layers where segments may overlap."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ivos.errors import InputError
+from ivos.files import suffix_of
+from ivos.volume.label_canvas import LabelCanvas
+from ivos.volume.labels import canonical_name
+from ivos.volume.nrrd import NRRD_SUFFIXES, layer_count, read_layers
+from ivos.volume.nrrd_header import read_nrrd_header
+from ivos.volume.volume import Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from pathlib import Path
+
+    from ivos.volume.nrrd_header import NrrdHeader
+    from ivos.volume.volume import Array
+
+_log = logging.getLogger(__name__)
+
+_ENTRY = re.compile(r"Segment(\d+)_(ID|Name|LabelValue|Layer)")
+
+
+@dataclass(frozen=True)
+class LayerSegment:
+    """A segment as the header describes it.
+
+    Attributes:
+        number: its number in the file, from 0.
+        name: its name; empty where it has none.
+        layer: the volume that it is in, from 0.
+        value: of its voxels there.
+    """
+
+    number: int
+    name: str
+    layer: int
+    value: int
+
+
+def is_segmentation(path: Path) -> bool:
+    """Whether a file is NRRD and describes segments.
+
+    Raises:
+        InputError: an NRRD file that is damaged.
+    """
+    return suffix_of(path) in NRRD_SUFFIXES and bool(_segments(read_nrrd_header(path)))
+
+
+def segment_names(path: Path) -> dict[int, str]:
+    """Label ids to names of the segments that an NRRD file describes; empty for any other file.
+
+    Raises:
+        InputError: an NRRD file that is damaged.
+    """
+    if suffix_of(path) not in NRRD_SUFFIXES:
+        return {}
+    segments = _segments(read_nrrd_header(path))
+    ids = _label_ids(segments, None)
+    return {ids[segment.number]: segment.name for segment in segments if segment.name and ids[segment.number] > 0}
+
+
+def holds_layers(path: Path) -> bool:
+    """Whether a file is a segmentation in several volumes on one grid, since its segments may overlap.
+
+    Raises:
+        InputError: an NRRD file that is damaged.
+    """
+    if suffix_of(path) not in NRRD_SUFFIXES or not path.is_file():
+        return False
+    header = read_nrrd_header(path)
+    return bool(_segments(header)) and layer_count(header) > 1
+
+
+def read_slicer_layers(
+    path: Path,
+    *,
+    structures: Collection[int] | None = None,
+    names: Mapping[int, str] | None = None,
+) -> Volume:
+    """Read the layers of a segmentation into one label volume.
+
+    A segment's label id is the one of its structure in ``names``, where they are given; else its value, if no other
+    segment has the same; else its number in the file, from 1.
+
+    Args:
+        path: of a file that :func:`holds_layers` finds layers in.
+        structures: the label ids to take; by default all.
+        names: names by label id, of the structures to take.
+
+    Raises:
+        InputError: damaged, or segments overlap.
+    """
+    header = read_nrrd_header(path)
+    segments = _segments(header)
+    ids = _label_ids(segments, names)
+    layers, grid = read_layers(header)
+    _check_values(path, segments, layers)
+    wanted = [segment for segment in segments if segment.number in ids]
+    if structures is not None:
+        wanted = [segment for segment in wanted if ids[segment.number] in structures]
+    called = {ids[segment.number]: segment.name for segment in wanted}
+    canvas = LabelCanvas(Volume.from_array(np.zeros(grid.shape, np.uint8), grid), called, path)
+    for segment in wanted:
+        mask = Volume.from_array(layers[segment.layer] == segment.value, grid).array
+        canvas.paint((slice(None), slice(None), slice(None)), mask, ids[segment.number])
+    return canvas.finished()
+
+
+def _segments(header: NrrdHeader) -> list[LayerSegment]:
+    entries: dict[int, dict[str, str]] = {}
+    for key, value in header.keys.items():
+        if found := _ENTRY.fullmatch(key):
+            entries.setdefault(int(found[1]), {})[found[2]] = value.strip()
+    return [_segment(header, number, entry) for number, entry in sorted(entries.items())]
+
+
+def _segment(header: NrrdHeader, number: int, entry: Mapping[str, str]) -> LayerSegment:
+    """Versions of 3D Slicer before 4.11 gave each segment a layer of its own, and said neither layer nor value."""
+    early = "Layer" not in entry and "LabelValue" not in entry
+    try:
+        layer, value = int(entry.get("Layer", number if early else 0)), int(entry.get("LabelValue", 1))
+    except ValueError as error:
+        raise InputError(
+            f"{header.path}: layer and label value of segment {number} are no numbers; it is damaged"
+        ) from error
+    return LayerSegment(number, entry.get("Name", ""), layer, value)
+
+
+def _label_ids(segments: list[LayerSegment], names: Mapping[int, str] | None) -> dict[int, int]:
+    """Segment numbers to label ids."""
+    if names is not None:
+        wanted = {canonical_name(name): label for label, name in names.items()}
+        found = {segment.number: wanted.get(canonical_name(segment.name)) for segment in segments}
+        return {number: label for number, label in found.items() if label is not None}
+    layers, values = ({getattr(segment, what) for segment in segments} for what in ("layer", "value"))
+    if len(layers) <= 1 or (len(values) == len(segments) and min(values) > 0):
+        return {segment.number: segment.value for segment in segments}
+    return {segment.number: place for place, segment in enumerate(segments, start=1)}
+
+
+def _check_values(path: Path, segments: list[LayerSegment], layers: Array) -> None:
+    """Refuse layers that are not there; say which voxels belong to no segment."""
+    for segment in segments:
+        if not 0 <= segment.layer < len(layers):
+            raise InputError(
+                f"{path}: segment '{segment.name or segment.number}' is to be in layer {segment.layer}, and the last "
+                f"layer is {len(layers) - 1}; its header is damaged"
+            )
+    for number, layer in enumerate(layers):
+        known = {segment.value for segment in segments if segment.layer == number}
+        others = sorted({int(v) for v in np.unique(layer)} - known - {0})
+        if others:
+            shown = ", ".join(map(str, others[:5]))
+            _log.warning("%s: voxels of value %s in layer %d belong to no segment; left out", path, shown, number)
