@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import re
 import secrets
 import zipfile
@@ -18,6 +19,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from ivos.annotate.refusals import TooLargeError
 from ivos.errors import InputError
 from ivos.files import suffix_of
+from ivos.volume.nrrd_header import read_nrrd_header
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -29,7 +31,6 @@ UNPACKED_LIMIT_BYTES = 8 * 2**30
 """What a file may unpack to: a scan of 1,000 slices of 1,024 x 1,024 in float64."""
 
 _MOST_FILES = 20_000  # in a zip file
-_HEADER_LIMIT_BYTES = 2**20
 _BLOCK_BYTES = 2**22
 
 
@@ -171,7 +172,6 @@ def check_harmless(path: Path) -> None:
             _check_size(path)
         case ".nrrd":
             _check_nrrd(path)
-            _check_size(path)
         case _:
             _check_size(path)
 
@@ -216,11 +216,10 @@ def _check_gzip(path: Path) -> None:
 
 def _check_nrrd(path: Path) -> None:
     """A header may name other files to take the voxels from: any on this machine."""
-    with path.open("rb") as file:
-        head = file.read(_HEADER_LIMIT_BYTES)
-    lines = re.split(rb"\r?\n\r?\n", head, maxsplit=1)[0]
-    if re.search(rb"^\s*data\s*file\s*:", lines, re.IGNORECASE | re.MULTILINE):
+    header = read_nrrd_header(path)
+    if header.is_detached:
         raise InputError(f"{path}: its voxels are in another file; send one file that holds all")
+    _check_bytes(path, 8 * math.prod(header.sizes))
 
 
 def _check_size(path: Path) -> None:

@@ -22,9 +22,9 @@ def info(
     """What a scan or a label file holds: size, spacing, orientation, intensities, labels."""
     from ivos.volume.dicom_labels import holds_dicom_labels
     from ivos.volume.read import read, read_labels
-    from ivos.volume.slicer_segments import holds_layers
+    from ivos.volume.slicer_segments import is_segmentation
 
-    volume = read_labels(file) if holds_dicom_labels(file) or holds_layers(file) else read(file, series=series)
+    volume = read_labels(file) if holds_dicom_labels(file) or is_segmentation(file) else read(file, series=series)
     facts = _facts(volume)
     labels: list[dict[str, object]] = []
     if _looks_like_labels(volume):

@@ -70,25 +70,24 @@ def read_nrrd(path: Path) -> tuple[Array, Geometry]:
     return read_layers(header)[0][0], _grid(header, axes)
 
 
-def layer_count(header: NrrdHeader) -> int:
-    """How many volumes lie beside one another on the grid of a file."""
-    return math.prod(header.sizes[n] for n in _axes(header)[1])
-
-
-def read_layers(header: NrrdHeader) -> tuple[Array, Geometry]:
+def read_layers(header: NrrdHeader, *, thin: bool = False) -> tuple[Array, Geometry]:
     """Read the volumes (layer, Z, Y, X) that lie beside one another on one grid.
+
+    Args:
+        header: of the file.
+        thin: whether a single slice is a volume, too.
 
     Raises:
         InputError: damaged, truncated, or no grid of three axes.
     """
-    axes, beside = _axes(header)
+    axes, beside = _axes(header, thin=thin)
     grid, sizes = _grid(header, axes), header.sizes
     flat = read_voxels(header.path, header.parts, header.encoding, header.dtype, math.prod(sizes))
     slowest_first = [len(sizes) - 1 - n for n in (*beside, *reversed(axes))]
     return flat.reshape(sizes[::-1]).transpose(slowest_first).reshape(-1, *grid.shape), grid
 
 
-def _axes(header: NrrdHeader) -> tuple[list[int], list[int]]:
+def _axes(header: NrrdHeader, *, thin: bool = False) -> tuple[list[int], list[int]]:
     """The three axes along which voxels lie, the fastest first, and the others."""
     sizes = header.sizes
     along = _spatial_axes(header)
@@ -96,7 +95,7 @@ def _axes(header: NrrdHeader) -> tuple[list[int], list[int]]:
         along.pop()
     long = [n for n in along if sizes[n] > 1]
     shown = " x ".join(map(str, sizes))
-    if len(along) < 3 or (len(along) == 3 and len(long) < 3):
+    if len(along) < 3 or (len(along) == 3 and len(long) < 3 and not thin):
         raise InputError(f"{header.path}: two-dimensional ({shown} pixels); ivos needs a volume of several slices")
     if len(along) > 3:
         raise InputError(f"{header.path}: {_many_dimensional(header)}")

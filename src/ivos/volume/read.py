@@ -6,7 +6,6 @@ import gzip
 import tempfile
 import zlib
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +13,14 @@ import numpy as np
 
 from ivos.errors import InputError
 from ivos.files import suffix_of
+from ivos.volume.cropping import uncropped
 from ivos.volume.dicom import is_dicom, read_series, read_zip
 from ivos.volume.dicom_labels import holds_dicom_labels, read_dicom_labels
 from ivos.volume.itk import grid_of, without_itk_warnings
 from ivos.volume.metaimage import METAIMAGE_SUFFIXES, read_metaimage
 from ivos.volume.names import label_names
 from ivos.volume.nrrd import NRRD_SUFFIXES, read_nrrd
-from ivos.volume.slicer_segments import holds_layers, is_segmentation, read_slicer_layers
+from ivos.volume.slicer_segments import is_segmentation, read_segmentation
 from ivos.volume.volume import Array, Volume
 
 if TYPE_CHECKING:
@@ -74,10 +74,11 @@ def read_labels(
 
     Args:
         path: a file or folder as :func:`read` takes it, a DICOM Segmentation, or an RT Structure Set.
-        scan: on whose grid a DICOM file is put; an RT Structure Set needs it, a Segmentation only if its slices do not
-            say what grid they are of. Other files come on their own.
-        structures: of a DICOM file, the label ids to take, others of which may overlap with them; by default all.
-        names: of a DICOM file, names by label id of the structures to take; by default its own ids or numbers.
+        scan: on whose grid a DICOM file is put, or a cropped segmentation of 3D Slicer; an RT Structure Set needs it, a
+            Segmentation only if its slices do not say what grid they are of. Other files come on their own.
+        structures: of a DICOM file, or a segmentation of 3D Slicer in layers, the label ids to take, others of which
+            may overlap with them; by default all.
+        names: of such a file, names by label id of the structures to take; by default its own ids or numbers.
 
     Returns:
         The labels in canonical orientation as unsigned integers, with the names that the file has for them.
@@ -89,10 +90,11 @@ def read_labels(
     path = Path(path)
     if holds_dicom_labels(path):
         return read_dicom_labels(path, scan, structures=structures, names=names)
-    layered = path.is_file() and holds_layers(path)
-    volume = read_slicer_layers(path, structures=structures, names=names) if layered else read(path)
-    if layered or (path.is_file() and is_segmentation(path)):
-        volume = replace(volume, cropped=True)
+    if is_segmentation(path):
+        volume = read_segmentation(path, structures=structures, names=names)
+        volume = volume if scan is None else uncropped(volume, scan.geometry, str(path))
+    else:
+        volume = read(path)
     array = volume.array
     if array.min() < 0:
         raise InputError(f"{path}: labels must be 0 or more, found {array.min():g}; is this a scan, not labels?")

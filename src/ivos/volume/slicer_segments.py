@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +13,7 @@ from ivos.errors import InputError
 from ivos.files import suffix_of
 from ivos.volume.label_canvas import LabelCanvas
 from ivos.volume.labels import canonical_name
-from ivos.volume.nrrd import NRRD_SUFFIXES, layer_count, read_layers
+from ivos.volume.nrrd import NRRD_SUFFIXES, read_layers
 from ivos.volume.nrrd_header import read_nrrd_header
 from ivos.volume.volume import Volume
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
+    from ivos.volume.geometry import Geometry
     from ivos.volume.nrrd_header import NrrdHeader
     from ivos.volume.volume import Array
 
@@ -52,7 +53,9 @@ def is_segmentation(path: Path) -> bool:
     Raises:
         InputError: an NRRD file that is damaged.
     """
-    return suffix_of(path) in NRRD_SUFFIXES and bool(_segments(read_nrrd_header(path)))
+    if suffix_of(path) not in NRRD_SUFFIXES or not path.is_file():
+        return False
+    return bool(_segments(read_nrrd_header(path)))
 
 
 def segment_names(path: Path) -> dict[int, str]:
@@ -68,51 +71,52 @@ def segment_names(path: Path) -> dict[int, str]:
     return {ids[segment.number]: segment.name for segment in segments if segment.name and ids[segment.number] > 0}
 
 
-def holds_layers(path: Path) -> bool:
-    """Whether a file is a segmentation in several volumes on one grid, since its segments may overlap.
-
-    Raises:
-        InputError: an NRRD file that is damaged.
-    """
-    if suffix_of(path) not in NRRD_SUFFIXES or not path.is_file():
-        return False
-    header = read_nrrd_header(path)
-    return bool(_segments(header)) and layer_count(header) > 1
-
-
-def read_slicer_layers(
+def read_segmentation(
     path: Path,
     *,
     structures: Collection[int] | None = None,
     names: Mapping[int, str] | None = None,
 ) -> Volume:
-    """Read the layers of a segmentation into one label volume.
+    """Read a segmentation; the layers of one whose segments may overlap, into one label volume.
 
-    A segment's label id is the one of its structure in ``names``, where they are given; else its value, if no other
-    segment has the same; else its number in the file, from 1.
+    The label ids of a single layer are its values. Of several layers, a segment's id is the one of its structure in
+    ``names``, where they are given; else its value, if no other segment has the same; else its number in the file,
+    from 1.
 
     Args:
-        path: of a file that :func:`holds_layers` finds layers in.
-        structures: the label ids to take; by default all.
-        names: names by label id, of the structures to take.
+        path: of a file for which :func:`is_segmentation` holds.
+        structures: of several layers, the label ids to take; by default all.
+        names: of several layers, names by label id of the structures to take.
+
+    Returns:
+        The labels, cropped as the file may be: even to one slice, which gets an empty one beside it.
 
     Raises:
         InputError: damaged, or segments overlap.
     """
     header = read_nrrd_header(path)
+    layers, grid = _with_two_slices(*read_layers(header, thin=True))
+    if len(layers) == 1:
+        return replace(Volume.from_array(layers[0], grid, names=segment_names(path)), cropped=True)
     segments = _segments(header)
-    ids = _label_ids(segments, names)
-    layers, grid = read_layers(header)
     _check_values(path, segments, layers)
-    wanted = [segment for segment in segments if segment.number in ids]
-    if structures is not None:
-        wanted = [segment for segment in wanted if ids[segment.number] in structures]
+    ids = _label_ids(segments, names)
+    wanted = [s for s in segments if s.number in ids and (structures is None or ids[s.number] in structures)]
     called = {ids[segment.number]: segment.name for segment in wanted}
     canvas = LabelCanvas(Volume.from_array(np.zeros(grid.shape, np.uint8), grid), called, path)
     for segment in wanted:
         mask = Volume.from_array(layers[segment.layer] == segment.value, grid).array
         canvas.paint((slice(None), slice(None), slice(None)), mask, ids[segment.number])
-    return canvas.finished()
+    return replace(canvas.finished(), cropped=True)
+
+
+def _with_two_slices(layers: Array, grid: Geometry) -> tuple[Array, Geometry]:
+    """Layers (layer, Z, Y, X) with background after an axis along which there is one voxel."""
+    missing = [int(n == 1) for n in grid.shape]
+    if not any(missing):
+        return layers, grid
+    z, y, x = (n + more for n, more in zip(grid.shape, missing, strict=True))
+    return np.pad(layers, [(0, more) for more in (0, *missing)]), replace(grid, shape=(z, y, x))
 
 
 def _segments(header: NrrdHeader) -> list[LayerSegment]:

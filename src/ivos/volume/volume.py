@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ivos.errors import InputError
+from ivos.volume.cropping import uncropped
 from ivos.volume.geometry import Geometry, Reorientation, difference, reorientation
 
 if TYPE_CHECKING:
@@ -108,35 +109,3 @@ def on_grid_of(labels: Volume, scan: Volume, what: str) -> Volume:
     if differs:
         raise InputError(f"{what}: not on the scan's grid: {differs}; draw on this scan or resample the labels to it")
     return scan.with_array(np.ascontiguousarray(change.array(labels.array)), labels.names)
-
-
-def uncropped(labels: Volume, grid: Geometry, what: str) -> Volume:
-    """``labels`` with the margins of a grid that its file left out, as background; and without those beyond it.
-
-    Args:
-        labels: on some of the voxels of the grid.
-        grid: in any orientation.
-        what: how to name the label volume in an error, a path for example.
-
-    Returns:
-        The labels on the whole grid; as they came where their voxels are not the grid's.
-
-    Raises:
-        InputError: something is labelled beyond the grid.
-    """
-    change = reorientation(labels.geometry, grid.axes)
-    part, array = change.geometry(labels.geometry), change.array(labels.array)
-    corner = np.rint(grid.indices_at([part.origin_mm])[0])
-    x, y, z = (float(v) for v in grid.points_mm([corner])[0])
-    if difference(replace(grid, shape=part.shape, origin_mm=(x, y, z)), part) is not None:
-        return labels
-    before = [int(c) for c in corner]
-    theirs = tuple(slice(max(0, -b), max(0, n - b)) for b, n in zip(before, grid.shape, strict=True))
-    inside = array[theirs]
-    lost = np.count_nonzero(array) - np.count_nonzero(inside)
-    if lost:
-        raise InputError(f"{what}: {lost:,} labelled voxels lie beyond the scan; give the scan that it was drawn on")
-    whole = np.zeros(grid.shape, array.dtype)
-    ours = tuple(slice(max(0, b), max(0, b) + n) for b, n in zip(before, inside.shape, strict=True))
-    whole[ours] = inside
-    return replace(labels, array=whole, geometry=grid, source=grid, cropped=False)
