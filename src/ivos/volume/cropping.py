@@ -26,17 +26,20 @@ def uncropped(labels: Volume, grid: Geometry, what: str) -> Volume:
         what: how to name the label volume in an error, a path for example.
 
     Returns:
-        The labels on the whole grid; as they came where they are not cropped, or their voxels are not the grid's.
+        The labels on the whole grid; as they came where they are not cropped.
 
     Raises:
-        InputError: something is labelled beyond the grid.
+        InputError: their voxels are not the grid's, or something is labelled beyond it.
     """
+    if not labels.cropped:
+        return labels
     change = reorientation(labels.geometry, grid.axes)
     part, array = change.geometry(labels.geometry), change.array(labels.array)
     corner = np.rint(grid.indices_at([part.origin_mm])[0])
     x, y, z = (float(v) for v in grid.points_mm([corner])[0])
-    if not labels.cropped or difference(replace(grid, shape=part.shape, origin_mm=(x, y, z)), part) is not None:
-        return labels
+    differs = difference(replace(grid, shape=part.shape, origin_mm=(x, y, z)), part)
+    if differs:
+        raise InputError(f"{what}: not on the scan's grid: {differs}; draw on this scan or resample the labels to it")
     before = [int(c) for c in corner]
     inside = array[tuple(slice(max(0, -b), max(0, n - b)) for b, n in zip(before, grid.shape, strict=True))]
     lost = np.count_nonzero(array) - np.count_nonzero(inside)

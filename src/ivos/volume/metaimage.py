@@ -168,13 +168,8 @@ def _grid(header: _Header, sizes: list[int]) -> Geometry:
     if spacing is None:
         _log.warning("%s: says nothing of its spacing; 1 mm is assumed", header.path)
     origin = header.numbers("Offset", "Position", "Origin", count=count) or [0.0] * count
-    matrix = header.numbers("TransformMatrix", "Rotation", count=count**2)
-    turned = header.numbers("Orientation", count=count**2)  # the same, rows and columns exchanged
-    rows: npt.NDArray[np.float64] = np.eye(count)
-    if matrix is not None:
-        rows = np.reshape(matrix, (count, count))
-    elif turned is not None:
-        rows = np.reshape(turned, (count, count)).T
+    matrix = header.numbers("TransformMatrix", "Rotation", "Orientation", count=count**2)
+    rows: npt.NDArray[np.float64] = np.eye(count) if matrix is None else np.reshape(matrix, (count, count))
     scale = _UNITS_MM.get(header.values.get("distanceunits", "").lower(), 1.0)
     spacing_mm = [scale * s for s in (spacing or [1.0] * count)[:3]]
     return grid_of_header(header.path, sizes, spacing_mm, rows[:3, :3], [scale * o for o in origin[:3]])
