@@ -98,16 +98,26 @@ def read_segmentation(
     layers, grid = _with_two_slices(*read_layers(header, thin=True))
     if len(layers) == 1:
         return replace(Volume.from_array(layers[0], grid, names=segment_names(path)), cropped=True)
+    return replace(_painted(header, layers, grid, structures, names).finished(), cropped=True)
+
+
+def _painted(
+    header: NrrdHeader,
+    layers: Array,
+    grid: Geometry,
+    structures: Collection[int] | None,
+    names: Mapping[int, str] | None,
+) -> LabelCanvas:
     segments = _segments(header)
-    _check_values(path, segments, layers)
+    _check_values(header.path, segments, layers)
     ids = _label_ids(segments, names)
     wanted = [s for s in segments if s.number in ids and (structures is None or ids[s.number] in structures)]
     called = {ids[segment.number]: segment.name for segment in wanted}
-    canvas = LabelCanvas(Volume.from_array(np.zeros(grid.shape, np.uint8), grid), called, path)
+    canvas = LabelCanvas(Volume.from_array(np.zeros(grid.shape, np.uint8), grid), called, header.path)
     for segment in wanted:
         mask = Volume.from_array(layers[segment.layer] == segment.value, grid).array
         canvas.paint((slice(None), slice(None), slice(None)), mask, ids[segment.number])
-    return replace(canvas.finished(), cropped=True)
+    return canvas
 
 
 def _with_two_slices(layers: Array, grid: Geometry) -> tuple[Array, Geometry]:
