@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import os
-import tempfile
-import zlib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +11,14 @@ import numpy as np
 
 from ivos.errors import InputError
 from ivos.files import suffix_of
+from ivos.volume.checks import checked_labels
 from ivos.volume.dicom import is_dicom, read_series, read_zip
 from ivos.volume.dicom_labels import holds_dicom_labels, read_dicom_labels
+from ivos.volume.geometry import TILTED
 from ivos.volume.itk import grid_of
 from ivos.volume.names import label_names
-from ivos.volume.volume import Array, Volume
+from ivos.volume.nifti import SUFFIXES, read_nifti
+from ivos.volume.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -41,13 +41,20 @@ def read(path: str | Path, *, series: str | None = None) -> Volume:
     Raises:
         InputError: not there, not an image, truncated, not three-dimensional, NaN or infinite voxels, gantry tilt.
     """
-    path = Path(path)
+    return _read(Path(path), series)[0]
+
+
+def _read(path: Path, series: str | None = None) -> tuple[Volume, float]:
+    """The scan, and the step between its values where they are scaled integers, else 0."""
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
+    step = 0.0
     if path.is_dir():
         volume = read_series(path, series)
     elif suffix_of(path) == ".zip":
         volume = read_zip(path, series)
+    elif suffix_of(path) in SUFFIXES:
+        volume, step = _read_nifti(path)
     elif suffix_of(path) in READABLE:
         volume = _read_file(path)
     elif is_dicom(path):
@@ -56,8 +63,7 @@ def read(path: str | Path, *, series: str | None = None) -> Volume:
         raise InputError(
             f"{path}: not an image that ivos reads: {', '.join(READABLE)}, or a folder or .zip of DICOM files"
         )
-    _check_voxels(volume.array, path)
-    return volume
+    return volume, step
 
 
 def read_labels(
@@ -86,41 +92,27 @@ def read_labels(
     path = Path(path)
     if holds_dicom_labels(path):
         return read_dicom_labels(path, scan, structures=structures, names=names)
-    volume = read(path)
-    array = volume.array
-    if array.min() < 0:
-        raise InputError(f"{path}: labels must be 0 or more, found {array.min():g}; is this a scan, not labels?")
-    if not np.issubdtype(array.dtype, np.integer) and bool((array != np.rint(array)).any()):
-        found = float(array[array != np.rint(array)][0])
-        raise InputError(f"{path}: labels must be whole numbers, found {found:g}; resample labels by nearest neighbour")
-    highest = int(array.max())
-    if highest > np.iinfo(np.uint32).max:
-        raise InputError(f"{path}: label {highest} is too large; labels go up to {np.iinfo(np.uint32).max}")
-    return volume.with_array(array.astype(np.min_scalar_type(highest)), label_names(path))
+    volume, step = _read(path)
+    labels = checked_labels(volume, str(path), step=step)
+    return labels.with_array(labels.array, volume.names or label_names(path))
 
 
-def _check_voxels(array: Array, path: Path) -> None:
-    if min(array.shape) < 2:
-        size = " x ".join(str(n) for n in reversed(array.shape))
-        raise InputError(f"{path}: two-dimensional ({size} voxels); ivos needs a volume of several slices")
-    _check_finite(array, path)
-
-
-def _check_finite(array: Array, path: Path) -> None:
-    bad = array.size - int(np.isfinite(array).sum())
-    if bad:
-        raise InputError(f"{path}: {bad} voxels are NaN or infinite; replace them (by air, for example) first")
+def _read_nifti(path: Path) -> tuple[Volume, float]:
+    file = read_nifti(path)
+    grid = file.forms.grid(file.array.shape, path)
+    volume = Volume.from_array(file.array, grid, names=file.names, nifti=file.forms, what=str(path))
+    return volume, file.step
 
 
 def _read_file(path: Path) -> Volume:
     import SimpleITK as sitk
 
-    with _unpacked(path) as plain, _quiet():
+    with _quiet():
         reader = sitk.ImageFileReader()
-        reader.SetFileName(str(plain))
+        reader.SetFileName(str(path))
         try:
             reader.ReadImageInformation()
-            _check_header(reader, plain, path)
+            _check_header(reader, path)
             image = reader.Execute()
         except RuntimeError as error:
             raise InputError(f"{path}: {_reason(str(error))}") from error
@@ -128,15 +120,11 @@ def _read_file(path: Path) -> Volume:
         image = image[:, :, :, 0]  # a single time point: the header was checked above
     direction = np.asarray(image.GetDirection()).reshape(3, 3)
     if not np.allclose(direction.T @ direction, np.eye(3), atol=1e-3):
-        raise InputError(f"{path}: {_TILTED}")
-    return Volume.from_array(sitk.GetArrayFromImage(image), grid_of(image))
+        raise InputError(f"{path}: {TILTED}")
+    return Volume.from_array(sitk.GetArrayFromImage(image), grid_of(image), what=str(path))
 
 
-_NIFTI_FLOATS = (16, 64)  # datatype codes of float32 and float64
-_TILTED = "its axes are not at right angles (gantry tilt or shear); resample it to an upright grid first"
-
-
-def _check_header(reader: Any, plain: Path, path: Path) -> None:
+def _check_header(reader: Any, path: Path) -> None:
     """Refuse what is not one 3-D image of one value per voxel."""
     import SimpleITK as sitk
 
@@ -153,44 +141,6 @@ def _check_header(reader: Any, plain: Path, path: Path) -> None:
         raise InputError(f"{path}: complex numbers; give their magnitude")
     if reader.GetNumberOfComponents() > 1:
         raise InputError(f"{path}: {reader.GetNumberOfComponents()} values per voxel (colour?); ivos needs one")
-    if suffix_of(plain) == ".nii":
-        _check_nifti(reader, plain, path)
-
-
-def _check_nifti(reader: Any, plain: Path, path: Path) -> None:
-    """Refuse what ITK's NIfTI reader lets pass: it puts zeros for missing, NaN and infinite voxels and says nothing."""
-    bits, offset = float(reader.GetMetaData("bitpix")), float(reader.GetMetaData("vox_offset"))
-    needed, present = offset + np.prod([float(n) for n in reader.GetSize()]) * bits / 8, plain.stat().st_size
-    if needed > present:
-        raise InputError(f"{path}: truncated: {present:,} bytes of {needed:,.0f} are there; copy it again")
-    if int(reader.GetMetaData("datatype")) in _NIFTI_FLOATS:
-        with plain.open("rb") as file:
-            order = "<" if file.read(1) != b"\0" else ">"  # the header begins with its own size, 348 or 540
-        count = int(np.prod(reader.GetSize(), dtype=np.int64))
-        _check_finite(np.memmap(plain, f"{order}f{int(bits) // 8}", "r", int(offset), (count,)), path)
-
-
-@contextmanager
-def _unpacked(path: Path) -> Iterator[Path]:
-    """The path of the same image without gzip around it.
-
-    Unpacking it ourselves verifies length and checksum, which ITK does not, and keeps ITK from reading ``a.nii`` when
-    asked for ``a.nii.gz`` in a folder that holds both.
-    """
-    if suffix_of(path) != ".nii.gz":
-        yield path
-        return
-    # An exception holds on to what it was raised over: where it is a mapped file, Windows does not remove it.
-    with tempfile.TemporaryDirectory(prefix="ivos-", ignore_cleanup_errors=True) as folder:
-        plain = Path(folder) / "image.nii"
-        try:
-            with gzip.open(path) as packed, plain.open("wb") as out:
-                while block := packed.read(1 << 22):
-                    out.write(block)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            what = "truncated" if isinstance(error, EOFError) else "damaged or not gzip"
-            raise InputError(f"{path}: {what}: it cannot be unpacked; copy it again") from error
-        yield plain
 
 
 @contextmanager
@@ -209,7 +159,7 @@ def _quiet() -> Iterator[None]:
 def _reason(message: str) -> str:
     """One line from an ITK exception."""
     if "orthonormal" in message:
-        return _TILTED
+        return TILTED
     if "allocate" in message:
         return "its header asks for more memory than there is; it is probably damaged"
     if "Unable to determine ImageIO" in message:
