@@ -14,7 +14,7 @@ import numpy as np
 from ivos.errors import InputError
 from ivos.files import suffix_of
 from ivos.volume.nifti_forms import NiftiForms
-from ivos.volume.nifti_names import CARET_CODE, FLAG_BYTES, names_as_xml, names_in
+from ivos.volume.nifti_names import CODE, FLAG_BYTES, names_as_xml, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -94,7 +94,7 @@ def write_nifti(
 
     Args:
         path: .nii or .nii.gz; no temporary file is made.
-        array: voxels (Z, Y, X) of numbers.
+        array: voxels (Z, Y, X), of a type that NIfTI has, in this machine's byte order.
         grid: where they lie; as sform and qform of code 1, unless there are forms.
         forms: of the file that the voxels lie on, written as they are.
         names: of label ids, for a header extension.
@@ -105,7 +105,7 @@ def write_nifti(
     from nibabel.nifti1 import Nifti1Extension, Nifti1Header
     from nibabel.nifti2 import Nifti2Header
 
-    array = np.ascontiguousarray(array, _storable(array.dtype))
+    array = np.ascontiguousarray(array)
     header = (Nifti1Header if max(array.shape) <= _LONGEST_AXIS else Nifti2Header)()
     header.set_data_dtype(array.dtype)
     header.set_data_shape(array.shape[::-1])
@@ -118,7 +118,7 @@ def write_nifti(
     else:
         forms.put_into(header)
     if names:
-        header.extensions.append(Nifti1Extension(CARET_CODE, names_as_xml(names)))
+        header.extensions.append(Nifti1Extension(CODE, names_as_xml(names)))
     with path.open("wb") as plain:
         if suffix_of(path) == ".nii":
             header.write_to(plain)
@@ -296,13 +296,6 @@ def _scaled(array: Array, header: Any, path: Path) -> tuple[Array, float]:
         for plane, stored in zip(scaled, array, strict=True):
             plane[...] = stored.astype(np.float64) * slope + intercept
     return scaled, abs(slope) if np.issubdtype(array.dtype, np.integer) else 0.0
-
-
-def _storable(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The type of number, in this machine's byte order, that NIfTI has for a type."""
-    if dtype == np.float16:
-        return np.dtype(np.float32)
-    return np.dtype(np.uint8) if dtype.kind == "b" else dtype.newbyteorder("=")
 
 
 def _ras(grid: Geometry) -> Array:

@@ -16,13 +16,14 @@ from ivos.volume.geometry import (
     LARGEST_SHEAR_DEGREES,
     TILTED,
     Geometry,
+    Triple,
     displacement_mm,
     largest_shear_degrees,
     upright,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     import numpy.typing as npt
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
     Affine = npt.NDArray[np.float64]  # (3, 4): RAS+ points of voxel indices (x, y, z)
 
+Row = tuple[float, float, float, float]
+
+_LARGEST_CODE = int(np.iinfo(np.int16).max)
 _SPATIAL_UNIT = 7  # the bits of xyzt_units that name the unit of length
 _MM_PER_UNIT = {1: 1000.0, 3: 0.001}  # metre and micrometre; 2 is the millimetre
 _SAME_SHARE = 1e-4  # of a voxel: grids closer than this are one
@@ -52,35 +56,38 @@ class NiftiForms:
     """
 
     sform_code: int
-    sform: tuple[tuple[float, ...], ...]
+    sform: tuple[Row, Row, Row]
     qform_code: int
-    quaternion: tuple[float, ...]
-    offset: tuple[float, ...]
-    pixdim: tuple[float, ...]
+    quaternion: Triple
+    offset: Triple
+    pixdim: Row
     units: int
 
     @staticmethod
     def of(header: Mapping[str, Any]) -> NiftiForms:
         """From the fields of a header."""
+        x, y, z = (_row(header[f"srow_{axis}"]) for axis in "xyz")
         return NiftiForms(
-            sform_code=_code(header["sform_code"]),
-            sform=tuple(_floats(header[f"srow_{axis}"]) for axis in "xyz"),
-            qform_code=_code(header["qform_code"]),
-            quaternion=tuple(float(header[f"quatern_{part}"]) for part in "bcd"),
-            offset=tuple(float(header[f"qoffset_{axis}"]) for axis in "xyz"),
-            pixdim=_floats(header["pixdim"][:4]),
-            units=int(header["xyzt_units"]) & 0xFF,
+            sform_code=int(header["sform_code"]),
+            sform=(x, y, z),
+            qform_code=int(header["qform_code"]),
+            quaternion=_triple(header[f"quatern_{part}"] for part in "bcd"),
+            offset=_triple(header[f"qoffset_{axis}"] for axis in "xyz"),
+            pixdim=_row(header["pixdim"][:4]),
+            units=int(header["xyzt_units"]),
         )
 
     def put_into(self, header: Any) -> None:
-        """Fill the fields of a header that the forms were read from, or of one like it."""
-        header["sform_code"], header["qform_code"] = self.sform_code, self.qform_code
+        """Fill the fields of a header of either version."""
+        header["sform_code"], header["qform_code"] = (
+            min(max(code, 0), _LARGEST_CODE) for code in (self.sform_code, self.qform_code)
+        )
         for axis, row, start in zip("xyz", self.sform, self.offset, strict=True):
             header[f"srow_{axis}"], header[f"qoffset_{axis}"] = row, start
         for part, value in zip("bcd", self.quaternion, strict=True):
             header[f"quatern_{part}"] = value
         header["pixdim"][:4] = self.pixdim
-        header["xyzt_units"] = self.units
+        header["xyzt_units"] = self.units & 0xFF
 
     def grid(self, shape: Shape, path: Path) -> Geometry:
         """The grid of voxels (Z, Y, X) by the rule; rounding and slight shear are evened out about its middle.
@@ -154,31 +161,28 @@ class NiftiForms:
 
         vector = np.array(self.quaternion)
         real = np.sqrt(max(0.0, 1.0 - float(vector @ vector)))  # below 0 by rounding at half a turn
-        rotation: npt.NDArray[np.float64] = Rotation.from_quat([*vector, real]).as_matrix()
+        rotation = Rotation.from_quat([*vector, real]).as_matrix()
         steps = self._spacing() * (1, 1, -1 if self.pixdim[0] < 0 else 1)
-        return np.column_stack([rotation * steps, self.offset])
+        affine: Affine = np.column_stack([rotation * steps, self.offset])
+        return affine
 
 
 def _geometry(affine: Affine, shape: Shape) -> Geometry:
     """The grid of voxels (Z, Y, X) by an affine in millimetres, sheared as it may be."""
     lps = affine * _RAS_TO_LPS + 0.0  # no negative zeros
     spacing = np.linalg.norm(lps[:, :3], axis=0)
-    x, y, z = (_floats(column) for column in (lps[:, :3] / spacing).T)
-    return Geometry(
-        shape=shape,
-        spacing_mm=(float(spacing[2]), float(spacing[1]), float(spacing[0])),
-        origin_mm=(float(lps[0, 3]), float(lps[1, 3]), float(lps[2, 3])),
-        axes=(z, y, x),  # type: ignore[arg-type]
-    )
+    x, y, z = (_triple(column) for column in (lps[:, :3] / spacing).T)
+    return Geometry(shape, spacing_mm=_triple(spacing[::-1]), origin_mm=_triple(lps[:, 3]), axes=(z, y, x))
 
 
-def _code(value: Any) -> int:
-    """What fits into the headers of both versions; below 0 is as good as none."""
-    return max(0, min(int(value), np.iinfo(np.int16).max))
+def _row(values: Iterable[Any]) -> Row:
+    a, b, c, d = (float(value) for value in values)
+    return a, b, c, d
 
 
-def _floats(values: npt.NDArray[Any]) -> tuple[float, ...]:
-    return tuple(float(value) for value in values)
+def _triple(values: Iterable[Any]) -> Triple:
+    a, b, c = (float(value) for value in values)
+    return a, b, c
 
 
 def _words(affine: Affine) -> str:

@@ -1,4 +1,4 @@
-"""Names of labels in an extension of a NIfTI header, in the XML of Caret's label tables, as TotalSegmentator has them."""
+"""Names of labels in an extension of a NIfTI header, in the XML of Caret's label tables."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 FLAG_BYTES = 4
 """After a header: the first of them says whether extensions follow."""
 
-CARET_CODE = 30
-"""The registered code of such an extension."""
+CODE = 0
+"""Of the extension, as TotalSegmentator has it: nibabel gives out no content of Caret's own code, 30."""
 
 
 def names_in(gap: bytes, endianness: str) -> dict[int, str]:
-    """Label ids to names.
+    """Label ids to names, as TotalSegmentator writes them too.
 
     Args:
         gap: what lies between a header and the voxels: the flag that extensions follow, and these.

@@ -69,10 +69,11 @@ def write_volume(path: str | Path, volume: Volume) -> None:
 
 
 def _compact(array: Array) -> Array:
-    """Labels in the smallest unsigned type; intensities as they are."""
-    if not np.issubdtype(array.dtype, np.unsignedinteger):
-        return array.astype(np.uint8) if array.dtype == bool else array
-    return array.astype(np.min_scalar_type(int(array.max(initial=0))))
+    """Labels in the smallest unsigned type; intensities as they are, in a type and byte order that files have."""
+    if array.dtype.kind == "u":
+        return array.astype(np.min_scalar_type(int(array.max(initial=0))))
+    replaced = {"bool": "uint8", "float16": "float32"}.get(array.dtype.name, array.dtype.newbyteorder("="))
+    return array.astype(replaced, copy=False)
 
 
 def _segment_fields(volume: Volume) -> dict[str, str]:
