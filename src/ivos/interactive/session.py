@@ -38,6 +38,7 @@ from ivos.propagation.annotations import axis_number
 from ivos.propagation.engines.choose import choose_engine
 from ivos.propagation.strokes import Strokes
 from ivos.propagation.walk import SliceStack
+from ivos.volume.checks import check_scan, checked_labels
 from ivos.volume.geometry import AXIS_NAMES
 from ivos.volume.labels import scheme_from_names
 from ivos.volume.volume import on_grid_of
@@ -90,6 +91,7 @@ class InteractiveSession:
         merge: Merge | Literal["anew"] | None = None,
         history_bytes: int = HISTORY_BYTES,
     ) -> None:
+        check_scan(scan)
         self._scan: Volume | None = scan
         self._checksum: str | None = None  # of the scan; taken when the session is saved first
         self._engine, self._segmenter, self._merge = engine, strokes, merge
@@ -412,8 +414,9 @@ class InteractiveSession:
             axis: of the slices.
 
         Raises:
-            InputError: another grid, or labels beyond 254.
+            InputError: another grid, labels beyond 254, or what :func:`ivos.read_labels` would refuse.
         """
+        labels = checked_labels(labels, "labels to load")
         along, there = axis_number(axis), on_grid_of(labels, self._grid, "labels to load")
         editing.check_loadable(there.array)
         with self._journal.step() as change:

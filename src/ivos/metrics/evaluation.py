@@ -15,6 +15,7 @@ from ivos.metrics.overlap import dsc
 from ivos.metrics.surface import hd95_mm, nsd
 from ivos.volume.box import bounding_box
 from ivos.volume.cases import labels_by_case
+from ivos.volume.checks import checked_labels
 from ivos.volume.labels import IGNORE, structures_in
 from ivos.volume.read_pair import read_pair
 from ivos.volume.volume import on_grid_of
@@ -83,8 +84,10 @@ def evaluate(
         case: the case's name in the scores.
 
     Raises:
-        InputError: the grids differ; FLARE22: the labels or structures are not of its scheme.
+        InputError: the grids differ; what :func:`ivos.read_labels` would refuse; FLARE22: the labels or structures are
+            not of its scheme.
     """
+    prediction, truth = checked_labels(prediction, case or "prediction"), checked_labels(truth, f"{case} truth".strip())
     prediction, truth = _where_told(on_grid_of(prediction, truth, case or "prediction"), truth)
     if protocol == "standard":
         own_names = {**prediction.names, **truth.names}

@@ -87,7 +87,9 @@ def read_series(folder: Path, series: str | None = None, *, named: Path | None =
     geometry = _geometry(images, named)
     array = np.stack([_pixels(image, named) for image in images])
     first = images[0]
-    return Volume.from_array(array, geometry, modality=first.modality, frame_of_reference=first.frame_of_reference)
+    return Volume.from_array(
+        array, geometry, modality=first.modality, frame_of_reference=first.frame_of_reference, what=str(named)
+    )
 
 
 def series_files(folder: Path, series: str | None = None, *, named: Path | None = None) -> tuple[list[Path], Geometry]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.errors import InputError
-from ivos.volume.geometry import Geometry, Triple
+from ivos.volume.checks import check_grid
+from ivos.volume.geometry import Geometry, Triple, upright
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
     from ivos.volume.geometry import Shape
 
-TILTED = "its axes are not at right angles (gantry tilt or shear); resample it to an upright grid first"
-
-_LARGEST_SHEAR = np.sin(np.radians(0.2))  # of headers with few decimals: the limit that DICOM's readers have, too
 _UNIT_TOLERANCE = 0.01  # of the length of a direction vector
 
 
@@ -54,23 +52,12 @@ def grid_of_header(
             raise InputError(f"{path}: {kind} spacing ({spacing:g} mm along {name}) in its header; correct the header")
     if np.abs(np.linalg.norm(directions, axis=1) - 1).max() > _UNIT_TOLERANCE:
         raise InputError(f"{path}: the directions in its header are not of length 1; correct the header")
-    x, y, z = (_triple(row) for row in _upright(directions, path))
+    x, y, z = (_triple(row) for row in directions / np.linalg.norm(directions, axis=1, keepdims=True))
     width, height, depth = size_xyz
     shape: Shape = (int(depth), int(height), int(width))
-    return Geometry(shape=shape, spacing_mm=_triple(spacing_xyz_mm[::-1]), origin_mm=_triple(origin_mm), axes=(z, y, x))
-
-
-def _upright(directions: npt.NDArray[np.float64], path: Path) -> npt.NDArray[np.float64]:
-    """Direction vectors (rows) at exact right angles, where few decimals had them a little off."""
-    unit = directions / np.linalg.norm(directions, axis=1, keepdims=True)
-    cosines = unit @ unit.T - np.eye(3)
-    if np.abs(cosines).max() > _LARGEST_SHEAR:
-        raise InputError(f"{path}: {TILTED}")
-    if np.abs(cosines).max() < 1e-6:
-        return unit
-    left, _, right = np.linalg.svd(unit)
-    nearest: npt.NDArray[np.float64] = left @ right
-    return nearest
+    grid = Geometry(shape, _triple(spacing_xyz_mm[::-1]), _triple(origin_mm), (z, y, x))
+    check_grid(grid, str(path))
+    return upright(grid)
 
 
 def _triple(values: npt.ArrayLike) -> Triple:
