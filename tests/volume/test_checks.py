@@ -36,7 +36,7 @@ def spoilt(volume: ivos.Volume, value: float, dtype: Any = np.float32) -> ivos.V
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_voxels_that_are_not_finite(value: float, dtype: type) -> None:
-    array = FEW.astype(dtype)
+    array: npt.NDArray[Any] = FEW.astype(dtype)
     array[1:3, 2, 3] = value
     with pytest.raises(InputError, match="array: 2 voxels are NaN or infinite"):
         ivos.Volume.from_array(array, GRID)
