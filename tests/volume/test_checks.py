@@ -36,7 +36,7 @@ def spoilt(volume: ivos.Volume, value: float, dtype: Any = np.float32) -> ivos.V
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_voxels_that_are_not_finite(value: float, dtype: type) -> None:
-    array = FEW.astype(dtype)
+    array: npt.NDArray[Any] = FEW.astype(dtype)
     array[1:3, 2, 3] = value
     with pytest.raises(InputError, match="array: 2 voxels are NaN or infinite"):
         ivos.Volume.from_array(array, GRID)
@@ -47,11 +47,11 @@ def test_voxels_that_are_not_finite(value: float, dtype: type) -> None:
 @pytest.mark.parametrize(
     ("array", "words"),
     [
-        (FEW[0], "two-dimensional (6 x 5 voxels)"),
-        (FEW[:1], "two-dimensional (6 x 5 x 1 voxels)"),
-        (FEW[:, :1], "two-dimensional"),
-        (FEW[None], "4-dimensional (6 x 5 x 4 x 1 voxels)"),
-        (FEW[..., None], "4-dimensional"),
+        (FEW[0], "shape (5, 6); ivos needs one of three axes"),
+        (FEW[None], "shape (1, 4, 5, 6); ivos needs one of three axes"),
+        (FEW[..., None], "shape (4, 5, 6, 1); ivos needs one of three axes"),
+        (FEW[:0], "shape (0, 5, 6)"),
+        (FEW[:3], "shape (3, 5, 6) on a grid of shape (4, 5, 6)"),
         (np.float32(3), "voxels are float32"),
         (FEW.transpose(2, 1, 0), "shape (6, 5, 4) on a grid of shape (4, 5, 6)"),
         (FEW.astype(complex), "voxels are complex128"),
@@ -67,6 +67,13 @@ def test_arrays_that_are_no_volume(array: Any, words: str) -> None:
         ivos.Volume.from_array(array, GRID)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_single_slice_is_no_scan() -> None:
+    one = volume_of(np.zeros((1, 8, 8), np.int16))
+    for use in everywhere(one, one.with_array(one.array.astype(np.uint8) + 1)).values():
+        with pytest.raises(InputError, match=r"scan: two-dimensional \(8 x 8 x 1 voxels\)"):
+            use()
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def refused(path: Path, *words: str, labels: bool = False) -> None:
     "dtype", [np.uint8, np.int8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64, np.float32, np.float64]
 )
 def test_versions_byte_orders_and_types(tmp_path: Path, dtype: type, kind: Any, order: str) -> None:
-    array = np.clip(VOXELS, 0, 120).astype(dtype)
+    array: npt.NDArray[Any] = np.clip(VOXELS, 0, 120).astype(dtype)
     header = kind.header_class(endianness=order)
     header.set_data_dtype(dtype)
     image = kind(array, AFFINE, header)
@@ -216,6 +216,12 @@ def test_other_programs_see_names_and_voxels(tmp_path: Path) -> None:
     (extension,) = image.header.extensions
     assert b"liver &amp; spleen" in extension.get_content()
     assert ivos.read_labels(tmp_path / "b.nii.gz").names == {1: "liver & spleen", 2: "Lunge, größer"}
+
+
+def test_characters_that_xml_lacks_cost_no_names(tmp_path: Path) -> None:
+    volume = ivos.read_labels(save(tmp_path / "a.nii", LABELS))
+    ivos.write(tmp_path / "b.nii.gz", volume.with_array(volume.array, {1: "left\x01 kidney\ud800", 2: "spleen"}))
+    assert ivos.read_labels(tmp_path / "b.nii.gz").names == {1: "left  kidney", 2: "spleen"}
 
 
 def test_the_same_labels_are_the_same_file(tmp_path: Path) -> None:

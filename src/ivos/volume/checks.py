@@ -21,7 +21,7 @@ _HIGHEST = int(np.iinfo(np.uint32).max)
 
 
 def check_array(array: npt.NDArray[Any], shape: Shape, what: str) -> None:
-    """Refuse what is not one finite real number for each voxel of a grid of several slices.
+    """Refuse what is not one finite real number for each voxel of a grid.
 
     Args:
         array: voxels.
@@ -36,10 +36,8 @@ def check_array(array: npt.NDArray[Any], shape: Shape, what: str) -> None:
         raise InputError(f"{what}: voxels are {found}; ivos needs a numpy array of real numbers of up to 64 bits")
     if isinstance(array, np.ma.MaskedArray):
         raise InputError(f"{what}: a masked array; give a plain one, with what is masked filled (by air, for example)")
-    if array.ndim != 3 or min(array.shape) < 2:
-        size = " x ".join(str(n) for n in reversed(array.shape))
-        kind = "two-dimensional" if array.ndim in (2, 3) else f"{array.ndim}-dimensional"
-        raise InputError(f"{what}: {kind} ({size} voxels); ivos needs a volume of several slices")
+    if array.ndim != 3 or array.size == 0:
+        raise InputError(f"{what}: an array of shape {array.shape}; ivos needs one of three axes (z, y, x)")
     if array.shape != tuple(shape):
         raise InputError(f"{what}: an array of shape {array.shape} on a grid of shape {tuple(shape)} (z, y, x)")
     if array.dtype.kind == "f":
@@ -65,14 +63,35 @@ def check_grid(grid: Geometry, what: str) -> None:
         raise InputError(f"{what}: {TILTED}")
 
 
-def check_scan(scan: Volume, what: str = "scan") -> None:
-    """Refuse a volume that was not made by :func:`ivos.read` or ``Volume.from_array``, and could not be.
+def check_slices(volume: Volume, what: str) -> None:
+    """Refuse a volume that is a single slice.
+
+    Raises:
+        InputError: it is.
+    """
+    if min(volume.array.shape) < 2:
+        size = " x ".join(str(n) for n in reversed(volume.array.shape))
+        raise InputError(f"{what}: two-dimensional ({size} voxels); ivos needs a volume of several slices")
+
+
+def check_volume(volume: Volume, what: str) -> None:
+    """Refuse a volume that ``Volume.from_array`` could not have made.
 
     Raises:
         InputError: as :func:`check_array` and :func:`check_grid`.
     """
-    check_grid(scan.geometry, what)
-    check_array(scan.array, scan.geometry.shape, what)
+    check_grid(volume.geometry, what)
+    check_array(volume.array, volume.geometry.shape, what)
+
+
+def check_scan(scan: Volume, what: str = "scan") -> None:
+    """Refuse a volume that :func:`ivos.read` could not have read.
+
+    Raises:
+        InputError: as :func:`check_volume` and :func:`check_slices`.
+    """
+    check_volume(scan, what)
+    check_slices(scan, what)
 
 
 def checked_labels(labels: Volume, what: str, *, step: float = 0.0) -> Volume:
@@ -84,9 +103,9 @@ def checked_labels(labels: Volume, what: str, *, step: float = 0.0) -> Volume:
         step: what a value grows by where a stored integer grows by 1, for labels that were scaled so.
 
     Raises:
-        InputError: as :func:`check_scan`; they are negative, fractional, or above 4294967295.
+        InputError: as :func:`check_volume`; they are negative, fractional, or above 4294967295.
     """
-    check_scan(labels, what)
+    check_volume(labels, what)
     array = labels.array
     if array.dtype.kind == "b" or array.dtype == np.uint8:
         return labels if array.dtype == np.uint8 else replace(labels, array=array.astype(np.uint8))

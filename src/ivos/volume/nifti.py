@@ -83,8 +83,7 @@ def nifti_names(path: Path) -> dict[int, str]:
     with _opened(path) as (file, _):
         header = _header(file, path)
         offset = _offset(header, path)
-        gap = offset - len(header.binaryblock) if offset is not None else 0
-        return names_in(file.read(min(max(gap, 0), _LARGEST_GAP_BYTES)), header.endianness)
+        return names_in(b"" if offset is None else file.read(offset - len(header.binaryblock)), header.endianness)
 
 
 def write_nifti(
@@ -135,21 +134,21 @@ def write_nifti(
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
     """The file's bytes without gzip around them, and how many they can be at most."""
-    present = path.stat().st_size
-    with path.open("rb") as plain:
-        packed = plain.read(2) == b"\x1f\x8b"
-        plain.seek(0)
-        try:
+    try:
+        present = path.stat().st_size
+        with path.open("rb") as plain:
+            packed = plain.read(2) == b"\x1f\x8b"
+            plain.seek(0)
             if packed:
                 with gzip.open(plain) as unpacked:
                     yield cast("BinaryIO", unpacked), present * _LARGEST_RATIO
             else:
                 yield plain, present
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            what = "truncated" if isinstance(error, EOFError) else "damaged"
-            raise InputError(f"{path}: {what}: it cannot be unpacked; copy it again") from error
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        what = "truncated" if isinstance(error, EOFError) else "damaged"
+        raise InputError(f"{path}: {what}: it cannot be unpacked; copy it again") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def _header(file: BinaryIO, path: Path) -> Any:
@@ -225,10 +224,10 @@ def _offset(header: Any, path: Path) -> int | None:
     Raises:
         InputError: it is not possible.
     """
-    offset = float(header["vox_offset"])
-    if not 0 <= offset <= 2**53 or offset != int(offset):
+    offset, length = float(header["vox_offset"]), len(header.binaryblock)
+    if not 0 <= offset <= length + _LARGEST_GAP_BYTES or offset != int(offset):
         raise InputError(f"{path}: cannot be read: its voxels begin at byte {offset:g}; it is damaged")
-    return int(offset) if offset >= len(header.binaryblock) + FLAG_BYTES else None
+    return int(offset) if offset >= length + FLAG_BYTES else None
 
 
 def _voxels(file: BinaryIO, path: Path, header: Any, size: int, at_most: int) -> tuple[bytes, Array]:

@@ -149,7 +149,8 @@ class NiftiForms:
         return affines
 
     def _spacing(self) -> npt.NDArray[np.float64]:
-        return np.abs(np.array(self.pixdim[1:]))
+        spacing: npt.NDArray[np.float64] = np.abs(self.pixdim[1:])
+        return spacing
 
     def _pixdim(self) -> Affine:
         affine = np.zeros((3, 4))

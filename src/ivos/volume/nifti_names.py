@@ -44,9 +44,9 @@ def names_in(gap: bytes, endianness: str) -> dict[int, str]:
 
 
 def names_as_xml(names: Mapping[int, str]) -> bytes:
-    """The content of an extension that :func:`names_in` reads."""
+    """The content of an extension that :func:`names_in` reads; characters that XML does not have become spaces."""
     root = ET.Element("CaretExtension")
     table = ET.SubElement(ET.SubElement(root, "VolumeInformation", Index="0"), "LabelTable")
     for label, name in sorted(names.items()):
-        ET.SubElement(table, "Label", Key=str(label)).text = name
+        ET.SubElement(table, "Label", Key=str(label)).text = "".join(c if c.isprintable() else " " for c in name)
     return ET.tostring(root)

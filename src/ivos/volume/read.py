@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ivos.errors import InputError
 from ivos.files import suffix_of
-from ivos.volume.checks import checked_labels
+from ivos.volume.checks import check_slices, checked_labels
 from ivos.volume.cropping import uncropped
 from ivos.volume.dicom import is_dicom, read_series, read_zip
 from ivos.volume.dicom_labels import holds_dicom_labels, read_dicom_labels
@@ -63,6 +63,7 @@ def _read(path: Path, series: str | None = None) -> tuple[Volume, float]:
         raise InputError(
             f"{path}: not an image that ivos reads: {', '.join(READABLE)}, or a folder or .zip of DICOM files"
         )
+    check_slices(volume, str(path))
     return volume, step
 
 

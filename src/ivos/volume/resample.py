@@ -38,4 +38,4 @@ def _resampled(volume: Volume, grid: Geometry, *, labels: bool) -> Volume:
     lowest = 0.0 if labels else float(volume.array.min())
     interpolator = sitk.sitkNearestNeighbor if labels else sitk.sitkLinear
     moved = sitk.Resample(image_of(volume.array, volume.geometry), reference, sitk.Transform(), interpolator, lowest)
-    return Volume(sitk.GetArrayFromImage(moved), grid, grid, volume.modality, dict(volume.names))
+    return Volume.from_array(sitk.GetArrayFromImage(moved), grid, modality=volume.modality, names=dict(volume.names))

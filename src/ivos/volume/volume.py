@@ -71,7 +71,8 @@ class Volume:
 
         Raises:
             InputError: the array is not three-dimensional or not of the grid's shape, its voxels are not real numbers,
-                or some are NaN or infinite; the grid has no spacing, or axes that are not at right angles.
+                or some are NaN or infinite; the grid has no spacing, or axes that are not at right angles. What takes a
+                scan refuses a single slice, what takes labels those that are negative or fractional.
         """
         check_grid(source, what)
         check_array(array, source.shape, what)

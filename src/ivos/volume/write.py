@@ -9,7 +9,7 @@ import numpy as np
 
 from ivos.errors import InputError
 from ivos.files import replacing, suffix_of
-from ivos.volume.checks import check_scan
+from ivos.volume.checks import check_volume
 from ivos.volume.itk import image_of
 from ivos.volume.nifti import SUFFIXES, write_nifti
 
@@ -42,13 +42,13 @@ def write_volume(path: str | Path, volume: Volume) -> None:
         volume: integer labels are stored in the smallest unsigned type that holds them.
 
     Raises:
-        InputError: unknown format, a folder that cannot be written to, or voxels that :func:`ivos.read` would refuse.
+        InputError: unknown format, a folder that cannot be written to, or voxels that are NaN or infinite.
     """
     import SimpleITK as sitk
 
     path = Path(path)
     check_writable(path)
-    check_scan(volume, str(path))
+    check_volume(volume, str(path))
     array = _compact(volume.source_array())
     if suffix_of(path) in SUFFIXES:
         with replacing(path) as temporary:
