@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from ivos.errors import InputError
 from ivos.volume.label_layers import LabelLayers
-from ivos.volume.labels import IGNORE, IGNORE_NAME, apply_mapping, canonical_name
+from ivos.volume.labels import IGNORE_NAME, apply_mapping, canonical_name
 from ivos.volume.volume import Volume
 
 if TYPE_CHECKING:
@@ -41,15 +44,20 @@ class Table:
     @property
     def known(self) -> dict[int, str]:
         """Names in one spelling by label id, without those that say nothing, such as ``Segment_1``, and the ignored."""
-        spelled = {label: canonical_name(name) for label, name in self.names.items() if label != 0}
+        spelled = {label: _spelled(name) for label, name in self.names.items() if label != 0}
         return {
             label: name for label, name in spelled.items() if name != IGNORE_NAME and not _PLACEHOLDER.fullmatch(name)
         }
 
     @property
+    def ignored(self) -> set[int]:
+        """The label ids that are named "ignore"."""
+        return {label for label, name in self.names.items() if _spelled(name) == IGNORE_NAME}
+
+    @property
     def structures(self) -> set[int]:
-        """The label ids in its voxels that stand for something: neither background nor an ignored one without name."""
-        return {label for label in self.ids() if label != 0 and (label != IGNORE or label in self.known)}
+        """The label ids in its voxels that stand for a structure."""
+        return set(self.ids()) - self.ignored - {0}
 
     def called(self, label: int) -> str:
         """A label as a message says it: ``1 (liver)``."""
@@ -146,10 +154,13 @@ def matched_ids(table: Table, reference: Table, by: By = "auto", remedy: str = R
         raise InputError(_contradiction(table, reference, clashes[0], lost, missing, remedy))
     ids = {label: by_name[ours[label]] for label in sorted(present) if ours.get(label) in by_name}
     ids |= {label: label for label in present if label not in ours}
-    taken = {*theirs, *expected, *ids.values()}
+    taken = {*reference.names, *expected, *ids.values()}
     for label in lost:
         ids[label] = label if label not in taken else _free(taken | present)
         taken.add(ids[label])
+    for label in sorted(set(table.ids()) & table.ignored):
+        free = label if label not in taken else _free(taken | present)
+        ids[label] = min(reference.ignored, default=free)
     return None if all(old == new for old, new in ids.items()) else ids
 
 
@@ -193,24 +204,20 @@ def numbered(labels: Volume, ids: Mapping[int, int] | None, reference: Mapping[i
     Args:
         labels: as they came.
         ids: new ids by old ones; None for the same.
-        reference: names by id of what they were matched with: a name for a label without voxels is dropped where it
-            would contradict these.
+        reference: names by id of what they were matched with: where these name a label otherwise that has no voxels
+            here, its name is dropped.
     """
-    if ids is None:
-        kept = {k: v for k, v in labels.names.items() if _agree(v, reference.get(k))}
-        if len(kept) == len(labels.names):
-            return labels
-        present = {int(label) for label in LabelLayers((labels,)).ids}
-        kept = {k: v for k, v in labels.names.items() if k in kept or k in present}
-        return labels.with_array(labels.array, kept)
-    every = {**ids, IGNORE: IGNORE}
-    return labels.with_array(apply_mapping(labels.array, every), new_names(labels.names, ids))
+    if ids is not None:
+        return labels.with_array(apply_mapping(labels.array, ids), new_names(labels.names, ids))
+    others = {label for label, name in labels.names.items() if _spelled(reference.get(label, name)) != _spelled(name)}
+    absent = others - set(np.unique(labels.array).tolist()) if others else others
+    kept = {label: name for label, name in labels.names.items() if label not in absent}
+    return labels.with_array(labels.array, kept) if absent else labels
 
 
 def new_names(names: Mapping[int, str], ids: Mapping[int, int]) -> dict[int, str]:
     """The names under new ids; of labels without voxels, which have no new id, there is none."""
-    kept = {ids[label]: name for label, name in names.items() if label in ids}
-    return {**kept, IGNORE: names[IGNORE]} if IGNORE in names and IGNORE not in kept else kept
+    return {ids[label]: name for label, name in names.items() if label in ids}
 
 
 def changes(table: Table, ids: Mapping[int, int], reference: str) -> str:
@@ -218,6 +225,10 @@ def changes(table: Table, ids: Mapping[int, int], reference: str) -> str:
     moved = [f"{table.called(old)} is {new}" for old, new in ids.items() if old != new]
     more = f" and {len(moved) - _SHOWN} more" if len(moved) > _SHOWN else ""
     return f"{table.what}: labels matched by name with {reference}: {', '.join(moved[:_SHOWN])}{more} there"
+
+
+def _spelled(name: str) -> str:
+    return canonical_name(unicodedata.normalize("NFC", name))
 
 
 def _contradictions(ours: Mapping[int, str], theirs: Mapping[int, str]) -> list[tuple[int, int]]:
@@ -265,8 +276,7 @@ def _by_name(names: Mapping[int, str], present: Collection[int]) -> dict[str, in
 
 
 def _free(taken: Collection[int]) -> int:
-    free = max(taken) + 1
-    return free + 1 if free == IGNORE else free
+    return max(taken) + 1
 
 
 def _contradiction(
@@ -280,7 +290,3 @@ def _contradiction(
     sides = ((table, lost), (reference, missing))
     alone = "; ".join(f"{side.what} alone has {', '.join(map(side.called, labels[:_SHOWN]))}" for side, labels in sides)
     return f"{first}, and names cannot decide: {alone}; {remedy}".rstrip("; ")
-
-
-def _agree(name: str, other: str | None) -> bool:
-    return other is None or canonical_name(name) == canonical_name(other)

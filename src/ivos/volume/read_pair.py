@@ -57,17 +57,15 @@ def read_pair(
     for path in (one, other):
         if holds_contours(path):
             raise InputError(
-                f"{path}: an RT Structure Set has contours and no voxels; give the scan too, with --scans, or compare it "
-                "with a file of voxels such as NIfTI"
+                f"{path}: an RT Structure Set has contours and no voxels; give the scan too, with --scans, or "
+                "compare it with a file of voxels such as NIfTI"
             )
     both = _joint(read_label_layers(one), read_label_layers(other))
     first, second = (read_label_layers(path, both, names=names) for path in (one, other))
     return first, second
 
 
-def read_label_layers(
-    path: Path, scan: Volume | None = None, *, names: Mapping[int, str] | None = None
-) -> LabelLayers:
+def read_label_layers(path: Path, scan: Volume | None = None, *, names: Mapping[int, str] | None = None) -> LabelLayers:
     """Read labels of which some may overlap: those of DICOM files; of other files as a single layer.
 
     Args:
