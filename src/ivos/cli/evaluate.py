@@ -159,7 +159,7 @@ def _of_folders(
     *,
     shown: bool,
 ) -> list[Score]:
-    """The scores of all cases, in the order of names wherever they are computed; ``failed`` gets other cases, and why."""
+    """The scores of all cases, in the order of names wherever computed; ``failed`` gets the others, and why."""
     from ivos.metrics.evaluation import evaluate_folders, unpaired
 
     def tell(case: str, error: InputError) -> None:
