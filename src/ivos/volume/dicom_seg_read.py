@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 _STEP_TOLERANCE = 0.05  # as a share of the slice spacing
 
 
+class NoGridError(InputError):
+    """A file alone does not say on which grid its frames lie."""
+
+
 def read_dicom_seg(
     path: Path,
     scan: Volume | None = None,
@@ -188,15 +192,15 @@ def _own_grid(path: Path, frames: list[_Frame], frame_of_reference: str | None) 
     """The smallest grid that holds all frames."""
     first = frames[0].grid
     if any(frame.grid.axes != first.axes for frame in frames):
-        raise InputError(f"{path}: its frames lie in several orientations; give the scan that it was drawn on")
+        raise NoGridError(f"{path}: its frames lie in several orientations; give the scan that it was drawn on")
     normal = np.asarray(first.axes[0])
     along = np.array([np.asarray(frame.grid.origin_mm) @ normal for frame in frames])
     steps = np.diff(np.unique(np.round(along, 2)))
     if not steps.size:
-        raise InputError(f"{path}: lies on one slice; give the scan that it was drawn on")
+        raise NoGridError(f"{path}: lies on one slice; give the scan that it was drawn on")
     fitting = [s for s in (first.spacing_mm[0], float(steps.min())) if s > 0 and _even(steps / s)]
     if not fitting:
-        raise InputError(f"{path}: its slices are unevenly spaced; give the scan that it was drawn on")
+        raise NoGridError(f"{path}: its slices are unevenly spaced; give the scan that it was drawn on")
     step = fitting[0]
     lowest = frames[int(along.argmin())].grid
     shape = (round(float(np.ptp(along)) / step) + 1, *first.shape[1:])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ivos.errors import InputError
+from ivos.volume.dicom_names import dicom_text
 from ivos.volume.label_layers import LabelLayers
 from ivos.volume.labels import IGNORE_NAME, apply_mapping, canonical_name
 from ivos.volume.volume import Volume
@@ -209,7 +210,7 @@ def numbered(labels: Volume, ids: Mapping[int, int] | None, reference: Mapping[i
     """
     if ids is not None:
         return labels.with_array(apply_mapping(labels.array, ids), new_names(labels.names, ids))
-    others = {label for label, name in labels.names.items() if _spelled(reference.get(label, name)) != _spelled(name)}
+    others = {label for label, name in labels.names.items() if not same_name(reference.get(label, name), name)}
     absent = others - set(np.unique(labels.array).tolist()) if others else others
     kept = {label: name for label, name in labels.names.items() if label not in absent}
     return labels.with_array(labels.array, kept) if absent else labels
@@ -227,8 +228,13 @@ def changes(table: Table, ids: Mapping[int, int], reference: str) -> str:
     return f"{table.what}: labels matched by name with {reference}: {', '.join(moved[:_SHOWN])}{more} there"
 
 
+def same_name(one: str, other: str) -> bool:
+    """Whether two names are the same in one spelling, also where one was cut to the room that DICOM has for it."""
+    return _spelled(one) == _spelled(other)
+
+
 def _spelled(name: str) -> str:
-    return canonical_name(unicodedata.normalize("NFC", name))
+    return canonical_name(dicom_text(unicodedata.normalize("NFC", name)))
 
 
 def _contradictions(ours: Mapping[int, str], theirs: Mapping[int, str]) -> list[tuple[int, int]]:
