@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -16,7 +17,10 @@ from ivos.volume.labels import IGNORE_NAME, apply_mapping, canonical_name
 from ivos.volume.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+_log = logging.getLogger(__name__)
 
 By = Literal["auto", "id", "name"]
 """What tells which labels of two files are one structure: equal ids; names; or ids unless the names say otherwise."""
@@ -116,6 +120,30 @@ class Numbering:
         return {label if ids is None else ids.get(label, label) for table, ids in self._taken for label in table.ids()}
 
 
+def in_one_numbering(
+    labels: Sequence[Volume], paths: Sequence[Path], by: By = "auto", note: Callable[[str], None] = _log.warning
+) -> list[Volume]:
+    """Several label volumes of one scan under the label ids of the first.
+
+    Args:
+        labels: as they came.
+        paths: of their files, for messages.
+        by: what tells which labels are one structure.
+        note: is called with a sentence on each folder whose labels were given other ids.
+
+    Raises:
+        InputError: names contradict each other.
+    """
+    numbering, found = Numbering(by=by), []
+    for volume, path in zip(labels, paths, strict=True):
+        table = table_of(volume, str(path))
+        ids = numbering.ids_of(table)
+        if ids is not None:
+            note(changes(replace(table, what=str(path.parent)), ids, str(paths[0].parent)))
+        found.append(volume if by == "id" else numbered(volume, ids, numbering.names))
+    return found
+
+
 def matched_ids(table: Table, reference: Table, by: By = "auto", remedy: str = REMEDY) -> dict[int, int] | None:
     """Which label of a reference each label of a file is.
 
@@ -146,13 +174,13 @@ def matched_ids(table: Table, reference: Table, by: By = "auto", remedy: str = R
         return None
     for one, labels in ((table, present), (reference, expected)):
         _check_unique(one, labels)
-    _check_named(table, present, reference, by)
-    _check_named(reference, expected, table, by)
     by_name = _by_name(theirs, expected)
     lost = sorted(label for label in present if label in ours and ours[label] not in by_name)
     missing = sorted(label for label in expected if label in theirs and theirs[label] not in ours.values())
     if by == "auto" and lost and missing:
         raise InputError(_contradiction(table, reference, clashes[0], lost, missing, remedy))
+    _check_named(table, present, reference, by)
+    _check_named(reference, expected, table, by)
     ids = {label: by_name[ours[label]] for label in sorted(present) if ours.get(label) in by_name}
     ids |= {label: label for label in present if label not in ours}
     taken = {*reference.names, *expected, *ids.values()}
