@@ -150,16 +150,15 @@ def _make(
 
 def _columns(scan: Volume, shown: _Shown) -> list[Column]:
     from ivos.report.film import Column, uncertainty_of
+    from ivos.volume.label_matching import in_one_numbering
     from ivos.volume.read import read, read_labels
     from ivos.volume.volume import on_grid_of
 
-    def labels(path: Path) -> Volume:
-        return on_grid_of(read_labels(path), scan, str(path))
-
-    columns = [Column("scan")]
-    columns += [Column(title, labels(path)) for title, path in zip(shown.titles, shown.labels, strict=True)]
-    if shown.truth is not None:
-        columns.append(Column("truth", labels(shown.truth)))
+    paths = [*shown.labels, *([shown.truth] if shown.truth is not None else [])]
+    labels = [on_grid_of(read_labels(path, scan=scan), scan, str(path)) for path in paths]
+    titles = [*shown.titles[: len(shown.labels)], "truth"]
+    numbered = in_one_numbering(labels, paths)  # one colour stands for one structure
+    columns = [Column("scan"), *(Column(title, one) for title, one in zip(titles, numbered, strict=False))]
     if shown.uncertainty is not None:
         path = shown.uncertainty
         doubt = on_grid_of(uncertainty_of(read(path), str(path)), scan, str(path))

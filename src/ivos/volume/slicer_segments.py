@@ -11,7 +11,9 @@ import numpy as np
 
 from ivos.errors import InputError
 from ivos.files import suffix_of
+from ivos.volume.checks import checked_labels
 from ivos.volume.label_canvas import LabelCanvas
+from ivos.volume.label_layers import LabelLayers, layers_of
 from ivos.volume.labels import canonical_name
 from ivos.volume.nrrd import NRRD_SUFFIXES, read_layers
 from ivos.volume.nrrd_header import read_nrrd_header
@@ -97,8 +99,27 @@ def read_segmentation(
     header = read_nrrd_header(path)
     layers, grid = _with_two_slices(*read_layers(header, thin=True))
     if len(layers) == 1:
-        return replace(Volume.from_array(layers[0], grid, names=segment_names(path)), cropped=True)
-    return replace(_painted(header, layers, grid, structures, names).finished(), cropped=True)
+        return _single_layer(header, layers[0], grid)
+    return replace(_painted(header, layers, grid, structures, names, overlapping=False).finished(), cropped=True)
+
+
+def read_segmentation_layers(path: Path, *, names: Mapping[int, str] | None = None) -> LabelLayers:
+    """As :func:`read_segmentation`, but segments may overlap: they lie in layers then.
+
+    Raises:
+        InputError: as there, but for overlap.
+    """
+    header = read_nrrd_header(path)
+    layers, grid = _with_two_slices(*read_layers(header, thin=True))
+    if len(layers) == 1:
+        return layers_of(_single_layer(header, layers[0], grid))
+    painted = _painted(header, layers, grid, None, names, overlapping=True).finished_layers()
+    return LabelLayers(tuple(replace(layer, cropped=True) for layer in painted.layers))
+
+
+def _single_layer(header: NrrdHeader, voxels: Array, grid: Geometry) -> Volume:
+    volume = Volume.from_array(voxels, grid, names=segment_names(header.path), what=str(header.path))
+    return replace(checked_labels(volume, str(header.path)), cropped=True)
 
 
 def _painted(
@@ -107,13 +128,16 @@ def _painted(
     grid: Geometry,
     structures: Collection[int] | None,
     names: Mapping[int, str] | None,
+    *,
+    overlapping: bool,
 ) -> LabelCanvas:
     segments = _segments(header)
     _check_values(header.path, segments, layers)
     ids = _label_ids(segments, names)
     wanted = [s for s in segments if s.number in ids and (structures is None or ids[s.number] in structures)]
     called = {ids[segment.number]: segment.name for segment in wanted}
-    canvas = LabelCanvas(Volume.from_array(np.zeros(grid.shape, np.uint8), grid), called, header.path)
+    empty = Volume.from_array(np.zeros(grid.shape, np.uint8), grid)
+    canvas = LabelCanvas(empty, called, header.path, overlapping=overlapping)
     for segment in wanted:
         mask = Volume.from_array(layers[segment.layer] == segment.value, grid).array
         canvas.paint((slice(None), slice(None), slice(None)), mask, ids[segment.number])
