@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -62,7 +62,7 @@ def saved(path: Path, content: bytes) -> Path:
 
 def segment_keys(*segments: tuple[str, int, int]) -> dict[str, str]:
     """The keys that 3D Slicer writes for segments (name, layer, value)."""
-    keys = {}
+    keys: dict[str, str] = {}
     for number, (name, layer, value) in enumerate(segments):
         keys |= {
             f"Segment{number}_ID": f"Segment_{number + 1}",
@@ -79,6 +79,6 @@ def with_keys(header: bytes, keys: dict[str, str]) -> bytes:
     return header[:-1] + lines.encode() + b"\n"
 
 
-def stored(array: npt.NDArray[Any], order: str = "<") -> bytes:
+def stored(array: npt.NDArray[Any], order: Literal["<", ">"] = "<") -> bytes:
     """Voxels as bytes in that order."""
     return array.astype(array.dtype.newbyteorder(order)).tobytes()
