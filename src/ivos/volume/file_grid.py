@@ -62,7 +62,7 @@ def grid_of_header(
 
 def _upright(directions: npt.NDArray[np.float64], path: Path) -> npt.NDArray[np.float64]:
     """Direction vectors (rows) at exact right angles, where few decimals had them a little off."""
-    unit = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    unit: npt.NDArray[np.float64] = directions / np.linalg.norm(directions, axis=1, keepdims=True)
     cosines = unit @ unit.T - np.eye(3)
     if np.abs(cosines).max() > _LARGEST_SHEAR:
         raise InputError(f"{path}: {TILTED}")

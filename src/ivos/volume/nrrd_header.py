@@ -95,10 +95,12 @@ class NrrdHeader:
         dtype = _TYPES[found]
         if dtype.itemsize == 1 or self.encoding is Encoding.text:
             return dtype
-        order = {"little": "<", "big": ">"}.get(self.required("endian").lower())
-        if order is None:
-            raise self.damaged("endian")
-        return dtype.newbyteorder(order)
+        match self.required("endian").lower():
+            case "little":
+                return dtype.newbyteorder("<")
+            case "big":
+                return dtype.newbyteorder(">")
+        raise self.damaged("endian")
 
     @property
     def encoding(self) -> Encoding:

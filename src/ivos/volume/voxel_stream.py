@@ -167,7 +167,7 @@ class _Source:
         with self._opened() as file:
             match self.encoding:
                 case Encoding.raw:
-                    found = cast("Any", file).readinto(memoryview(voxels).cast("B"))
+                    found = cast("Any", file).readinto(_bytes_of(voxels))
                     if found < self._bytes:
                         raise self._truncated(found)
                 case Encoding.text:
@@ -175,7 +175,7 @@ class _Source:
                 case Encoding.hex:
                     self._read_hex(file, voxels)
                 case _:
-                    self._unpack(file, memoryview(voxels).cast("B"))
+                    self._unpack(file, _bytes_of(voxels))
 
     def _unpack(self, file: BinaryIO, room: memoryview) -> None:
         before, filled = max(0, self.part.skip), 0  # bytes still to skip; bytes there
@@ -232,7 +232,7 @@ class _Source:
             raise self._truncated(len(found))
         if len(digits) > 2 * self._bytes:
             self._say_surplus(f"{len(digits) // 2 - self._bytes:,} bytes")
-        memoryview(voxels).cast("B")[:] = found
+        _bytes_of(voxels)[:] = found
 
     def _truncated(self, there: int | None) -> InputError:
         of = f"{self._bytes:,} bytes of voxels"
@@ -241,6 +241,10 @@ class _Source:
 
     def _say_surplus(self, what: str) -> None:
         _log.warning("%s: %s after its voxels are left unread: its header says that there are none", self._named, what)
+
+
+def _bytes_of(voxels: Array) -> memoryview:
+    return voxels.view(np.uint8).data
 
 
 def _length(file: BinaryIO) -> int:
