@@ -110,6 +110,8 @@ def test_voxels_after_another_header(tmp_path: Path) -> None:
     saved(tmp_path / "a.raw", b"some header " + RAW)
     is_right(saved(tmp_path / "number.mhd", meta_header(HeaderSize="12", ElementDataFile="a.raw")))
     is_right(saved(tmp_path / "end.mhd", meta_header(HeaderSize="-1", ElementDataFile="a.raw")))
+    is_right(saved(tmp_path / "end.mha", meta_header(HeaderSize="-1") + b"some header " + RAW))
+    refused(saved(tmp_path / "short.mha", meta_header(HeaderSize="-1") + RAW[:-50]), "truncated", "70 of 120 bytes")
 
 
 def test_one_file_a_slice(tmp_path: Path) -> None:
@@ -193,6 +195,7 @@ def test_bytes_after_the_voxels_are_said(tmp_path: Path, caplog: pytest.LogCaptu
         ({"DimSize": "5 4 3.5"}, ("DimSize", "damaged")),
         ({"DimSize": "5 4 1"}, ("two-dimensional",)),
         ({"ElementType": "MET_STRING"}, ("MET_STRING", "damaged")),
+        ({"ElementDataFile": "a%d.raw 0 99999999999 1"}, ("files of one length", "damaged")),
         ({"ElementNumberOfChannels": "3"}, ("3 values per voxel",)),
         ({"ElementType": "MET_LONG", "DimSize": "5 3 2"}, ()),
     ],

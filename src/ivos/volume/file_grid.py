@@ -50,9 +50,11 @@ def grid_of_header(
         if spacing <= 0:
             kind = "negative" if spacing < 0 else "zero"
             raise InputError(f"{path}: {kind} spacing ({spacing:g} mm along {name}) in its header; correct the header")
-    if np.abs(np.linalg.norm(directions, axis=1) - 1).max() > _UNIT_TOLERANCE:
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(directions, axis=1)
+    if np.abs(lengths - 1).max() > _UNIT_TOLERANCE:
         raise InputError(f"{path}: the directions in its header are not of length 1; correct the header")
-    x, y, z = (_triple(row) for row in directions / np.linalg.norm(directions, axis=1, keepdims=True))
+    x, y, z = (_triple(row) for row in directions / lengths[:, None])
     width, height, depth = size_xyz
     shape: Shape = (int(depth), int(height), int(width))
     grid = Geometry(shape, _triple(spacing_xyz_mm[::-1]), _triple(origin_mm), (z, y, x))

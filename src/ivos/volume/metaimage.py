@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import math
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ivos.errors import InputError
 from ivos.volume.file_grid import grid_of_header
-from ivos.volume.voxel_stream import Encoding, Part, numbered, read_voxels
+from ivos.volume.voxel_stream import Encoding, Part, numbered, read_voxels, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +45,7 @@ _TYPES = {
 }
 _UNITS_MM = {"um": 1e-3, "cm": 10.0}  # of DistanceUnits; whatever else it says is millimetres
 _LIST = re.compile(r"LIST(?:\s+(\d+)D?)?", re.IGNORECASE)
-_PATTERN = re.compile(r"(.*%[0-9]{0,2}[diu]\S*)\s+(-?\d+)\s+(-?\d+)(?:\s+(\d+))?")
+_PATTERN = re.compile(r"(.*%[0-9]{0,2}[diu]\S*)\s+(-?[0-9]{1,18})\s+(-?[0-9]{1,18})(?:\s+([0-9]{1,18}))?")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class _Header:
     def whole(self, name: str, default: int | None = None) -> int:
         """A whole number."""
         text = self.values.get(name.lower(), "" if default is None else str(default))
-        if not re.fullmatch(r"[+-]?\d+", text):
+        if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
             raise self.damaged(name)
         return int(text)
 
@@ -91,8 +91,7 @@ class _Header:
         value = self.values.get(name.lower())
         if value is None:
             return InputError(f"{self.path}: its header has no '{name}'; it is damaged or no MetaImage")
-        shown = "".join(c if c.isprintable() else "?" for c in value[:60])
-        return InputError(f"{self.path}: its header says '{name} = {shown}', which cannot be; it is damaged")
+        return InputError(f"{self.path}: its header says '{name} = {shown(value)}', which cannot be; it is damaged")
 
 
 def read_metaimage(path: Path) -> tuple[Array, Geometry]:
@@ -128,7 +127,7 @@ def _read_header(path: Path) -> _Header:
                 break
             key = name.strip().lower()
             if values.setdefault(key, value.strip()) != value.strip() and key != "comment":
-                raise InputError(f"{path}: its header says two things of '{name.strip()}'; it is damaged")
+                raise InputError(f"{path}: its header says two things of '{shown(name.strip())}'; it is damaged")
             if key == "elementdatafile":
                 listed = _LIST.fullmatch(value.strip())
                 names = _text(file.read(_LONGEST_HEADER)).split("\n") if listed else []
@@ -148,7 +147,7 @@ def _sizes(header: _Header) -> list[int]:
     """Voxels along the three axes, the fastest first."""
     count = header.whole("NDims")
     found = header.numbers("DimSize", count=count)
-    if found is None or any(n < 1 or n != int(n) for n in found):
+    if found is None or not all(1 <= n < 2**31 and n == int(n) for n in found):
         raise header.damaged("DimSize")
     sizes = [int(n) for n in found]
     shown = " x ".join(map(str, sizes))
@@ -197,8 +196,7 @@ def _parts(header: _Header) -> list[Part]:
     if not named:
         raise header.damaged("ElementDataFile")
     if named.lower() == "local":
-        local = Part(header.path, header.end)
-        return [local if skip == 0 else replace(local, start=max(0, skip), skip=min(0, skip))]
+        return [Part(header.path, skip if skip > 0 else header.end, skip=min(0, skip))]
     listed, pattern = _LIST.fullmatch(named), _PATTERN.fullmatch(named)
     names = [named]
     if listed:
@@ -210,7 +208,7 @@ def _parts(header: _Header) -> list[Part]:
         if last < first or step < 1:
             raise header.damaged("ElementDataFile")
         names = numbered(pattern[1], range(first, last + 1, step))
-    return [Part(header.path.parent / name, max(0, skip), 0, min(0, skip)) for name in names]
+    return [Part(header.path.parent / name, max(0, skip), skip=min(0, skip)) for name in names]
 
 
 def _check_long(header: _Header, dtype: np.dtype[Any], encoding: Encoding, parts: list[Part], count: int) -> None:

@@ -133,12 +133,13 @@ def _many_dimensional(header: NrrdHeader) -> str:
 
 def _grid(header: NrrdHeader, axes: Sequence[int]) -> Geometry:
     vectors = _vectors_mm(header, axes)
-    lengths = np.linalg.norm(vectors, axis=1)
+    with np.errstate(over="ignore"):  # an endless length is refused with the grid
+        lengths = np.linalg.norm(vectors, axis=1)
     signs = np.array([*_signs(header), 1])
     spacings = [float(v) for v in lengths]
     if "spacedirections" not in header.fields:
         spacings = [float(v) for v in np.diagonal(vectors)]  # with their signs, which are refused by name
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         directions = vectors / lengths[:, None] * signs
     origin = [float(v) for v in _origin_mm(header, axes) * signs]
     return grid_of_header(header.path, [header.sizes[n] for n in axes], spacings, np.nan_to_num(directions), origin)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.errors import InputError
-from ivos.volume.voxel_stream import Encoding, Part, numbered
+from ivos.volume.voxel_stream import Encoding, Part, numbered, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _LONGEST_LINE, _LONGEST_HEADER = 1 << 20, 1 << 24  # bytes; segment names and tags of a scanner may be many
 _MAGIC = re.compile(rb"NRRD00(\.01|0[1-5])")
-_PATTERN = re.compile(r"(.*%[0-9]{0,2}[diu].*?)\s+(-?\d+)\s+(-?\d+)\s+(-?\d+)(?:\s+\d+)?")
+_PATTERN = re.compile(r"(.*%[0-9]{0,2}[diu].*?)\s+(-?[0-9]{1,18})\s+(-?[0-9]{1,18})\s+(-?[0-9]{1,18})(?:\s+[0-9]+)?")
 _LIST = re.compile(r"LIST(?:\s+\d+)?")
 
 _FIELDS = {  # without their spaces, by which writers differ
@@ -107,9 +107,7 @@ class NrrdHeader:
         """How its voxels are stored."""
         found = self.required("encoding").lower()
         if found not in _ENCODINGS:
-            raise InputError(
-                f"{self.path}: encoding '{found}' is not read (raw, gzip, bzip2, text and hex are); save it as gzip"
-            )
+            raise InputError(f"{self.path}: encoding '{shown(found)}' is not read; raw, gzip, bzip2, text and hex are")
         return _ENCODINGS[found]
 
     @property
@@ -164,6 +162,8 @@ class NrrdHeader:
             ]
         except ValueError as error:
             raise self.damaged(name) from error
+        if not found:
+            raise self.damaged(name)
         return [None if v is None or all(np.isnan(v)) else v for v in found]
 
     def words(self, name: str) -> list[str]:
@@ -172,9 +172,8 @@ class NrrdHeader:
 
     def damaged(self, name: str) -> InputError:
         """A field that cannot be what it says."""
-        value = self.fields.get(name, "")
-        shown = value if len(value) <= 60 else value[:60] + "..."
-        return InputError(f"{self.path}: its header says '{name}: {shown}', which cannot be; it is damaged")
+        value = shown(self.fields.get(name, ""))
+        return InputError(f"{self.path}: its header says '{name}: {value}', which cannot be; it is damaged")
 
 
 def read_nrrd_header(path: Path) -> NrrdHeader:
@@ -221,9 +220,8 @@ def _add_line(path: Path, text: str, fields: dict[str, str], keys: dict[str, str
     name, colon, value = text.partition(":")
     plain = name.lower().replace(" ", "")
     if not colon or plain not in _FIELDS or plain in fields:
-        shown = "".join(c if c.isprintable() else "?" for c in text[:60])
         raise InputError(
-            f"{path}: its header has a line that is none of NRRD's or comes twice, '{shown}'; it is damaged"
+            f"{path}: its header has a line that is none of NRRD's or comes twice, '{shown(text)}'; it is damaged"
         )
     fields[plain] = value.strip()
 

@@ -18,6 +18,7 @@ from ivos.volume.labels import canonical_name
 from ivos.volume.nrrd import NRRD_SUFFIXES, read_layers
 from ivos.volume.nrrd_header import read_nrrd_header
 from ivos.volume.volume import Volume
+from ivos.volume.voxel_stream import shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_ENTRY = re.compile(r"Segment(\d+)_(ID|Name|LabelValue|Layer)")
+_ENTRY = re.compile(r"Segment([0-9]{1,9})_(ID|Name|LabelValue|Layer)")
 
 
 @dataclass(frozen=True)
@@ -189,13 +190,14 @@ def _check_values(path: Path, segments: list[LayerSegment], layers: Array) -> No
     """Refuse layers that are not there; say which voxels belong to no segment."""
     for segment in segments:
         if not 0 <= segment.layer < len(layers):
+            named = shown(segment.name or str(segment.number))
             raise InputError(
-                f"{path}: segment '{segment.name or segment.number}' is to be in layer {segment.layer}, and the last "
-                f"layer is {len(layers) - 1}; its header is damaged"
+                f"{path}: segment '{named}' is to be in layer {segment.layer}, and the last is {len(layers) - 1}; its "
+                "header is damaged"
             )
     for number, layer in enumerate(layers):
         known = {segment.value for segment in segments if segment.layer == number}
         others = sorted({int(v) for v in np.unique(layer)} - known - {0})
         if others:
-            shown = ", ".join(map(str, others[:5]))
-            _log.warning("%s: voxels of value %s in layer %d belong to no segment; left out", path, shown, number)
+            values = ", ".join(map(str, others[:5]))
+            _log.warning("%s: voxels of value %s in layer %d belong to no segment; left out", path, values, number)

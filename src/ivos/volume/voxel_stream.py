@@ -18,7 +18,7 @@ import numpy as np
 from ivos.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from ivos.volume.volume import Array
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _NUMBER = re.compile(r"%([0-9]{0,2})[diu]")
+_MOST_FILES = 1 << 20
 _BLOCK_BYTES = 1 << 20
 _LARGEST_RATIO = 1032  # what deflate can make of a byte at most
 _GZIP_MAGIC = b"\x1f\x8b\x08"
@@ -60,9 +61,17 @@ class Part:
     skip: int = 0
 
 
-def numbered(pattern: str, numbers: Iterable[int]) -> list[str]:
-    """File names that a pattern with one ``%d``, ``%03d`` or the like stands for."""
+def shown(text: str, longest: int = 60) -> str:
+    """Text of a file as far as a message has room for it."""
+    printable = "".join(c if c.isprintable() else "?" for c in text[:longest])
+    return printable + "..." * (len(text) > longest)
+
+
+def numbered(pattern: str, numbers: range) -> list[str]:
+    """File names that a pattern with one ``%d``, ``%03d`` or the like stands for; none where there are too many."""
     before, digits, after = _NUMBER.split(pattern, maxsplit=1)
+    if abs(numbers.stop - numbers.start) > _MOST_FILES * abs(numbers.step):
+        return []
     return [f"{before}{f'%{digits}d' % n}{after}" for n in numbers]
 
 
@@ -82,8 +91,8 @@ def read_voxels(header: Path, parts: Sequence[Part], encoding: Encoding, dtype: 
     Raises:
         InputError: a file is missing, shorter than its header says, damaged, or holds more packed voxels than it says.
     """
-    each, rest = divmod(count, len(parts))
-    if rest or not each:
+    each, rest = divmod(count, len(parts) or 1)
+    if rest or not each or not parts:
         raise InputError(
             f"{header}: {count:,} voxels cannot lie in {len(parts)} files of one length; its header is damaged"
         )
@@ -120,9 +129,15 @@ class _Source:
         return self.count * self.dtype.itemsize
 
     @property
+    def _place(self) -> str:
+        return shown(str(self.part.path), 200)
+
+    @property
     def _named(self) -> str:
         return (
-            str(self.header) if self.part.path == self.header else f"{self.header}: its voxels in {self.part.path.name}"
+            str(self.header)
+            if self.part.path == self.header
+            else f"{self.header}: its voxels in {shown(self.part.path.name)}"
         )
 
     @contextmanager
@@ -132,18 +147,22 @@ class _Source:
             file = self.part.path.open("rb")
         except FileNotFoundError as error:
             raise InputError(
-                f"{self.header}: its voxels are to be in {self.part.path}, and there is no such file; put it there, or "
+                f"{self.header}: its voxels are to be in {self._place}, and there is no such file; put it there, or "
                 "correct the name in the header"
             ) from error
-        except OSError as error:
-            raise InputError(f"{self.header}: {self.part.path} cannot be read: {error.strerror}") from error
+        except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
+            reason = getattr(error, "strerror", None) or "not the name of a file"
+            raise InputError(f"{self.header}: its voxels in {self._place} cannot be read: {reason}") from error
         with file:
-            file.seek(self.part.start)
+            length = _length(file)
+            file.seek(min(self.part.start, length))
             for _ in range(self.part.lines):
-                file.readline()
+                if not file.readline():
+                    break
             if self.encoding is Encoding.raw:
                 skip = self.part.skip
-                file.seek(file.tell() + skip if skip >= 0 else max(0, _length(file) + skip + 1 - self._bytes))
+                start = file.tell() + skip if skip >= 0 else max(file.tell(), length + skip + 1 - self._bytes)
+                file.seek(min(start, length))
             yield file
 
     def check_length(self) -> None:
