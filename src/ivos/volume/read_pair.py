@@ -43,7 +43,8 @@ def read_pair(
     """
     by_header = [holds_dicom_labels(path) for path in (one, other)]
     if not any(by_header):
-        return _uncropped_pair(*(read_label_layers(path, names=names) for path in (one, other)), one, other)
+        first, second = (read_label_layers(path, names=names) for path in (one, other))
+        return _uncropped_pair(first, second, one, other)
     if scan is not None:
         grid = read(scan)
         first, second = (read_label_layers(path, grid, names=names) for path in (one, other))
