@@ -19,6 +19,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from ivos.annotate.refusals import TooLargeError
 from ivos.errors import InputError
 from ivos.files import suffix_of
+from ivos.volume.nifti import voxels_of_nifti
 from ivos.volume.nrrd_header import read_nrrd_header
 
 if TYPE_CHECKING:
@@ -167,9 +168,8 @@ def check_harmless(path: Path) -> None:
     match suffix_of(path):
         case ".zip":
             _check_zip(path)
-        case ".nii.gz":
-            _check_gzip(path)
-            _check_size(path)
+        case ".nii" | ".nii.gz":
+            _check_nifti(path)
         case ".nrrd":
             _check_nrrd(path)
         case _:
@@ -201,6 +201,15 @@ def _pixels_of(file: Any) -> int:
         return int(data.get("Rows", 0)) * int(data.get("Columns", 0)) * int(data.get("NumberOfFrames", 1) or 1)
     except Exception:  # damaged headers make pydicom raise nearly anything; reading says so later
         return 0
+
+
+def _check_nifti(path: Path) -> None:
+    """By content, as it is read: any of them may be packed."""
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    if packed:
+        _check_gzip(path)
+    _check_bytes(path, 8 * voxels_of_nifti(path))
 
 
 def _check_gzip(path: Path) -> None:

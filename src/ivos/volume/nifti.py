@@ -71,6 +71,16 @@ def read_nifti(path: Path) -> NiftiFile:
     return NiftiFile(array, NiftiForms.of(header), step, names_in(extensions, header.endianness))
 
 
+def voxels_of_nifti(path: Path) -> int:
+    """How many voxels a file says that it holds.
+
+    Raises:
+        InputError: the header cannot be read, or is not that of one 3-D image.
+    """
+    with _opened(path) as (file, _):
+        return math.prod(_shape(_header(file, path), path))
+
+
 def nifti_names(path: Path) -> dict[int, str]:
     """Label ids to names from the header extension of a file, as TotalSegmentator writes it.
 
