@@ -110,7 +110,8 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_cases_that_are_numbered_differently_are_counted_by_name(folders: tuple[Path, Path]) -> None:
-    failed, notes = {}, []
+    failed: dict[str, str] = {}
+    notes: list[str] = []
     scores = evaluate_folders(*folders, failed=lambda case, error: failed.update({case: str(error)}), note=notes.append)
     assert [(s.case, s.structure, s.name) for s in scores] == [
         (case, *one) for case in "abc" for one in ((1, "liver"), (2, "spleen"))

@@ -7,7 +7,7 @@ import pytest
 
 from ivos.volume.geometry import Geometry
 from ivos.volume.label_layers import LabelLayers
-from ivos.volume.label_statistics import Extent, extents, looks_like_labels
+from ivos.volume.label_statistics import extents, looks_like_labels
 from ivos.volume.volume import Volume
 
 Z, Y, X = np.mgrid[:8, :70, :70]
@@ -66,7 +66,9 @@ def test_extents_of_structures_that_overlap() -> None:
     second[1, :2, :2] = 2035
     grid = Geometry((4, 5, 5), (2.0, 1.0, 1.0), (0.0, 0.0, 0.0))
     labels = LabelLayers(tuple(Volume.from_array(array, grid) for array in (first, second)))
-    assert extents(labels) == {1: Extent(3, pytest.approx(0.150)), 2035: Extent(1, pytest.approx(0.008))}
+    found = extents(labels)
+    assert {label: extent.slices for label, extent in found.items()} == {1: 3, 2035: 1}
+    assert [extent.volume_ml for extent in found.values()] == pytest.approx([0.150, 0.008])
     assert labels.ids == [1, 2035]
     assert labels.mask(1).sum() == 75
     assert (labels.flat().array == 2035).sum() == 4

@@ -157,7 +157,7 @@ def test_contours_of_a_region_in_several_items_are_all_read(tmp_path: Path, scan
 
 
 def test_a_line_along_a_row_is_taken_for_the_slice_that_the_others_lie_on(tmp_path: Path, scan: Volume) -> None:
-    line = [[7, 3, 1], [7, 5, 1], [7, 9, 1]]
+    line: list[list[float]] = [[7, 3, 1], [7, 5, 1], [7, 9, 1]]
     drawn(tmp_path / "rt.dcm", tmp_path, (1, square(1.5, 5.5)), (1, line))
     found = ivos.read_labels(tmp_path / "rt.dcm", scan=scan).array
     assert (found[2].sum(), found[[0, 3]].sum()) == (16, 0)
