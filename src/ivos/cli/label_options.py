@@ -49,7 +49,7 @@ PseudonymiseOption = Annotated[
 
 def label_matching(choice: ByChoice | None) -> By:
     """What tells which labels are the same structure, as it was asked for."""
-    return "auto" if choice is None else choice.value  # type: ignore[return-value]
+    return "auto" if choice is None else choice.value
 
 
 def label_format(choice: FormatChoice | None) -> LabelFormat | None:

@@ -40,6 +40,7 @@ from ivos.propagation.strokes import Strokes
 from ivos.propagation.walk import SliceStack
 from ivos.volume.checks import check_scan, checked_labels
 from ivos.volume.geometry import AXIS_NAMES
+from ivos.volume.label_matching import Table, matched_ids, numbered, table_of
 from ivos.volume.labels import scheme_from_names
 from ivos.volume.volume import on_grid_of
 
@@ -404,7 +405,8 @@ class InteractiveSession:
     def load_labels(self, labels: Volume, *, drawn: bool = False, axis: str = "axial") -> None:
         """Take labels from outside: a segmentation, or slices that were drawn elsewhere.
 
-        Structures that the session does not have are added, under the names that the labels have for them. Committed
+        Structures that the session does not have are added, under the names that the labels have for them; those that
+        it has under another id are found by their names, see :func:`ivos.volume.label_matching.matched_ids`. Committed
         structures stay as they are.
 
         Args:
@@ -414,13 +416,22 @@ class InteractiveSession:
             axis: of the slices.
 
         Raises:
-            InputError: another grid, labels beyond 254, or what :func:`ivos.read_labels` would refuse.
+            InputError: another grid, labels beyond 254, names that contradict those of the session, or what
+                :func:`ivos.read_labels` would refuse.
         """
         labels = checked_labels(labels, "labels to load")
         along, there = axis_number(axis), on_grid_of(labels, self._grid, "labels to load")
+        there = self._numbered(there)
         editing.check_loadable(there.array)
         with self._journal.step() as change:
             editing.load(change, there, along, drawn=drawn)
+
+    def _numbered(self, labels: Volume) -> Volume:
+        """Labels from outside under the ids that the session has for their names."""
+        names = {structure.id: structure.name for structure in self.structures}
+        there = Table("the scan's structures", names, lambda: np.unique(self._state.labels).tolist())
+        ids = matched_ids(table_of(labels, "labels to load"), there, remedy="rename one of them")
+        return numbered(labels, ids, names)
 
     @property
     def can_undo(self) -> bool:

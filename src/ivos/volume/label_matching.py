@@ -294,13 +294,13 @@ def _check_named(table: Table, present: Iterable[int], other: Table, by: By) -> 
     for label in sorted(present):
         if label in table.known:
             continue
+        if by == "name":
+            raise InputError(f"{table.what}: label {label} has no name to match it by: name it, or leave --by out")
         if label in other.known:
             raise InputError(
                 f"{table.what}: label {label} has no name, and is '{other.names[label]}' in {other.what}, whose other "
                 "labels are numbered differently: name it, or take --by id"
             )
-        if by == "name":
-            raise InputError(f"{table.what}: label {label} has no name to match it by: name it, or leave --by out")
 
 
 def _by_name(names: Mapping[int, str], present: Collection[int]) -> dict[str, int]:

@@ -37,7 +37,7 @@ def looks_like_labels(array: Array) -> bool:
     if not np.issubdtype(array.dtype, np.integer) and not bool((array == np.rint(array)).all()):
         return False
     values = np.unique(array)
-    return np.count_nonzero(values) <= _FEW or _piecewise_constant(array, values)
+    return bool(np.count_nonzero(values) <= _FEW) or _piecewise_constant(array, values)
 
 
 def extents(labels: LabelLayers) -> dict[int, Extent]:
