@@ -8,7 +8,7 @@ import pydicom
 from pydicom.uid import RTStructureSetStorage, SegmentationStorage
 
 from ivos.errors import InputError
-from ivos.volume.dicom import is_dicom
+from ivos.volume.dicom_files import is_dicom
 from ivos.volume.dicom_seg_read import read_dicom_seg
 from ivos.volume.rtstruct_read import read_rtstruct
 

@@ -17,7 +17,8 @@ from pydicom.uid import generate_uid
 from pydicom.valuerep import TEXT_VR_DELIMS, PersonName
 
 from ivos.errors import InputError
-from ivos.volume.dicom import dicom_folder, series_files
+from ivos.volume.dicom import series_files
+from ivos.volume.dicom_files import dicom_folder
 from ivos.volume.volume import Volume
 
 if TYPE_CHECKING:

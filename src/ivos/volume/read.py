@@ -14,7 +14,8 @@ import numpy as np
 
 from ivos.errors import InputError
 from ivos.files import suffix_of
-from ivos.volume.dicom import is_dicom, read_series, read_zip
+from ivos.volume.dicom import read_series, read_zip
+from ivos.volume.dicom_files import is_dicom
 from ivos.volume.dicom_labels import holds_dicom_labels, read_dicom_labels
 from ivos.volume.itk import grid_of
 from ivos.volume.names import label_names
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 READABLE = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
 
 
-def read(path: str | Path, *, series: str | None = None) -> Volume:
+def read(path: str | Path, *, series: str | None = None, stack: int | None = None) -> Volume:
     """Read a scan.
 
     Args:
@@ -34,6 +35,8 @@ def read(path: str | Path, *, series: str | None = None) -> Volume:
             are passed over), or a zip file of such a folder.
         series: the SeriesInstanceUID to take, or its last characters, where a folder holds several series; by default
             the one with most slices.
+        stack: the number, from 1, of the stack to take, where a series holds several (``ivos info`` lists them); by
+            default the one with most slices.
 
     Returns:
         The scan in canonical orientation; CT from DICOM in HU.
@@ -45,9 +48,9 @@ def read(path: str | Path, *, series: str | None = None) -> Volume:
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     if path.is_dir():
-        volume = read_series(path, series)
+        volume = read_series(path, series, stack)
     elif suffix_of(path) == ".zip":
-        volume = read_zip(path, series)
+        volume = read_zip(path, series, stack)
     elif suffix_of(path) in READABLE:
         volume = _read_file(path)
     elif is_dicom(path):
