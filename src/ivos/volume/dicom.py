@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.errors import InputError
+from ivos.volume.dicom_choice import choose_stack, numbering
 from ivos.volume.dicom_files import dicom_folder, is_dicom, left_by_system, open_header
 from ivos.volume.dicom_grid import grid_of
 from ivos.volume.dicom_header import is_placed, slice_header
 from ivos.volume.dicom_passed_over import PassedOver
 from ivos.volume.dicom_pixels import slice_values
-from ivos.volume.dicom_stacks import Series, choose_stack, numbering, series_of
+from ivos.volume.dicom_stacks import Series, series_of, without_copies
 from ivos.volume.volume import Volume
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class _Folder:
 
 def _look_through(folder: Path) -> _Folder:
     passed_over, multi_frame = PassedOver(), False
-    slices: dict[object, SliceHeader] = {}
+    slices: list[SliceHeader] = []
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         if not is_dicom(path):
             if not left_by_system(path):
@@ -147,11 +148,9 @@ def _look_through(folder: Path) -> _Folder:
             if kind != _DIRECTORY:
                 passed_over.unplaced.append((path, series))
             continue
-        key = (header.series, header.instance, *header.position_mm) if header.instance else path
-        kept = slices.setdefault(key, header)
-        if kept is not header:
-            passed_over.copies.setdefault(kept.path, []).append(path)
-    return _Folder(series_of(slices.values()), passed_over, multi_frame)
+        slices.append(header)
+    kept, passed_over.copies = without_copies(slices)
+    return _Folder(series_of(kept), passed_over, multi_frame)
 
 
 def _values(header: SliceHeader, passed_over: PassedOver, named: Path) -> Array:

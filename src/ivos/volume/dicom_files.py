@@ -53,7 +53,7 @@ def begins_as_dicom(file: BinaryIO) -> bool:
     if not _begins_as_data_set(start):
         return False
     try:
-        data = read_partial(file, lambda tag, *_: tag > _INSTANCE, force=True, specific_tags=[_CLASS, _INSTANCE])  # type: ignore[list-item]
+        data = read_partial(file, lambda tag, *_: tag > _INSTANCE, force=True, specific_tags=[_CLASS, _INSTANCE])
         uids = [getattr(data.get_item(tag), "value", None) for tag in (_CLASS, _INSTANCE) if tag in data]
     except Exception:  # what is not DICOM makes pydicom raise nearly anything
         return False
@@ -92,7 +92,7 @@ def open_partly(path: Path, stop: Callable[[BaseTag, str | None, int], bool], ta
     with path.open("rb") as file:
         if not begins_as_dicom(file):
             return None
-        return read_partial(file, stop, force=True, specific_tags=tags)  # type: ignore[arg-type]
+        return read_partial(file, stop, force=True, specific_tags=tags)
 
 
 def open_whole(path: Path) -> FileDataset:

@@ -36,7 +36,10 @@ def same_plane(one: SliceHeader, other: SliceHeader) -> bool:
     """Whether two slices have the same pixels in the same directions, within rounding."""
     return (
         one.size == other.size
-        and bool(np.allclose(one.pixel_spacing_mm, other.pixel_spacing_mm, rtol=PIXEL_SPACING_TOLERANCE, atol=0))
+        and all(
+            abs(a - b) <= PIXEL_SPACING_TOLERANCE * b
+            for a, b in zip(one.pixel_spacing_mm, other.pixel_spacing_mm, strict=True)
+        )
         and same_direction(one.row, other.row)
         and same_direction(one.column, other.column)
     )

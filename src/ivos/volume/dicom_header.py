@@ -25,7 +25,7 @@ TELLS_APART = (
 """What differs between the stacks of one series, the plainest first."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SliceHeader:
     """One slice.
 
@@ -77,14 +77,13 @@ def slice_header(data: Dataset, path: Path) -> SliceHeader:
     x, y, z = _numbers(data.ImagePositionPatient)
     down, across = _numbers(data.PixelSpacing)
     ux, uy, uz = (_last_digit(v) for v in data.ImagePositionPatient)
-    number = data.get("InstanceNumber")
     instance = data.get("SOPInstanceUID") or getattr(data, "file_meta", {}).get("MediaStorageSOPInstanceUID")
     return SliceHeader(
         path=path,
         series=str(data.get("SeriesInstanceUID") or ""),
         instance=str(instance or ""),
-        number=None if number in (None, "") else int(number),
-        description=str(data.get("SeriesDescription") or ""),
+        number=_whole(_optional(data, "InstanceNumber")),
+        description=_optional(data, "SeriesDescription"),
         modality=str(data.Modality) if data.get("Modality") else None,
         frame_of_reference=str(data.FrameOfReferenceUID) if data.get("FrameOfReferenceUID") else None,
         size=(int(data.Rows), int(data.Columns)),
@@ -93,8 +92,24 @@ def slice_header(data: Dataset, path: Path) -> SliceHeader:
         rounding_mm=(ux, uy, uz),
         row=np.array([a, b, c]),
         column=np.array([d, e, f]),
-        apart={keyword: str(data.get(keyword)) for keyword in TELLS_APART if data.get(keyword) not in (None, "")},
+        apart={keyword: text for keyword in TELLS_APART if (text := _optional(data, keyword))},
     )
+
+
+def _optional(data: Dataset, keyword: str) -> str:
+    """A value as text; nothing where it is absent, empty or damaged: no slice is lost by it."""
+    try:
+        value = data.get(keyword)
+    except Exception:  # as above
+        return ""
+    return "" if value is None else str(value).strip()
+
+
+def _whole(text: str) -> int | None:
+    try:
+        return int(text)
+    except ValueError:
+        return None
 
 
 def _numbers(values: Sequence[Any]) -> list[float]:

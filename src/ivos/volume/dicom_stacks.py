@@ -1,17 +1,15 @@
-"""The stacks of DICOM series: slices that lie upon each other in one orientation, told apart and chosen among."""
+"""The stacks of DICOM series: slices that lie upon each other in one orientation, and what tells stacks apart."""
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ivos.errors import InputError
 from ivos.volume.dicom_grid import ANGLE_TOLERANCE_DEGREES, STEP_TOLERANCE, directions, fault_of, in_order, same_plane
 from ivos.volume.dicom_header import TELLS_APART
 from ivos.volume.geometry import AXIS_NAMES, CANONICAL_AXES
@@ -22,18 +20,11 @@ if TYPE_CHECKING:
 
     from ivos.volume.dicom_header import SliceHeader
 
-logger = logging.getLogger(__name__)
-
-_LISTED = 6
-_FIRST_NUMBER = 2  # with which series may begin, beside 0 and 1, without a remark
+LISTED = 6
 _SAME_OFFSET_MM = 1.0  # within a plane, of the slices of one stack
 
 
-class ChoiceNeededError(InputError):
-    """There are several stacks or series, and which one is wanted is for the user to say."""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stack:
     """Slices of one series, size, pixel spacing and orientation.
 
@@ -74,7 +65,7 @@ class Stack:
         return f"{self.orientation}, {count} slice{'s' * (count != 1)}{spacing}{more}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Series:
     """A series with its slices in groups of one orientation each.
 
@@ -101,11 +92,23 @@ class Series:
 
     def listed(self) -> str:
         """Its stacks with their numbers, for a message."""
-        return _cut([f"{number} ({stack.describe()})" for number, stack in enumerate(self.stacks, start=1)])
+        return shortened([f"{number} ({stack.describe()})" for number, stack in enumerate(self.stacks, start=1)])
 
     def describe(self) -> str:
         """For a list of series, with how many slices its longest group has."""
         return f"...{self.uid[-12:]} '{self.description}' ({len(self.longest.slices)} slices)"
+
+
+def without_copies(headers: Iterable[SliceHeader]) -> tuple[list[SliceHeader], dict[Path, list[Path]]]:
+    """Slices without those whose series, SOPInstanceUID and position another one has, and by slice its copies."""
+    kept: dict[object, SliceHeader] = {}
+    copies: dict[Path, list[Path]] = {}
+    for header in headers:
+        key = (header.series, header.instance, *header.position_mm) if header.instance else header.path
+        first = kept.setdefault(key, header)
+        if first is not header:
+            copies.setdefault(first.path, []).append(header.path)
+    return list(kept.values()), copies
 
 
 def series_of(headers: Iterable[SliceHeader]) -> list[Series]:
@@ -124,89 +127,9 @@ def series_of(headers: Iterable[SliceHeader]) -> list[Series]:
     return sorted(found, key=lambda series: len(series.longest.slices), reverse=True)
 
 
-def choose_stack(found: Sequence[Series], series: str | None, stack: int | None, named: Path) -> tuple[Series, Stack]:
-    """The stack that is asked for; by default the one of most slices.
-
-    Args:
-        found: all series, those of most slices first.
-        series: the last characters of the SeriesInstanceUID.
-        stack: its number among the stacks of the series, from 1.
-        named: what to call the folder in messages.
-
-    Raises:
-        InputError: no such series or stack, two of the same length to choose from, or the stack is no volume.
-    """
-    if not found:
-        raise InputError(f"{named}: no DICOM image series found; give the folder that holds the slices")
-    asked = [s for s in found if series is None or s.uid.endswith(series)]
-    if not asked:
-        raise InputError(f"{named}: no series ends in '{series}'; there are {_series_listed(found)}")
-    first = asked[0]
-    if len(asked) > 1:
-        if len(first.longest.slices) == len(asked[1].longest.slices):
-            raise ChoiceNeededError(
-                f"{named}: several series of one length; choose one with --series: {_series_listed(asked)}"
-            )
-        logger.warning("%s: several series; taking the longest. Choose with --series: %s", named, _series_listed(asked))
-    chosen = _longest(first, named) if stack is None else _numbered(first, stack, named)
-    if chosen.fault is not None:
-        raise InputError(f"{named}: {chosen.fault}")
-    return first, chosen
-
-
-def numbering(series: Series, slices: Sequence[SliceHeader]) -> str:
-    """What InstanceNumbers say of slices that may be missing; nothing if they say nothing.
-
-    Args:
-        series: of the slices; the numbers of its other stacks are not missing.
-        slices: of one stack.
-    """
-    numbers = sorted({header.number for header in slices if header.number is not None})
-    present = {header.number for group in series.groups for header in group.slices if header.number is not None}
-    if not numbers:
-        return ""
-    inside = sum(numbers[0] <= number <= numbers[-1] for number in present)
-    count = numbers[-1] - numbers[0] + 1 - inside
-    parts = []
-    if count:
-        missing = list(islice((n for n in range(numbers[0], numbers[-1]) if n not in present), _LISTED))
-        named = ", ".join(map(str, missing)) + (f" and {count - _LISTED} more" if count > _LISTED else "")
-        parts.append(f"between InstanceNumber {numbers[0]} and {numbers[-1]} there is no {named}")
-    if min(present) > _FIRST_NUMBER:
-        parts.append(f"InstanceNumbers begin at {min(present)}")
-    return "; ".join([*parts, "look whether slices are missing"]) if parts else ""
-
-
-def _numbered(series: Series, stack: int, named: Path) -> Stack:
-    if not 1 <= stack <= len(series.stacks):
-        raise InputError(f"{named}: there is no stack {stack} in the series; there are {series.listed()}")
-    return series.stacks[stack - 1]
-
-
-def _longest(series: Series, named: Path) -> Stack:
-    longest = series.longest
-    count = len(longest.slices)
-    if len(series.stacks) > 1:
-        if sum(len(group.slices) == count for group in series.groups) > 1:
-            raise ChoiceNeededError(
-                f"{named}: several stacks of one length in the series; choose one with --stack: {series.listed()}"
-            )
-        if longest.fault is not None and longest not in series.stacks:
-            raise ChoiceNeededError(
-                f"{named}: {longest.fault}; or these are several stacks: choose one with --stack: {series.listed()}"
-            )
-        logger.warning(
-            "%s: several stacks in the series; taking the longest. Choose with --stack: %s", named, series.listed()
-        )
-    return longest
-
-
-def _series_listed(found: Sequence[Series]) -> str:
-    return _cut([series.describe() for series in found])
-
-
-def _cut(parts: Sequence[str]) -> str:
-    return ", ".join(parts[:_LISTED]) + (f" and {len(parts) - _LISTED} more" if len(parts) > _LISTED else "")
+def shortened(parts: Sequence[str]) -> str:
+    """A list as words, no longer than a message may be."""
+    return ", ".join(parts[:LISTED]) + (f" and {len(parts) - LISTED} more" if len(parts) > LISTED else "")
 
 
 def _parts(group: Stack) -> list[Stack]:
