@@ -93,7 +93,9 @@ def _longest(series: Series, named: Path) -> Stack:
                 f"{named}: several stacks of one length in the series; choose one with --stack: {series.listed()}"
             )
         if longest.fault is not None and longest not in series.stacks:
-            raise ChoiceNeededError(
+            # Stacks that nothing but a gap tells apart may be one stack with a slice missing
+            apart = all(stack.apart for stack in series.stacks if stack.slices[0] in longest.slices)
+            raise (ChoiceNeededError if apart else InputError)(
                 f"{named}: {longest.fault}; as several stacks they can be read: choose one with --stack: "
                 f"{series.listed()}"
             )
