@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
+from ivos.cli.stack_table import print_stacks, stack_rows
 from ivos.cli.terminal import print_json, print_line, print_table, progress_bar
 from ivos.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from ivos.volume.volume import Volume
 
 
@@ -29,72 +27,31 @@ def info(
     from ivos.volume.dicom_labels import holds_dicom_labels
     from ivos.volume.read import read, read_labels
 
-    stacks = _stack_rows(file, series)
+    stacks = stack_rows(file, series)
     try:
         volume = read_labels(file) if holds_dicom_labels(file) else read(file, series=series, stack=stack)
     except ChoiceNeededError as error:  # what there is to choose from is what was asked
         if as_json:
             print_json({"file": str(file), "stacks": stacks})
         else:
-            _print_stacks(stacks)
+            print_stacks(stacks)
             print_line(str(error))
         return
     facts = _facts(volume)
     labels: list[dict[str, object]] = []
-    if _looks_like_labels(volume):
+    if not stacks and _looks_like_labels(volume):  # a scan that came as DICOM is none
         volume = volume if volume.names else read_labels(file)
         labels = _label_rows(volume)
     if as_json:
         print_json({"file": str(file), **facts, "labels": labels, **({"stacks": stacks} if len(stacks) > 1 else {})})
         return
     if len(stacks) > 1:
-        _print_stacks(stacks)
+        print_stacks(stacks)
     print_table(str(file), ("", ""), [(key.replace("_", " "), _words(value)) for key, value in facts.items()])
     if labels:
         columns = ("label", "name", "slices", "mL")
         rows = [(str(r["label"]), str(r["name"]), str(r["slices"]), f"{r['volume_ml']:.2f}") for r in labels]
         print_table("Labels", columns, rows)
-
-
-def _stack_rows(file: Path, series: str | None) -> list[dict[str, object]]:
-    """The stacks of the DICOM series in a folder or zip file, or of those that are asked for."""
-    from ivos.files import suffix_of
-    from ivos.volume.dicom import series_in
-
-    if not file.is_dir() and not (file.is_file() and suffix_of(file) == ".zip"):
-        return []
-    return [
-        {
-            "series": found.uid,
-            "description": found.description,
-            "stack": number,
-            "orientation": stack.orientation,
-            "slices": len(stack.slices),
-            "spacing_mm": None if stack.spacing_mm is None else round(stack.spacing_mm, 6),
-            "size_xy": list(reversed(stack.slices[0].size)),
-            "apart_by": stack.apart,
-        }
-        for found in series_in(file)
-        if series is None or found.uid.endswith(series)
-        for number, stack in enumerate(found.stacks, start=1)
-    ]
-
-
-def _print_stacks(rows: Sequence[Mapping[str, object]]) -> None:
-    """A table for each series."""
-    columns = ("--stack", "orientation", "slices", "mm apart", "apart by")
-    for series, group in groupby(rows, key=lambda row: (str(row["series"]), str(row["description"]))):
-        cells = [
-            (
-                str(row["stack"]),
-                str(row["orientation"]),
-                str(row["slices"]),
-                "" if row["spacing_mm"] is None else f"{row['spacing_mm']:.3g}",
-                str(row["apart_by"]),
-            )
-            for row in group
-        ]
-        print_table(f"Series ...{series[0][-12:]} {series[1]}", columns, cells)
 
 
 def _facts(volume: Volume) -> dict[str, object]:

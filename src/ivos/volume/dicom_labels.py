@@ -49,7 +49,7 @@ def _class_of(path: Path) -> str | None:
     if not path.is_file() or not is_dicom(path):
         return None
     try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"])
+        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"], force=True)
         return str(header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID", ""))
     except Exception:  # a damaged header makes pydicom raise nearly anything: whoever reads it whole says so
         return None

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pydicom
 from pydicom.pixels.utils import iter_pixels
 
 from ivos.errors import InputError
+from ivos.volume.dicom_files import open_whole
 from ivos.volume.dicom_segments import label_ids, segments_of
 from ivos.volume.geometry import Geometry, difference, reorientation
 from ivos.volume.label_canvas import LabelCanvas
@@ -104,7 +104,7 @@ class _Frame:
 
 def _opened(path: Path) -> Dataset:
     try:
-        return pydicom.dcmread(path)
+        return open_whole(path)
     except Exception as error:  # a damaged header makes pydicom raise nearly anything
         raise InputError(f"{path}: damaged DICOM file; copy it again") from error
 

@@ -96,7 +96,8 @@ class Series:
 
     def describe(self) -> str:
         """For a list of series, with how many slices its longest group has."""
-        return f"...{self.uid[-12:]} '{self.description}' ({len(self.longest.slices)} slices)"
+        count = len(self.longest.slices)
+        return f"...{self.uid[-12:]} '{self.description}' ({count} slice{'s' * (count != 1)})"
 
 
 def without_copies(headers: Iterable[SliceHeader]) -> tuple[list[SliceHeader], dict[Path, list[Path]]]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pydicom
 
 from ivos.errors import InputError
 from ivos.volume.contours import filled
+from ivos.volume.dicom_files import open_whole
 from ivos.volume.dicom_seg_read import check_frame_of_reference
 from ivos.volume.dicom_segments import Segment, label_ids
 from ivos.volume.label_canvas import LabelCanvas
@@ -59,7 +59,7 @@ def read_rtstruct(
         DICOM PS3.3 A.19, C.8.8.5 and C.8.8.6: Structure Set and ROI Contour.
     """
     try:
-        data = pydicom.dcmread(path)
+        data = open_whole(path)
         regions = _regions(data)
     except Exception as error:  # values are parsed when they are first used: anything may be wrong with them
         raise InputError(f"{path}: not an RT Structure Set, or damaged; copy it again") from error
