@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pydicom
 import pytest
+from pydicom.uid import UID
 
 import ivos
 from ivos.errors import InputError
@@ -45,6 +46,12 @@ def test_data_sets_without_preamble_are_read(
     np.testing.assert_array_equal(ivos.read(tmp_path / "scan.zip").array, HU)
 
 
+def test_one_whose_uids_are_empty_is_read(tmp_path: Path) -> None:
+    for path in edited(write_dicom(tmp_path, STORED), lambda d, _: d.update({"SOPClassUID": "", "SOPInstanceUID": ""})):
+        without_preamble(path)
+    np.testing.assert_array_equal(ivos.read(tmp_path).array, HU)
+
+
 def test_a_folder_of_them_is_a_scan(tmp_path: Path) -> None:
     for path in write_dicom(tmp_path / "scans" / "a", STORED):
         without_preamble(path)
@@ -60,6 +67,7 @@ def test_a_folder_of_them_is_a_scan(tmp_path: Path) -> None:
         b"\x08\x00\x16\x00\x04\x00\x00\x00text" + bytes(200),  # its class is no UID
         np.full(500, 8, "<u2").tobytes(),  # voxels
         b"\x08\x00\x16\x00UI\xff\xff1.2",
+        b"\x08\x00\x16\x00UI\x04\x001.2\x00\x08\x00\xff\x0fUI\x04\x001.2\x00" + b"\x10\x00\x10\x00PN\x02\x00A " * 2,
     ],
 )
 def test_other_files_are_not_taken_for_them(tmp_path: Path, content: bytes) -> None:
@@ -109,7 +117,7 @@ def test_a_slice_of_the_series_without_a_place_is_named_and_other_objects_are_co
     data.SeriesInstanceUID = "1.2.4"  # a report of the same study
     data.save_as(tmp_path / "report.dcm")
     data = pydicom.dcmread(first)
-    data.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.1.3.10"
+    data.file_meta.MediaStorageSOPClassUID = UID("1.2.840.10008.1.3.10")
     del data.SeriesInstanceUID, data.ImagePositionPatient
     data.save_as(tmp_path / "DICOMDIR")
     shape, said = remarks(tmp_path, caplog)

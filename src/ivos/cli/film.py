@@ -78,7 +78,7 @@ def film(
 
     def work(case: str) -> None:
         path, of_case = cases[case]
-        _make(path, of_case, output / f"{case}{suffix}", axis, None, None)
+        _make(path, of_case, output / f"{case}{suffix}", axis, (None, None), None)
 
     with progress_bar("Filming") as progress:
         each_case(cases, work, progress)

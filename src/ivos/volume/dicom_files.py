@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import pydicom
+from pydicom.datadict import dictionary_has_tag
 from pydicom.filereader import read_partial
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pydicom.valuerep import VR
@@ -29,14 +30,18 @@ _PREAMBLE = 132  # bytes, of which the last four say DICM
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")  # file header or data set; data set in big endian
 _LONGEST_FIRST_ELEMENT = 1 << 16
 _TYPES = frozenset(vr.value.encode() for vr in VR if len(vr.value) == 2)
-_CLASS, _INSTANCE = 0x00080016, 0x00080018
-_UID = re.compile(rb"[0-9]+(\.[0-9]+){2,}")
+_IDENTIFYING = 0x0008
+_SAY_WHAT_IT_IS = (0x00080016, 0x00080018, 0x00080060)  # class, instance, modality
 _ZIP_LIMIT_BYTES = 32 << 30
 _LEFT_BY_SYSTEMS = ("thumbs.db", "desktop.ini")
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file is DICOM: it has the preamble, or begins as a data set and names its class or instance."""
+    """Whether a file is DICOM: it has the preamble, or begins as a data set does.
+
+    Such a one has known elements in the group of identifying ones, among them its class, instance or modality (empty
+    perhaps, where patients were made anonymous), and further groups.
+    """
     try:
         with path.open("rb") as file:
             return begins_as_dicom(file)
@@ -52,14 +57,20 @@ def begins_as_dicom(file: BinaryIO) -> bool:
         return True
     if not _begins_as_data_set(start):
         return False
+    beyond: list[BaseTag] = []
+
+    def stop(tag: BaseTag, *_: object) -> bool:
+        beyond.extend([tag] * (tag.group > _IDENTIFYING))
+        return bool(beyond)
+
     try:
-        data = read_partial(file, lambda tag, *_: tag > _INSTANCE, force=True, specific_tags=[_CLASS, _INSTANCE])
-        uids = [getattr(data.get_item(tag), "value", None) for tag in (_CLASS, _INSTANCE) if tag in data]
+        tags = read_partial(file, stop, force=True).keys()
     except Exception:  # what is not DICOM makes pydicom raise nearly anything
         return False
     finally:
         file.seek(0)
-    return any(isinstance(uid, bytes) and _UID.fullmatch(uid.strip(b"\0 ")) for uid in uids)
+    known = all(tag.group == _IDENTIFYING and dictionary_has_tag(tag) for tag in tags)
+    return bool(beyond) and known and any(tag in tags for tag in _SAY_WHAT_IT_IS)
 
 
 def _begins_as_data_set(start: bytes) -> bool:

@@ -125,8 +125,8 @@ def _uneven(along: Vectors, rounding_mm: float) -> str | None:
     if usual <= SAME_PLACE_MM or float(steps.min()) <= SAME_PLACE_MM:
         doubled = int((steps <= SAME_PLACE_MM).sum())
         return (
-            f"{doubled} slice{'s lie' if doubled > 1 else ' lies'} where another one lies: several time points or copies "
-            "in one series; give one of them"
+            f"{doubled} slice{'s lie' if doubled > 1 else ' lies'} where another one lies: several time points or "
+            "copies in one series; give one of them"
         )
     off = np.abs(steps - usual) > STEP_TOLERANCE * usual
     if not off.any() or _even_but_rounded(along, rounding_mm):

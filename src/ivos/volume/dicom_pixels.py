@@ -93,6 +93,8 @@ def _stored(data: Any, path: Path, named: Path) -> npt.NDArray[Any]:
     syntax = data.file_meta.TransferSyntaxUID
     if not syntax.is_transfer_syntax:
         raise InputError(f"{named}: {path.name}: in a form of its maker's own (transfer syntax {syntax}); {_EXPORT}")
+    if not syntax.is_compressed and "PixelData" in data and data["PixelData"].is_undefined_length:
+        raise InputError(f"{named}: {path.name}: compressed, and does not say how; {_EXPORT}")
     if not syntax.is_compressed or syntax == RLELossless:
         return _of_cells(pixel_array(data, correct_unused_bits=False), data)
     (frame,) = generate_frames(data.PixelData, number_of_frames=1)
