@@ -47,7 +47,10 @@ def test_data_sets_without_preamble_are_read(
 
 
 def test_one_whose_uids_are_empty_is_read(tmp_path: Path) -> None:
-    for path in edited(write_dicom(tmp_path, STORED), lambda d, _: d.update({"SOPClassUID": "", "SOPInstanceUID": ""})):
+    def anonymous(data: pydicom.Dataset, _: int) -> None:
+        data.SOPClassUID = data.SOPInstanceUID = ""
+
+    for path in edited(write_dicom(tmp_path, STORED), anonymous):
         without_preamble(path)
     np.testing.assert_array_equal(ivos.read(tmp_path).array, HU)
 

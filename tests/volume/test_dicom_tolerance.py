@@ -94,6 +94,21 @@ def test_rounded_headers_are_one_stack_on_which_labels_lie(tmp_path: Path, name:
     assert int((seg.array == 1).sum()) == int((labels.array == 1).sum())
 
 
+def test_a_segmentation_that_names_the_rounded_places_is_read(tmp_path: Path) -> None:
+    referable_series(tmp_path / "scan", STORED)
+    paths = sorted((tmp_path / "scan").iterdir(), key=lambda p: float(header(p).ImagePositionPatient[2]))
+    edited(paths, placed(1, (0, 0, 0.35)))
+    labels = labelled(tmp_path / "scan", {1: "liver"})
+    write_labels(tmp_path / "a.dcm", labels, source=tmp_path / "scan")
+    seg = pydicom.dcmread(tmp_path / "a.dcm")
+    for frame in seg.PerFrameFunctionalGroupsSequence:
+        place = frame.PlanePositionSequence[0]
+        place.ImagePositionPatient = [round(float(v), 1) for v in place.ImagePositionPatient]
+    seg.save_as(tmp_path / "a.dcm")
+    read = ivos.read_labels(tmp_path / "a.dcm", scan=ivos.read(tmp_path / "scan"))
+    np.testing.assert_array_equal(read.array, labels.array)
+
+
 def header(path: Path) -> Any:
     return pydicom.dcmread(path, stop_before_pixels=True)
 

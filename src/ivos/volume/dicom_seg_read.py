@@ -10,6 +10,7 @@ from pydicom.pixels.utils import iter_pixels
 
 from ivos.errors import InputError
 from ivos.volume.dicom_files import open_whole
+from ivos.volume.dicom_grid import ROUNDING_LIMIT_MM
 from ivos.volume.dicom_segments import label_ids, segments_of
 from ivos.volume.geometry import Geometry, difference, reorientation
 from ivos.volume.label_canvas import LabelCanvas
@@ -193,7 +194,7 @@ class _Places:
         corner = np.rint(target.indices_at([turned.origin_mm])[0])
         x, y, z = target.points_mm([corner])[0]
         expected = replace(target, shape=turned.shape, origin_mm=(float(x), float(y), float(z)))
-        differs = difference(expected, turned)
+        differs = difference(expected, turned, rounding_mm=ROUNDING_LIMIT_MM)
         if differs:
             raise InputError(
                 f"{self._path}: does not lie on the scan's slices: {differs}; give the scan that it was drawn on"
