@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
+from ivos.cli.stack_table import print_stacks, stack_rows
 from ivos.cli.terminal import print_json, print_line, print_table, progress_bar
 from ivos.errors import InputError
 
@@ -21,24 +23,38 @@ if TYPE_CHECKING:
 
 def info(
     file: Annotated[Path, typer.Argument(help="NIfTI, NRRD or MetaImage file, DICOM folder, zip or labels.")],
-    series: Annotated[str | None, typer.Option(help="DICOM: last characters of the series to take.")] = None,
+    series: SeriesOption = None,
+    stack: StackOption = None,
     scan: Annotated[
         Path | None, typer.Option(help="RTSTRUCT, DICOM SEG: the scan that it was drawn on, for slices and volumes.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """What a scan or a label file holds: size, spacing, orientation, intensities, labels."""
+    from ivos.volume.dicom_choice import ChoiceNeededError
     from ivos.volume.dicom_labels import holds_dicom_labels
 
+    stacks: list[dict[str, object]] = []
     if holds_dicom_labels(file):
-        facts, labels = _dicom_labels(file, scan, series)
+        facts, labels = _dicom_labels(file, scan, series, stack)
     elif scan is not None:
         raise InputError(f"--scan {scan}: goes with RTSTRUCT and DICOM SEG files")
     else:
-        facts, labels = _voxels(file, series)
+        stacks = stack_rows(file, series)
+        try:
+            facts, labels = _voxels(file, series, stack)
+        except ChoiceNeededError as error:  # what there is to choose from is what was asked
+            if as_json:
+                print_json({"file": str(file), "stacks": stacks})
+            else:
+                print_stacks(stacks)
+                print_line(str(error))
+            return
     if as_json:
-        print_json({"file": str(file), **facts, "labels": labels})
+        print_json({"file": str(file), **facts, "labels": labels, **({"stacks": stacks} if len(stacks) > 1 else {})})
         return
+    if len(stacks) > 1:
+        print_stacks(stacks)
     print_table(str(file), ("", ""), [(key.replace("_", " "), _words(value)) for key, value in facts.items()])
     if labels:
         columns = [column for column in _COLUMNS if any(column in row for row in labels)]
@@ -56,7 +72,7 @@ _COLUMNS = {
 }
 
 
-def _voxels(file: Path, series: str | None) -> tuple[Facts, list[Facts]]:
+def _voxels(file: Path, series: str | None, stack: int | None) -> tuple[Facts, list[Facts]]:
     """What a scan or a label file is, and its labels if it looks like one."""
     from ivos.volume.label_layers import layers_of
     from ivos.volume.label_statistics import looks_like_labels
@@ -69,14 +85,14 @@ def _voxels(file: Path, series: str | None) -> tuple[Facts, list[Facts]]:
         layers = read_label_layers(file)
         overlap = {"structures_overlap": True} if len(layers.layers) > 1 else {}
         return {**_facts(layers.flat()), **overlap}, _label_rows(layers)
-    volume = read(file, series=series)
+    volume = read(file, series=series, stack=stack)
     is_file = file.is_file() and volume.modality is None
     if not is_file or not (looks_like_labels(volume.array) or label_names(file)):
         return _facts(volume), []
     return _facts(volume), _label_rows(layers_of(read_labels(file)))
 
 
-def _dicom_labels(file: Path, scan: Path | None, series: str | None) -> tuple[Facts, list[Facts]]:
+def _dicom_labels(file: Path, scan: Path | None, series: str | None, stack: int | None) -> tuple[Facts, list[Facts]]:
     """What a DICOM file of labels is, and all its structures, whether they overlap or have no voxels."""
     from ivos.volume.dicom_labels import holds_contours, summarise_dicom_labels
     from ivos.volume.dicom_seg_read import NoGridError
@@ -99,7 +115,7 @@ def _dicom_labels(file: Path, scan: Path | None, series: str | None) -> tuple[Fa
     layers: LabelLayers | None = None
     if scan is not None or not contours:
         try:
-            layers = read_label_layers(file, None if scan is None else read(scan, series=series))
+            layers = read_label_layers(file, None if scan is None else read(scan, series=series, stack=stack))
         except NoGridError:
             kind["grid"] = "not said by the file; give the scan with --scan"
     if layers is None:

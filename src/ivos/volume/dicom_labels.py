@@ -8,7 +8,7 @@ import pydicom
 from pydicom.uid import RTStructureSetStorage, SegmentationStorage
 
 from ivos.errors import InputError
-from ivos.volume.dicom import is_dicom
+from ivos.volume.dicom_files import is_dicom
 from ivos.volume.dicom_seg_read import read_dicom_seg, read_dicom_seg_layers, summarise_dicom_seg
 from ivos.volume.rtstruct_read import read_rtstruct, read_rtstruct_layers, summarise_rtstruct
 
@@ -82,7 +82,7 @@ def _class_of(path: Path) -> str | None:
     if not path.is_file() or not is_dicom(path):
         return None
     try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"])
+        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"], force=True)
         return str(header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID", ""))
     except Exception:  # a damaged header makes pydicom raise nearly anything: whoever reads it whole says so
         return None

@@ -31,6 +31,7 @@ def write_dicom_seg(
     source: Path,
     *,
     series: str | None = None,
+    stack: int | None = None,
     pseudonyms: Pseudonyms | None = None,
     provenance: Provenance | None = None,
 ) -> None:
@@ -46,6 +47,7 @@ def write_dicom_seg(
         labels: on the grid of the series, in any orientation; ``names`` say what they are.
         source: the folder or zip file of the DICOM series.
         series: the last characters of its SeriesInstanceUID, where there are several.
+        stack: the number of its stack, where the series holds several.
         pseudonyms: stand in for the patient.
         provenance: how the labels came about.
 
@@ -56,7 +58,7 @@ def write_dicom_seg(
     References:
         DICOM PS3.3 A.51 and C.8.20: Segmentation; PS3.16 CID 7150, 7151 and 7162.
     """
-    on_series = read_source(source, series)
+    on_series = read_source(source, series, stack)
     numbered, structures = on_grid_of_series(path, labels, on_series)
     names = dicom_names({structure.id: structure.name for structure in structures}, path)
     written = _segmentation(on_series, numbered, structures, names, provenance or Provenance())

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pydicom
 from pydicom.pixels.utils import iter_pixels
 
 from ivos.errors import InputError
+from ivos.volume.dicom_files import open_whole
+from ivos.volume.dicom_grid import ROUNDING_LIMIT_MM, same_direction
 from ivos.volume.dicom_segments import SegmentSummary, label_ids, segments_of
 from ivos.volume.geometry import Geometry, difference, reorientation
 from ivos.volume.label_canvas import LabelCanvas
@@ -153,7 +154,7 @@ class _Frame:
 
 def _opened(path: Path) -> Dataset:
     try:
-        return pydicom.dcmread(path)
+        return open_whole(path)
     except Exception as error:  # a damaged header makes pydicom raise nearly anything
         raise InputError(f"{path}: damaged DICOM file; copy it again") from error
 
@@ -191,7 +192,7 @@ def _pixels(path: Path, data: Dataset) -> Iterator[Array]:
 def _own_grid(path: Path, frames: list[_Frame], frame_of_reference: str | None) -> Volume:
     """The smallest grid that holds all frames."""
     first = frames[0].grid
-    if any(frame.grid.axes != first.axes for frame in frames):
+    if not all(same_direction(*pair) for frame in frames for pair in zip(frame.grid.axes, first.axes, strict=True)):
         raise NoGridError(f"{path}: its frames lie in several orientations; give the scan that it was drawn on")
     normal = np.asarray(first.axes[0])
     along = np.array([np.asarray(frame.grid.origin_mm) @ normal for frame in frames])
@@ -242,7 +243,7 @@ class _Places:
         corner = np.rint(target.indices_at([turned.origin_mm])[0])
         x, y, z = target.points_mm([corner])[0]
         expected = replace(target, shape=turned.shape, origin_mm=(float(x), float(y), float(z)))
-        differs = difference(expected, turned)
+        differs = difference(expected, turned, rounding_mm=ROUNDING_LIMIT_MM)
         if differs:
             raise InputError(
                 f"{self._path}: does not lie on the scan's slices: {differs}; give the scan that it was drawn on"

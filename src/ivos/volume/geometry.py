@@ -155,17 +155,18 @@ def displacement_mm(a: Geometry, b: Geometry) -> float:
     return float(np.linalg.norm(a.points_mm(corners) - b.points_mm(corners), axis=1).max())
 
 
-def difference(expected: Geometry, found: Geometry) -> str | None:
+def difference(expected: Geometry, found: Geometry, *, rounding_mm: float = 0.0) -> str | None:
     """How ``found`` differs from ``expected``, in a few words with figures; None for the same grid of points.
 
     Both are compared in the axis order given: align them first with :func:`reorientation`. Rounding of file headers
-    is not a difference: corners may be apart by a twentieth of the smallest spacing.
+    is not a difference: corners may be apart by a twentieth of the smallest spacing, or by ``rounding_mm`` where more
+    of it is known, but never by more than a quarter of that spacing.
     """
     if expected.shape != found.shape:
         sizes = [" x ".join(str(n) for n in reversed(g.shape)) for g in (found, expected)]
         return f"its size is {sizes[0]}, the scan's {sizes[1]} (x, y, z in the scan's axis order)"
     apart = displacement_mm(expected, found)
-    if apart <= 0.05 * min(expected.spacing_mm):
+    if apart <= max(0.05 * min(expected.spacing_mm), min(rounding_mm, 0.25 * min(expected.spacing_mm))):
         return None
     parts = [f"corners are up to {apart:.3g} mm apart"]
     spacing = max(abs(p - q) for p, q in zip(expected.spacing_mm, found.spacing_mm, strict=True))

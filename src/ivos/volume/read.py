@@ -9,7 +9,8 @@ from ivos.errors import InputError
 from ivos.files import suffix_of
 from ivos.volume.checks import check_slices, checked_labels
 from ivos.volume.cropping import uncropped
-from ivos.volume.dicom import is_dicom, read_series, read_zip
+from ivos.volume.dicom import read_series, read_zip
+from ivos.volume.dicom_files import is_dicom
 from ivos.volume.dicom_labels import holds_dicom_labels, read_dicom_labels
 from ivos.volume.metaimage import METAIMAGE_SUFFIXES, read_metaimage
 from ivos.volume.names import label_names
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 READABLE = (*SUFFIXES, *NRRD_SUFFIXES, *METAIMAGE_SUFFIXES)
 
 
-def read(path: str | Path, *, series: str | None = None) -> Volume:
+def read(path: str | Path, *, series: str | None = None, stack: int | None = None) -> Volume:
     """Read a scan.
 
     Args:
@@ -32,6 +33,8 @@ def read(path: str | Path, *, series: str | None = None) -> Volume:
             are passed over), or a zip file of such a folder.
         series: the SeriesInstanceUID to take, or its last characters, where a folder holds several series; by default
             the one with most slices.
+        stack: the number, from 1, of the stack to take, where a series holds several (``ivos info`` lists them); by
+            default the one with most slices.
 
     Returns:
         The scan in canonical orientation; CT from DICOM in HU.
@@ -39,18 +42,18 @@ def read(path: str | Path, *, series: str | None = None) -> Volume:
     Raises:
         InputError: not there, not an image, truncated, not three-dimensional, NaN or infinite voxels, gantry tilt.
     """
-    return _read(Path(path), series)[0]
+    return _read(Path(path), series, stack)[0]
 
 
-def _read(path: Path, series: str | None = None) -> tuple[Volume, float]:
+def _read(path: Path, series: str | None = None, stack: int | None = None) -> tuple[Volume, float]:
     """The scan, and the step between its values where they are scaled integers, else 0."""
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     step = 0.0
     if path.is_dir():
-        volume = read_series(path, series)
+        volume = read_series(path, series, stack)
     elif suffix_of(path) == ".zip":
-        volume = read_zip(path, series)
+        volume = read_zip(path, series, stack)
     elif suffix_of(path) in SUFFIXES:
         volume, step = _read_nifti(path)
     elif suffix_of(path) in NRRD_SUFFIXES:

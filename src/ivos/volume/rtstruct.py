@@ -42,6 +42,7 @@ def write_rtstruct(
     source: Path,
     *,
     series: str | None = None,
+    stack: int | None = None,
     pseudonyms: Pseudonyms | None = None,
     provenance: Provenance | None = None,
 ) -> None:
@@ -55,6 +56,7 @@ def write_rtstruct(
         labels: on the grid of the series, in any orientation; ``names`` say what they are.
         source: the folder or zip file of the DICOM series.
         series: the last characters of its SeriesInstanceUID, where there are several.
+        stack: the number of its stack, where the series holds several.
         pseudonyms: stand in for the patient.
         provenance: how the labels came about.
 
@@ -65,7 +67,7 @@ def write_rtstruct(
     References:
         DICOM PS3.3 A.19 and C.8.8.5 to C.8.8.8: Structure Set, ROI Contour, RT ROI Observations.
     """
-    on_series = read_source(source, series)
+    on_series = read_source(source, series, stack)
     numbered, structures = on_grid_of_series(path, labels, on_series)
     names = dicom_names({structure.id: structure.name for structure in structures}, path)
     provenance = provenance or Provenance()

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pydicom
 
 from ivos.errors import InputError
 from ivos.volume.contour_slices import common_axis, slice_contours
 from ivos.volume.contours import filled
+from ivos.volume.dicom_files import open_whole
 from ivos.volume.dicom_seg_read import check_frame_of_reference
 from ivos.volume.dicom_segments import Segment, SegmentSummary, label_ids
 from ivos.volume.label_canvas import LabelCanvas
@@ -169,7 +169,7 @@ class _Region:
 
 def _opened(path: Path) -> list[_Region]:
     try:
-        return _regions(pydicom.dcmread(path))
+        return _regions(open_whole(path))
     except Exception as error:  # values are parsed when they are first used: anything may be wrong with them
         raise InputError(f"{path}: not an RT Structure Set, or damaged; copy it again") from error
 
