@@ -34,10 +34,11 @@ class Sessions:
         work: the work folder.
         means: what they share.
         series: last characters of the DICOM series to take, where a folder holds several.
+        stack: number of its stack to take, where it holds several.
     """
 
-    def __init__(self, work: Path, means: Means, series: str | None) -> None:
-        self._series = series
+    def __init__(self, work: Path, means: Means, series: str | None, stack: int | None = None) -> None:
+        self._series, self._stack = series, stack
         self._work, self._means = work, replace(means, memory=self._memory)
         self._open: OrderedDict[str, OpenScan] = OrderedDict()  # in the worker alone
         self._opening: dict[str, threading.Lock] = {}
@@ -108,7 +109,7 @@ class Sessions:
     def _read(self, kept: KeptScan) -> Volume:
         path = self.source(kept)
         try:
-            return read(path, series=self._series)
+            return read(path, series=self._series, stack=self._stack)
         except InputError as error:
             raise InputError(str(error).replace(str(path), kept.name)) from error  # where it lies is nobody's business
 

@@ -12,7 +12,7 @@ from ivos.errors import InputError
 from ivos.files import entries_of, left_by_system, stem_of, suffix_of
 from ivos.volume.case_names import is_named_as_labels
 from ivos.volume.cases import files_of, holds_files
-from ivos.volume.dicom import is_dicom
+from ivos.volume.dicom_files import is_dicom
 from ivos.volume.read import READABLE
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import typer
 
 from ivos.cli.label_options import IgnoreLabelOption  # noqa: TC001 - Typer reads it
 from ivos.cli.propagate import AxisChoice, DeviceChoice, EngineChoice, ModalityChoice, complete_slices
+from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.terminal import numbers, print_json, print_line, print_table, progress_bar
 from ivos.errors import InputError
 
@@ -42,7 +43,8 @@ def suggest(
     ignore_label: IgnoreLabelOption = None,
     modality: Annotated[ModalityChoice, typer.Option(help="Intensity windows.")] = ModalityChoice.auto,
     device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = DeviceChoice.auto,
-    series: Annotated[str | None, typer.Option(help="DICOM: last characters of the series to take.")] = None,
+    series: SeriesOption = None,
+    stack: StackOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Say which slices to draw next, the one that helps most first: for all structures together and for each."""
@@ -58,7 +60,7 @@ def suggest(
         raise InputError(f"-n {count}: give at least 1")
     ids = None if structures is None else numbers(structures)
     chosen = choose_engine(engine.value, checkpoint=checkpoint, device=device.value)
-    volume = read(scan, series=series)
+    volume = read(scan, series=series, stack=stack)
     drawn = on_grid_of(ignoring(read_labels(annotations, scan=volume), ignore_label), volume, str(annotations))
     taken = along_one_axis(drawn, None if axis is None else axis.value, structures=ids, what=str(annotations))
     along, drawn = taken.axis, taken.labels

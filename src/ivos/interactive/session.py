@@ -39,7 +39,9 @@ from ivos.propagation.drawn_planes import along_one_axis
 from ivos.propagation.engines.choose import choose_engine
 from ivos.propagation.strokes import Strokes
 from ivos.propagation.walk import SliceStack
+from ivos.volume.checks import check_scan, checked_labels
 from ivos.volume.geometry import AXIS_NAMES
+from ivos.volume.label_matching import Table, matched_ids, numbered, table_of
 from ivos.volume.labels import scheme_from_names, without_ignored
 from ivos.volume.volume import on_grid_of
 
@@ -91,6 +93,7 @@ class InteractiveSession:
         merge: Merge | Literal["anew"] | None = None,
         history_bytes: int = HISTORY_BYTES,
     ) -> None:
+        check_scan(scan)
         self._scan: Volume | None = scan
         self._checksum: str | None = None  # of the scan; taken when the session is saved first
         self._engine, self._segmenter, self._merge = engine, strokes, merge
@@ -403,7 +406,8 @@ class InteractiveSession:
     def load_labels(self, labels: Volume, *, drawn: bool = False, axis: str | None = None) -> None:
         """Take labels from outside: a segmentation, or slices that were drawn elsewhere.
 
-        Structures that the session does not have are added, under the names that the labels have for them. Committed
+        Structures that the session does not have are added, under the names that the labels have for them; those that
+        it has under another id are found by their names, see :func:`ivos.volume.label_matching.matched_ids`. Committed
         structures stay as they are.
 
         Args:
@@ -413,17 +417,26 @@ class InteractiveSession:
             axis: of the slices; by default that along which they are drawn.
 
         Raises:
-            InputError: another grid, labels beyond 255, or slices that are drawn along several axes.
+            InputError: another grid, labels beyond 255, slices that are drawn along several axes, names that contradict
+                those of the session, or what :func:`ivos.read_labels` would refuse.
         """
+        labels = checked_labels(labels, "labels to load")
         there = on_grid_of(labels, self._grid, "labels to load")
         if axis is not None:
             along = axis_number(axis)
         else:
             along = along_one_axis(there, what="labels to load").axis if drawn else 0
-        there = without_ignored(there)
+        there = without_ignored(self._numbered(there))
         editing.check_loadable(there.array)
         with self._journal.step() as change:
             editing.load(change, there, along, drawn=drawn)
+
+    def _numbered(self, labels: Volume) -> Volume:
+        """Labels from outside under the ids that the session has for their names."""
+        names = {structure.id: structure.name for structure in self.structures}
+        there = Table("the scan's structures", names, lambda: np.unique(self._state.labels).tolist())
+        ids = matched_ids(table_of(labels, "labels to load"), there, remedy="rename one of them")
+        return numbered(labels, ids, names)
 
     @property
     def can_undo(self) -> bool:

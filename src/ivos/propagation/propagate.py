@@ -13,6 +13,7 @@ from ivos.propagation.drawn_planes import along_one_axis
 from ivos.propagation.engines.choose import choose_engine
 from ivos.propagation.fuse import decide
 from ivos.propagation.walk import SliceStack, steps, walk
+from ivos.volume.checks import check_scan, checked_labels
 from ivos.volume.volume import Volume, on_grid_of
 
 if TYPE_CHECKING:
@@ -71,10 +72,11 @@ def propagate(
         Labels and confidence in the scan's geometry.
 
     Raises:
-        InputError: the grids differ, nothing is drawn, it is drawn along several axes and none is chosen, or an
-            argument is not possible.
+        InputError: the grids differ, nothing is drawn, it is drawn along several axes and none is chosen, an argument
+            is not possible, or :func:`ivos.read` and :func:`ivos.read_labels` would refuse the arrays.
     """
-    drawn = on_grid_of(drawn, scan, "annotations")
+    check_scan(scan)
+    drawn = on_grid_of(checked_labels(drawn, "annotations"), scan, "annotations")
     taken = along_one_axis(drawn, axis, structures=structures)
     along, drawn = taken.axis, taken.labels
     if taken.note:

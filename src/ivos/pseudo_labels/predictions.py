@@ -2,41 +2,65 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ivos.errors import InputError
 from ivos.volume.dicom_labels import holds_dicom_labels
-from ivos.volume.labels import IGNORE_NAME, ignore_id, ignored_ids, ignored_in, ignoring, structures_in, without_ignored
+from ivos.volume.label_matching import in_one_numbering
+from ivos.volume.labels import (
+    IGNORE_NAME,
+    ignore_id,
+    ignored_ids,
+    ignored_in,
+    ignoring,
+    structures_in,
+    without_ignored,
+)
 from ivos.volume.probabilities import PROBABILITIES, read_probabilities, read_probability
 from ivos.volume.read import read, read_labels
 from ivos.volume.volume import on_grid_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from ivos.volume.label_matching import By
     from ivos.volume.volume import Array, Volume
+
+_log = logging.getLogger(__name__)
 
 _NAMED = 5  # labels in a message
 
 
-def read_predictions(paths: Sequence[Path], scan: Path | None = None, *, ignore: int | None = None) -> list[Volume]:
-    """The labels of one case, all in the orientation of the first; what is ignored has one id in all of them.
+def read_predictions(
+    paths: Sequence[Path],
+    scan: Path | None = None,
+    *,
+    by: By = "auto",
+    ignore: int | None = None,
+    note: Callable[[str], None] = _log.warning,
+) -> list[Volume]:
+    """The labels of one case, all in the orientation and under the label ids of the first.
+
+    What is ignored has one id in all of them, which is no structure's.
 
     Args:
         paths: their files.
-        ignore: the label that a person says is "ignore".
         scan: the scan that they lie on: a DICOM file of labels has only the slices that something is on.
+        by: what tells which labels are the same structure: see :func:`ivos.volume.label_matching.matched_ids`.
+        ignore: the label that a person says is "ignore".
+        note: is called with a sentence where names have decided.
 
     Raises:
-        InputError: what reading refuses, or grids that differ.
+        InputError: what reading refuses, grids that differ, or names that contradict each other.
     """
     grid = read(scan) if scan is not None and any(map(holds_dicom_labels, paths)) else None
     first = ignoring(read_labels(paths[0], scan=grid), ignore)
     others = (on_grid_of(ignoring(read_labels(path, scan=first), ignore), first, str(path)) for path in paths[1:])
-    return _with_one_ignore([first, *others])
+    return _with_one_ignore(in_one_numbering([first, *others], paths, by, note))
 
 
 def _with_one_ignore(labels: Sequence[Volume]) -> list[Volume]:
@@ -51,6 +75,15 @@ def _with_one_ignore(labels: Sequence[Volume]) -> list[Volume]:
         array = np.where(ignored, np.min_scalar_type(label).type(label), kept.array) if ignored.any() else kept.array
         joined.append(kept.with_array(array, {**kept.names, label: IGNORE_NAME} if ignored.any() else kept.names))
     return joined
+
+
+def refuse_other_numbering(sentence: str) -> None:
+    """What to do with a note of :func:`read_predictions` where probabilities are joined too: their files have ids.
+
+    Raises:
+        InputError: always.
+    """
+    raise InputError(f"{sentence}; probabilities are joined by id: bring all to one numbering, or take --by id")
 
 
 def probabilities_of(predictions: Sequence[Path], case: str, labels: Volume) -> dict[int, Iterator[Array]]:

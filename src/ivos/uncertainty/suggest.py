@@ -21,6 +21,7 @@ from ivos.propagation.walk import SliceStack, steps, walk
 from ivos.uncertainty.evidence import Evidence
 from ivos.uncertainty.expected_errors import expected_errors, remoteness
 from ivos.uncertainty.undiscovered import undiscovered
+from ivos.volume.checks import check_scan, checked_labels
 from ivos.volume.volume import on_grid_of
 
 if TYPE_CHECKING:
@@ -110,9 +111,10 @@ def suggest(
         progress: called with slices visited and slices to visit.
 
     Raises:
-        InputError: the grids differ, nothing is drawn, or an argument is not possible.
+        InputError: as :func:`ivos.propagate`.
     """
-    drawn = on_grid_of(drawn, scan, "annotations")
+    check_scan(scan)
+    drawn = on_grid_of(checked_labels(drawn, "annotations"), scan, "annotations")
     taken = along_one_axis(drawn, axis, structures=structures)
     along, drawn = taken.axis, taken.labels
     if taken.note:

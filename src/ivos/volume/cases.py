@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ivos.errors import InputError
 from ivos.files import entries_of, left_by_system, suffix_of
 from ivos.volume.case_names import case_name, case_of, is_named_as_labels
-from ivos.volume.dicom import is_dicom
+from ivos.volume.dicom_files import is_dicom
 from ivos.volume.dicom_labels import holds_dicom_labels
 from ivos.volume.read import READABLE
 

@@ -86,7 +86,7 @@ class PropagateJob:
             "structures": None if self.structures is None else list(self.structures),
             "complete": list(self.complete) if isinstance(self.complete, tuple) else self.complete,
             "modality": self.modality,
-            "ignore": self.ignore,
+            **({} if self.ignore is None else {"ignore": self.ignore}),
         }
 
     def open(self) -> PropagateWorker:
@@ -134,7 +134,7 @@ class PropagateWorker:
     def read(self, case: Case) -> tuple[Volume, OneAxis]:
         """See :class:`ivos.cohort.job.Worker`."""
         with all_at_hand(case.inputs) as paths:
-            scan = read(paths["scan"], series=case.series)
+            scan = read(paths["scan"], series=case.series, stack=case.stack)
             self._job.labels.check_scan(scan, case.inputs["scan"])
             drawn = read_labels(paths["annotations"], scan=scan, structures=self._job.structures)
             drawn = on_grid_of(ignoring(drawn, self._job.ignore), scan, case.inputs["annotations"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -9,8 +10,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ivos.cohort.job import Case, Done
 from ivos.cohort.jobs.files import LabelFiles
 from ivos.pseudo_labels import judge
-from ivos.pseudo_labels.predictions import probabilities_of, read_predictions
+from ivos.pseudo_labels.predictions import (
+    probabilities_of,
+    read_predictions,
+    refuse_other_numbering,
+)
 from ivos.volume.dataset_json import dataset_json_of
+from ivos.volume.label_matching import in_one_numbering
 from ivos.volume.labels import ignoring
 from ivos.volume.probabilities import PROBABILITIES
 from ivos.volume.provenance import Provenance
@@ -21,7 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ivos.pseudo_labels import Judged, PseudoLabelSettings
+    from ivos.volume.label_matching import By
     from ivos.volume.volume import Volume
+
+_log = logging.getLogger(__name__)
 
 
 class Review(Protocol):
@@ -49,6 +58,7 @@ class PseudoLabelJob:
         predictions: what their folders are called.
         review: is called once in each process.
         labels: how label files are written.
+        by: what tells which labels are the same structure.
         ignore: the label that a person says is "ignore".
     """
 
@@ -56,6 +66,7 @@ class PseudoLabelJob:
     predictions: tuple[str, ...]
     review: Callable[[], Review]
     labels: LabelFiles = field(default_factory=LabelFiles)
+    by: By = "auto"
     ignore: int | None = None
     name: str = field(default="pseudo-label", init=False)
 
@@ -66,7 +77,7 @@ class PseudoLabelJob:
 
     def settings(self) -> dict[str, Any]:
         """See :class:`ivos.cohort.job.Job`."""
-        return {**self.labels.settings(), **self.judging.model_dump(mode="json"), "ignore": self.ignore}
+        return {**self.labels.settings(), **self.judging.model_dump(mode="json"), "by": self.by, "ignore": self.ignore}
 
     def case(self, name: str, files: Sequence[Path], previous: Path | None, scan: Path | None) -> Case:
         """A case of this job.
@@ -117,12 +128,14 @@ class PseudoLabelWorker:
     def read(self, case: Case) -> Predicted:
         """See :class:`ivos.cohort.job.Worker`."""
         files = [Path(place) for place in list(case.inputs.values())[: len(self._job.predictions)]]
-        labels = read_predictions(files, _path(case, "scan"), ignore=self._job.ignore)
+        by, note = self._job.by, refuse_other_numbering if self._job.by_probability else _log.warning
+        labels = read_predictions(files, _path(case, "scan"), by=by, ignore=self._job.ignore, note=note)
         path = _path(case, "previous")
         previous = None
         if path is not None:
-            read_there = ignoring(read_labels(path, scan=labels[0]), self._job.ignore)
-            previous = on_grid_of(read_there, labels[0], str(path))
+            before = ignoring(read_labels(path, scan=labels[0]), self._job.ignore)
+            before = on_grid_of(before, labels[0], str(path))
+            *_, previous = in_one_numbering([*labels, before], [*files, path], by)
         return Predicted(files, labels, previous)
 
     def work(self, case: Case, data: Predicted) -> tuple[Judged, dict[str, Any]]:

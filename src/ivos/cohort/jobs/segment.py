@@ -110,7 +110,7 @@ class SegmentWorker:
     def read(self, case: Case) -> Volume:
         """See :class:`ivos.cohort.job.Worker`."""
         with at_hand(case.inputs["scan"]) as path:
-            scan = read(path, series=case.series)
+            scan = read(path, series=case.series, stack=case.stack)
         self._job.labels.check_scan(scan, case.inputs["scan"])
         return scan
 

@@ -14,11 +14,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ivos.errors import InputError
 from ivos.files import replacing, stem_of
+from ivos.training.data.numbering import names_in_file, number_alike, renumbered
 from ivos.training.data.raw import RawCase, Refusal, find_cases
 from ivos.training.data.store import SUFFIX, ScanInfo, StoredScan, store
 from ivos.volume.dataset_json import ignored_beside
 from ivos.volume.labels import canonical_name, ignored_ids, ignoring, structures_in, with_ignore
-from ivos.volume.names import label_names
 from ivos.volume.read import read, read_labels
 from ivos.volume.volume import Volume, on_grid_of
 
@@ -122,9 +122,10 @@ def prepare(
         raise InputError(f"preparing needs {error.name}: pip install 'ivos[train]'") from error
     found, whose = find_cases(raw), _patients(patients)
     done: list[ScanInfo] = []
-    refused = list(found.refused)
+    cases_alike, refused = number_alike(found.cases, found.names)
+    refused += found.refused
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        tasks = [pool.submit(_stored, case, output / _SCANS, dict(found.names), ignore) for case in found.cases]
+        tasks = [pool.submit(_stored, case, output / _SCANS, dict(found.names), ignore) for case in cases_alike]
         for number, task in enumerate(as_completed(tasks), start=1):
             result = task.result()
             if isinstance(result, Refusal):
@@ -138,7 +139,7 @@ def prepare(
     held_out = {case.name for case in found.cases if case.held_out}
     cases = _split(sorted(done, key=lambda info: info.case), held_out, whose, folds=folds, share=test_share, seed=seed)
     left_out = tuple(sorted(refused, key=lambda refusal: refusal.case))
-    names = _of_structures(found.names) or _of_structures(_names_in_files(found.cases, done))
+    names = _of_structures(found.names) or _of_structures(_names_in_files(cases_alike, done))
     names.pop(ignore or 0, None)
     manifest = Manifest(names=names, seed=seed, folds=folds, cases=tuple(cases), refused=left_out)
     _write(output, manifest)
@@ -150,8 +151,8 @@ def _names_in_files(cases: Sequence[RawCase], done: Sequence[ScanInfo]) -> dict[
     used = {info.case for info in done}
     names: dict[int, str] = {}
     for case in cases:
-        if case.labels is not None and case.name in used:
-            names |= label_names(case.labels)
+        if case.name in used:
+            names |= names_in_file(case)
     return names
 
 
@@ -184,7 +185,8 @@ def _stored(case: RawCase, folder: Path, names: Mapping[int, str], ignore: int |
 def _labels(case: RawCase, scan: Volume, names: Mapping[int, str], ignore: int | None) -> Volume | None:
     """The case's labels on its scan's grid; masks of single structures under the ids of their names."""
     if case.labels is not None:
-        labels = ignoring(with_ignore(read_labels(case.labels), names), ignore)
+        read_there = ignoring(read_labels(case.labels), ignore)
+        labels = with_ignore(renumbered(read_there, case), names)
         return on_grid_of(labels, scan, str(case.labels))
     if not case.masks:
         return None
@@ -213,7 +215,8 @@ def _fingerprint(case: RawCase, names: Mapping[int, str], ignore: int | None) ->
     if not case.masks:
         beside = {} if case.labels is None else ignored_beside(case.labels)
         ids = sorted({*ignored_ids(names), *beside, *([] if ignore is None else [ignore])})
-    return hashlib.sha256("\n".join([*told, str(ids)]).encode()).hexdigest()
+    renumbering = [str(sorted(case.ids.items()))] if case.ids else []
+    return hashlib.sha256("\n".join([*told, str(ids), *renumbering]).encode()).hexdigest()
 
 
 def _patients(path: Path | None) -> dict[str, str]:
