@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ivos.cli.propagate import ModalityChoice
 from ivos.cli.terminal import print_json, print_line, progress_bar
 from ivos.errors import InputError
 
@@ -18,20 +19,34 @@ def prepare(
         Path, typer.Argument(help="Folder as downloaded: FLARE22, nnU-Net, MSD, AMOS, BTCV, TotalSegmentator.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where the prepared scans go.")],
-    folds: Annotated[int, typer.Option(help="Into how many folds labelled cases are divided.")] = 5,
-    test_share: Annotated[float, typer.Option(help="Share of labelled patients kept for testing.")] = 0.0,
+    folds: Annotated[
+        int | None, typer.Option(help="Into how many folds labelled cases are divided; 5 where nothing is split yet.")
+    ] = None,
+    test_share: Annotated[
+        float | None,
+        typer.Option(help="Share of labelled patients kept for testing; none where nothing is split yet."),
+    ] = None,
     patients: Annotated[
         Path | None, typer.Option(help="CSV of case,patient: one patient's cases stay together.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the split.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="Of the split; 0 where nothing is split yet.")] = None,
+    resplit: Annotated[
+        bool, typer.Option("--resplit", help="Draw the split of all cases again; else each keeps its part.")
+    ] = False,
+    modality: Annotated[
+        ModalityChoice, typer.Option(help="Intensity windows; auto goes by each scan.")
+    ] = ModalityChoice.auto,
     workers: Annotated[int, typer.Option(help="Processes.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
-    """Check scans and labels, store them for training, and split them; run it again to go on where it stopped."""
-    for name, value, least in (("--folds", folds, 2), ("--workers", workers, 1)):
-        if value < least:
+    """Check scans and labels, store them for training, and split them; run it again to go on where it stopped.
+
+    Cases that were split before keep their part, and new ones join the split, unless --resplit is given.
+    """
+    for name, value, least in (("--folds", folds, 2), ("--workers", workers, 1), ("--seed", seed, 0)):
+        if value is not None and value < least:
             raise InputError(f"{name} {value}: must be at least {least}")
-    if not 0 <= test_share < 1:
+    if test_share is not None and not 0 <= test_share < 1:
         raise InputError(f"--test-share {test_share:g}: must be 0 or more and less than 1")
     try:
         from ivos.training.data.prepare import prepare as run
@@ -48,6 +63,8 @@ def prepare(
             seed=seed,
             workers=workers,
             patients=patients,
+            resplit=resplit,
+            modality=modality.value,
             progress=progress,
         )
     write_cohort_page(output, manifest, title=raw.resolve().name)
