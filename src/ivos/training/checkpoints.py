@@ -80,8 +80,10 @@ class Checkpoints(Callback):
         return {"best": self._best, "waited": self._waited}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take it up."""
-        self._best, self._waited = state_dict["best"], state_dict["waited"]
+        """Take it up; without the best checkpoint nothing has been best, and a run that had ended waits again."""
+        there = (self._folder / BEST).exists()
+        self._best = state_dict["best"] if there else float("-inf")
+        self._waited = 0 if self.ended(state_dict) or not there else state_dict["waited"]
 
 
 class WholeCheckpoints(TorchCheckpointIO):
