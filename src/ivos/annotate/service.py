@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ivos.annotate.networks import Networks
     from ivos.annotate.opened import OpenScan
     from ivos.annotate.store import KeptScan
+    from ivos.volume.windows import Modality
 
 _STORE = "ivos.sqlite3"
 _NO_ROOM_BYTES = 2**20
@@ -43,6 +44,7 @@ class Service:
         scans: to be put on its work list.
         networks: what computes.
         series: last characters of the DICOM series to take, where a folder holds several.
+        modality: which windows show the scans; ``"auto"`` goes by each scan.
 
     Attributes:
         store: of the folder.
@@ -54,7 +56,14 @@ class Service:
         InputError: another server works there, or it cannot be written to.
     """
 
-    def __init__(self, work: Path, scans: Sequence[Path], networks: Networks, series: str | None = None) -> None:
+    def __init__(
+        self,
+        work: Path,
+        scans: Sequence[Path],
+        networks: Networks,
+        series: str | None = None,
+        modality: Modality = "auto",
+    ) -> None:
         self._series = series
         self.work, self.uploads = work, work / "uploads"
         self._temporary, self._cache = work / "tmp", work / "cache"
@@ -77,7 +86,7 @@ class Service:
             lambda: Memory(used_bytes=0, budget_bytes=0),
             finds=networks.find is not None,
         )
-        self.sessions = Sessions(work, means, series)
+        self.sessions = Sessions(work, means, series, modality)
         enter(self.store, list(scans), work)
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from ivos.annotate.restoring import check_same
 from ivos.annotate.worklist import path_of
 from ivos.errors import InputError
 from ivos.volume.read import read
+from ivos.volume.windows import with_modality
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ivos.annotate.means import Means
     from ivos.annotate.store import KeptScan
     from ivos.volume.volume import Volume
+    from ivos.volume.windows import Modality
 
 Answer = TypeVar("Answer")
 
@@ -34,10 +36,11 @@ class Sessions:
         work: the work folder.
         means: what they share.
         series: last characters of the DICOM series to take, where a folder holds several.
+        modality: which windows show the scans.
     """
 
-    def __init__(self, work: Path, means: Means, series: str | None) -> None:
-        self._series = series
+    def __init__(self, work: Path, means: Means, series: str | None, modality: Modality = "auto") -> None:
+        self._series, self._modality = series, modality
         self._work, self._means = work, replace(means, memory=self._memory)
         self._open: OrderedDict[str, OpenScan] = OrderedDict()  # in the worker alone
         self._opening: dict[str, threading.Lock] = {}
@@ -108,7 +111,7 @@ class Sessions:
     def _read(self, kept: KeptScan) -> Volume:
         path = self.source(kept)
         try:
-            return read(path, series=self._series)
+            return with_modality(read(path, series=self._series), self._modality)
         except InputError as error:
             raise InputError(str(error).replace(str(path), kept.name)) from error  # where it lies is nobody's business
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ivos.cli.propagate import DeviceChoice
+from ivos.cli.propagate import DeviceChoice, ModalityChoice
 from ivos.cli.terminal import print_line
 from ivos.errors import InputError
 
@@ -44,6 +44,9 @@ def annotate(
         Path | None, typer.Option(help="Weights of a network that makes masks of strokes; default: the bundled one.")
     ] = None,
     device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = DeviceChoice.auto,
+    modality: Annotated[
+        ModalityChoice, typer.Option(help="Intensity windows, of all scans; auto goes by each scan.")
+    ] = ModalityChoice.auto,
     series: Annotated[str | None, typer.Option(help="DICOM: last characters of the series to take.")] = None,
 ) -> None:
     """Open a page in the browser in which a person goes from nothing to a corrected volume.
@@ -64,7 +67,7 @@ def annotate(
     access = Access.to(host, token, public)
     networks = Networks.load(reference or [], propagation, strokes, device.value)
     server = listening(host, port)
-    service = Service(folder, scans, networks, series)
+    service = Service(folder, scans, networks, series, modality.value)
     address = public if public is not None else address_of(server, host)
     _say(address, access, many=len(scans))
     if not no_browser:

@@ -41,7 +41,7 @@ def info(
 
 def _facts(volume: Volume) -> dict[str, object]:
     from ivos.volume.geometry import AXIS_NAMES
-    from ivos.volume.windows import CT_WINDOWS_HU, windows_for
+    from ivos.volume.windows import modality_of
 
     grid = volume.source
     return {
@@ -50,7 +50,7 @@ def _facts(volume: Volume) -> dict[str, object]:
         "origin_mm_lps": [round(o, 4) for o in grid.origin_mm],
         "axis_directions_xyz": [_direction(axis) for axis in reversed(grid.axes)],
         "slices_lie": AXIS_NAMES[volume.geometry.through_plane_axis],
-        "modality": volume.modality or ("CT" if windows_for(volume) is CT_WINDOWS_HU else "not CT"),
+        "modality": volume.modality or ("CT" if modality_of(volume) == "ct" else "not CT"),
         "stored_as": str(volume.array.dtype),
         "lowest": float(volume.array.min()),
         "highest": float(volume.array.max()),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ivos.cli.cases import each_case, named
-from ivos.cli.propagate import AxisChoice  # noqa: TC001 - Typer reads annotations when it runs
+from ivos.cli.propagate import AxisChoice, ModalityChoice
 from ivos.cli.terminal import print_line, progress_bar
 from ivos.errors import InputError
 
@@ -47,6 +47,7 @@ def film(
     format_: Annotated[
         FormatChoice | None, typer.Option("--format", help="For a folder of scans; by default gif.")
     ] = None,
+    modality: Annotated[ModalityChoice, typer.Option(help="Intensity windows.")] = ModalityChoice.auto,
     series: Annotated[str | None, typer.Option(help="DICOM: last characters of the series to take.")] = None,
 ) -> None:
     """Make a film of a scan: slice by slice, with labels, truth and uncertainty side by side.
@@ -65,7 +66,7 @@ def film(
             if path.is_dir():
                 raise InputError(f"{path}: is a folder, and {scan} is one scan: give a file")
         with progress_bar("Filming") as progress:
-            _make(scan, shown, output, axis, series, progress)
+            _make(scan, shown, output, axis, modality, series, progress)
         print_line(f"Film: {output}")
         return
     if output.exists() and not output.is_dir():
@@ -76,7 +77,7 @@ def film(
 
     def work(case: str) -> None:
         path, of_case = cases[case]
-        _make(path, of_case, output / f"{case}{suffix}", axis, None, None)
+        _make(path, of_case, output / f"{case}{suffix}", axis, modality, None, None)
 
     with progress_bar("Filming") as progress:
         each_case(cases, work, progress)
@@ -136,14 +137,16 @@ def _make(
     shown: _Shown,
     output: Path,
     axis: AxisChoice | None,
+    modality: ModalityChoice,
     series: str | None,
     progress: Callable[[int, int], None] | None,
 ) -> None:
     from ivos.propagation.annotations import axis_number
     from ivos.report.film import write_film
     from ivos.volume.read import read
+    from ivos.volume.windows import with_modality
 
-    volume = read(scan, series=series)
+    volume = with_modality(read(scan, series=series), modality.value)
     along = volume.geometry.through_plane_axis if axis is None else axis_number(axis.value)
     write_film(output, volume, _columns(volume, shown), axis=along, progress=progress)
 

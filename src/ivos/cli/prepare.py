@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ivos.cli.propagate import ModalityChoice
 from ivos.cli.terminal import print_json, print_line, progress_bar
 from ivos.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ivos.training.data.store import ScanInfo
 
 _SHOWN = 5
 
@@ -71,10 +76,24 @@ def prepare(
     labelled = sum(case.info.labelled for case in manifest.cases)
     if as_json:
         refused = [refusal.model_dump() for refusal in manifest.refused]
-        print_json({"cases": len(manifest.cases), "labelled": labelled, "refused": refused, "output": str(output)})
+        windows = {case.info.case: case.info.seen_as for case in manifest.cases}
+        told = {"cases": len(manifest.cases), "labelled": labelled, "refused": refused, "windows": windows}
+        print_json({**told, "output": str(output)})
         return
     print_line(f"{len(manifest.cases)} cases, {labelled} of them labelled: {output / 'cohort.html'}")
+    _tell_windows([case.info for case in manifest.cases if case.info.modality is None])
     for refusal in manifest.refused[:_SHOWN]:
         print_line(f"left out: {refusal.case}: {refusal.reason}")
     if len(manifest.refused) > _SHOWN:
         print_line(f"and {len(manifest.refused) - _SHOWN} more: {output / 'refused.csv'}")
+
+
+def _tell_windows(unsaid: Sequence[ScanInfo]) -> None:
+    """Say which windows were chosen for scans whose files do not say what they are."""
+    other = [info.case for info in unsaid if info.seen_as != "ct"]
+    if not unsaid:
+        return
+    line = f"Intensity windows by the intensities: {len(unsaid) - len(other)} scans as CT, {len(other)} by percentiles"
+    names = ", ".join(other[:_SHOWN]) + ", ..." * (len(other) > _SHOWN)
+    mixed = 0 < len(other) < len(unsaid)
+    print_line(f"{line}{f' ({names})' if mixed else ''}; --modality decides it.")

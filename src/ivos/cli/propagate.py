@@ -33,6 +33,8 @@ from ivos.errors import InputError
 from ivos.files import stem_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ivos.cohort.dicom_tree import SeriesRules
     from ivos.cohort.jobs.propagate import Propagated, PropagateJob
     from ivos.cohort.sources import Found
@@ -240,3 +242,11 @@ def _tell(told: dict[str, Any]) -> None:
     )
     if told["report"] is not None:
         print_line(f"Report: {told['report']}")
+    tell_windows(told)
+
+
+def tell_windows(told: Mapping[str, Any]) -> None:
+    """Say which intensity windows were chosen where nothing but the intensities tells it."""
+    if told["windows_by"] == "intensities":
+        kind = "CT, in HU" if told["windows"] == "ct" else "other scans than CT, by percentiles"
+        print_line(f"Intensity windows: those of {kind}, as its intensities suggest; --modality decides it.")

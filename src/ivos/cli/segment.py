@@ -30,7 +30,7 @@ from ivos.cli.cohort_options import (
 )
 from ivos.cli.cohort_view import Measured
 from ivos.cli.label_options import FormatOption, PseudonymiseOption, label_format, pseudonyms_of
-from ivos.cli.propagate import DeviceChoice, ModalityChoice
+from ivos.cli.propagate import DeviceChoice, ModalityChoice, tell_windows
 from ivos.cli.terminal import numbers, print_json, print_line, progress_bar
 from ivos.errors import InputError
 from ivos.files import stem_of
@@ -213,6 +213,7 @@ def _one(
         print_json([told])
     else:
         print_line(_line(told))
+        tell_windows(told)
 
 
 def _many(

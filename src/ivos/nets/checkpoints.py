@@ -148,14 +148,18 @@ def fusion_of(weights: Weights, path: Path) -> FusionNet:
 
 
 def save_propagation(network: FastNet | STCN | StrokesNet | FusionNet, path: Path) -> None:
-    """Write the weights of a network that propagates, or makes masks of strokes, as float16 safetensors.
+    """Write the weights of a network that propagates, or makes masks of strokes, as safetensors in float16.
+
+    What is beyond float16 stays as it is.
 
     Raises:
-        InputError: the folder cannot be written to.
+        InputError: the folder cannot be written to, or the weights are not finite.
     """
     from safetensors.torch import save_file
 
-    weights = {n: v.half() if v.is_floating_point() else v for n, v in network.state_dict().items()}
+    given = network.state_dict()
+    check_finite(given, path)
+    weights = {name: _narrowed(value) for name, value in given.items()}
     with replacing(path) as temporary:
         save_file({name: value.contiguous() for name, value in weights.items()}, temporary)
 
@@ -164,7 +168,7 @@ def read_weights(path: Path) -> Weights:
     """The named tensors of a .safetensors file, or of a PyTorch file that holds nothing but tensors.
 
     Raises:
-        InputError: no such file, damaged, not a checkpoint, or one that would run code.
+        InputError: no such file, damaged, not a checkpoint, one that would run code, or weights that are not finite.
     """
     return _table(_content(path), path)
 
@@ -182,6 +186,20 @@ def read_networks(path: Path) -> dict[str, Weights]:
     if isinstance(content, dict) and all(isinstance(content.get(name), dict) for name in _PAIR):
         return {name: _table(content[name], path) for name in _PAIR}
     return {"": _table(content, path)}
+
+
+def check_finite(weights: Weights, path: Path) -> None:
+    """Whether weights are numbers.
+
+    Raises:
+        InputError: some are not finite, as a training that failed leaves them.
+    """
+    bad = [name for name, value in weights.items() if value.is_floating_point() and not torch.isfinite(value).all()]
+    if bad:
+        raise InputError(
+            f"{path}: {len(bad)} of {len(weights)} weights are not finite (nan or inf), as {bad[0]}: the training that "
+            "they are of has failed; train again"
+        )
 
 
 def load_strictly(network: torch.nn.Module, weights: Weights, path: Path) -> None:
@@ -216,6 +234,11 @@ def _widened(value: Tensor) -> Tensor:
     return value.float() if value.is_floating_point() else value
 
 
+def _narrowed(value: Tensor) -> Tensor:
+    half = value.half() if value.is_floating_point() else value
+    return half if not half.is_floating_point() or torch.isfinite(half).all() else value
+
+
 def _renamed(name: str, names: tuple[tuple[str, str], ...]) -> str:
     for pattern, replacement in names:
         name = re.sub(pattern, replacement, name)
@@ -235,7 +258,9 @@ def _content(path: Path) -> Any:
 def _table(content: Any, path: Path) -> Weights:
     if not isinstance(content, dict) or not content or not all(isinstance(v, torch.Tensor) for v in content.values()):
         raise InputError(f"{path}: not a checkpoint: it holds no table of named tensors")
-    return {str(name).removeprefix("module."): value for name, value in content.items()}
+    weights = {str(name).removeprefix("module."): value for name, value in content.items()}
+    check_finite(weights, path)
+    return weights
 
 
 def _safetensors(path: Path) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ivos.errors import InputError
-from ivos.nets.checkpoints import load_strictly, read_weights
+from ivos.nets.checkpoints import check_finite, load_strictly, read_weights
 from ivos.nets.transunet import resized_positions
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def load_imagenet(network: TransUNet, path: Path) -> None:
     ]
     if differing:
         raise InputError(f"{path}: not the weights of R50-ViT-B/16: {len(differing)} differ, as {sorted(differing)[0]}")
+    check_finite(weights, path)
     network.transformer.load_state_dict(weights, strict=True)
 
 

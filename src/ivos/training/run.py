@@ -17,6 +17,7 @@ from ivos.device import has_bfloat16, pick_device
 from ivos.errors import InputError
 from ivos.training.checkpoints import BEST, LAST, Checkpoints, WholeCheckpoints, read_checkpoint
 from ivos.training.continuing import BEST_BEFORE, SETTINGS, OnChange, continued, is_first_process, set_aside
+from ivos.training.finite import FiniteOnly
 from ivos.training.numbers import From
 from ivos.training.record import write_record
 from ivos.training.run_settings import RunSettings
@@ -200,7 +201,7 @@ class Run:
                 use_distributed_sampler=False,
                 precision=self._precision,
                 logger=self._loggers(),
-                callbacks=[self._checkpoints],
+                callbacks=[FiniteOnly(self.folder), self._checkpoints],
                 plugins=[WholeCheckpoints()],
                 enable_checkpointing=False,
                 gradient_clip_val=settings.optimiser.clip,

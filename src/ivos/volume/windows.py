@@ -21,6 +21,8 @@ CT_WINDOWS_HU: Windows = ((-150.0, 250.0), (-1350.0, 225.0), (-500.0, 1300.0))
 MR_PERCENTILES = ((0.5, 99.5), (0.5, 80.0), (40.0, 99.9))
 """Everything; the darker tissues; the brighter ones."""
 
+_AIR = 0.01  # share of a CT scan that is air, at least
+_SOFT = 0.8  # share of what is denser than lung that is no bone, at least
 _NARROWEST = 1e-30  # of a window: float32 still divides by it
 
 
@@ -70,9 +72,30 @@ def is_constant(array: Array) -> bool:
     return bool(np.float32(array.min()) == np.float32(array.max()))
 
 
+def windows_told(volume: Volume, modality: Modality) -> dict[str, str]:
+    """Which windows show a scan and what decided it, as commands tell it.
+
+    Returns:
+        ``"windows"``: ``"ct"`` or ``"mr"``; ``"windows_by"``: ``"option"``, ``"file"`` or ``"intensities"``.
+    """
+    if modality != "auto":
+        return {"windows": modality, "windows_by": "option"}
+    return {"windows": modality_of(volume), "windows_by": "intensities" if volume.modality is None else "file"}
+
+
 def looks_like_ct(array: Array) -> bool:
-    """Whether intensities are those of CT."""
-    return bool(np.percentile(_sample(array), 1) < -50)
+    """Whether intensities of any shape are those of CT, in HU: with air about -1000, and soft above it.
+
+    Signed values alone are no sign of it: MR is z-scored, scaled to -1000..1000 or shifted, and differences of scans
+    are signed too. In CT nearly all that is denser than lung lies below 400, and there is more of that than of lung. A
+    part of a CT scan that holds no air is not told from such scans.
+    """
+    sample = _sample(array)
+    above = sample[sample >= -200]
+    air = (sample >= -1100) & (sample <= -800)
+    between = (sample > -800) & (sample < -200)
+    soft = above.size > 0 and float((above <= 400).mean()) >= _SOFT
+    return bool(soft and air.mean() >= _AIR and between.mean() <= above.size / sample.size)
 
 
 def _sample(array: Array) -> npt.NDArray[np.float64]:

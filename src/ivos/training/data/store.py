@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -69,6 +69,11 @@ class ScanInfo(BaseModel):
         return [n for first, last in self.runs.get(label, ()) for n in range(first, last + 1)]
 
     @property
+    def seen_as(self) -> Literal["ct", "mr"]:
+        """Whose windows show it."""
+        return "ct" if self.windows == CT_WINDOWS_HU else "mr"
+
+    @property
     def labelled(self) -> bool:
         """Whether there are labels."""
         return self.volumes_ml is not None
@@ -119,8 +124,8 @@ class StoredScan:
 
     def scan(self) -> Volume:
         """The whole scan, in stored intensities, with a modality that gives it the windows it was stored with."""
-        guessed = "CT" if self.info.windows == CT_WINDOWS_HU else "MR"  # stored numbers no longer tell it
-        return Volume.from_array(self._array[:, 0], self.geometry, modality=self.info.modality or guessed)
+        modality = self.info.modality or self.info.seen_as.upper()  # stored numbers no longer tell it
+        return Volume.from_array(self._array[:, 0], self.geometry, modality=modality)
 
     def labels(self) -> Volume:
         """All labels of a labelled scan, :data:`~ivos.volume.labels.IGNORE` where they say nothing."""

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from ivos.nets.checkpoints import save_propagation
 from ivos.nets.fusion import OURS, FusionNet
 from ivos.propagation.engines.choose import choose_engine
-from ivos.training.fusion.data import FusionData, samples_in
+from ivos.training.fusion.data import FusionData, NamedData, samples_in
 from ivos.training.fusion.module import FusionTraining
 from ivos.training.record import record_of
 from ivos.training.run import Run, resolved
@@ -57,7 +57,7 @@ def train_fusion(
     samples = samples_in(folder / "samples", range(first, first + settings.scans), engine, progress)
     run = Run(folder, settings, validates=True, record=record_of(settings), on_change=on_change)
     training: DataLoader[Any] = DataLoader(
-        FusionData(samples, settings.seed), batch_size=settings.batch, sampler=run.samples(settings.batch)
+        NamedData(FusionData(samples, settings.seed)), batch_size=settings.batch, sampler=run.samples(settings.batch)
     )
     validating: DataLoader[Any] = DataLoader(FusionData(held_out), batch_size=settings.batch)
 

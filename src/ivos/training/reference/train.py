@@ -62,11 +62,19 @@ class ReferenceTraining(Training):
         super().__init__(method.networks, settings, rate)
         self._method, self._info = method, info
 
-    def training_step(self, batch: dict[str, Batch], number: int) -> Tensor:  # noqa: ARG002
+    def cases_of(self, batch: dict[str, dict[str, Any]]) -> Sequence[str]:
+        """Those of the slices that are not finite themselves, or of all."""
+        named = [pair for part in batch.values() for pair in zip(part["cases"], part["image"], strict=True)]
+        return [case for case, image in named if not torch.isfinite(image).all()] or [case for case, _ in named]
+
+    def training_step(self, batch: dict[str, dict[str, Any]], number: int) -> Tensor:  # noqa: ARG002
         """The loss of labelled and unlabelled slices."""
-        parts = self._method.loss(batch["labelled"], batch.get("unlabelled"), self.progress)
+        slices: dict[str, Batch] = {
+            name: {key: value for key, value in part.items() if key != "cases"} for name, part in batch.items()
+        }
+        parts = self._method.loss(slices["labelled"], slices.get("unlabelled"), self.progress)
         total = torch.stack(list(parts.values())).sum()
-        count = len(batch["labelled"]["image"])
+        count = len(slices["labelled"]["image"])
         self.log_dict({**parts, "loss": total}, prog_bar=True, batch_size=count, sync_dist=True)
         return total
 
