@@ -87,7 +87,6 @@ def listed(names: Sequence[str]) -> str:
 
 def _rows(path: Path) -> Iterator[tuple[str, str]]:
     """Case and patient of each row."""
-    complaint = f"{path}: not a CSV file with columns 'case' and 'patient'"
     try:
         content = path.read_bytes()
         text = content.decode(_BOMS.get(content[:2], "utf-8-sig"))
@@ -98,16 +97,16 @@ def _rows(path: Path) -> Iterator[tuple[str, str]]:
         )
         head = [column.strip().casefold() for column in next(rows, [])]
         case, patient = head.index("case"), head.index("patient")
-        for row in rows:
-            cells = [cell.strip() for cell in row] + [""] * len(head)
-            if cells[case]:
-                yield cells[case], cells[patient]
-            elif cells[patient]:
-                raise InputError(f"{path}: line {rows.line_num}: patient {cells[patient]} without a case")
+        found = [(rows.line_num, [cell.strip() for cell in row] + [""] * len(head)) for row in rows]
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not in UTF-8; save it as CSV in UTF-8") from error
     except (OSError, ValueError, csv.Error) as error:
-        raise InputError(complaint) from error
+        raise InputError(f"{path}: not a CSV file with columns 'case' and 'patient'") from error
+    for line, cells in found:
+        if cells[case]:
+            yield cells[case], cells[patient]
+        elif cells[patient]:
+            raise InputError(f"{path}: line {line}: patient {cells[patient]} without a case")
 
 
 def _case_of(name: str, cases: Sequence[str], by_key: dict[str, list[str]], path: Path) -> str | None:

@@ -7,6 +7,7 @@ import hashlib
 import logging
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ from ivos.volume.volume import Volume, on_grid_of
 from ivos.volume.windows import Modality, is_constant, with_modality
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _log = logging.getLogger(__name__)
 
@@ -164,16 +165,14 @@ def prepare(
     check_patients({name: told.get(name, name) for name in names}, known, held_out)
     done: list[ScanInfo] = []
     refused = list(found.refused)
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        tasks = [pool.submit(_stored, case, output / _SCANS, dict(found.names), modality) for case in found.cases]
-        for number, task in enumerate(as_completed(tasks), start=1):
-            result = task.result()
-            if isinstance(result, Refusal):
-                refused.append(result)
-            else:
-                done.append(result)
-            if progress is not None:
-                progress(number, len(tasks))
+    each = partial(_stored, folder=output / _SCANS, names=dict(found.names), modality=modality)
+    for number, result in enumerate(_each(each, found.cases, workers), start=1):
+        if isinstance(result, Refusal):
+            refused.append(result)
+        else:
+            done.append(result)
+        if progress is not None:
+            progress(number, len(found.cases))
     if not done:
         raise InputError(f"{raw}: none of {len(found.cases)} cases can be used; the first: {refused[0].reason}")
     done.sort(key=lambda info: info.case)
@@ -199,6 +198,18 @@ def prepare(
         _tell_resplit(output, manifest)
     _write(output, manifest)
     return manifest
+
+
+def _each(
+    work: Callable[[RawCase], ScanInfo | Refusal], cases: Sequence[RawCase], workers: int
+) -> Iterator[ScanInfo | Refusal]:
+    """What comes of each case, in the order in which they are done; in this process where there is one worker."""
+    if workers == 1:
+        yield from map(work, cases)
+        return
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for task in as_completed([pool.submit(work, case) for case in cases]):
+            yield task.result()
 
 
 def _before(output: Path, *, resplit: bool) -> Manifest | None:
