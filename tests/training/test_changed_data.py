@@ -143,7 +143,7 @@ def test_other_settings_begin_again_when_told(work: Path) -> None:
 
 def test_more_steps_after_patience_ended_it(begun: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     shutil.copytree(begun / "prepared", tmp_path / "prepared")
-    still = ("optimiser.rate=1e-9", "optimiser.schedule=constant", "patience=1")
+    still = ("optimiser.rate=1e-9", "optimiser.schedule=constant", "optimiser.warm_up=0", "patience=1")
     _train(tmp_path, *still, "steps=20")
     _train(tmp_path, *still, "steps=20")
     assert "has ended at step 4; nothing is left" in caplog.text

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-EXPLODING = ("optimiser.rate=1e38", "optimiser.clip=1e38", "optimiser.warm_up=0", "optimiser.schedule=constant")
+EXPLODING = ("optimiser.rate=1e18", "optimiser.clip=1e38", "optimiser.warm_up=0", "optimiser.schedule=constant")
 EXPLODING += ("precision=float32", "steps=20", "save_every=1", "validate_every=100")
 
 

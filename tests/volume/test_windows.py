@@ -89,7 +89,7 @@ def test_every_scan_is_seen_in_finite_numbers(value: float, step: float, count: 
     for _ in range(count):
         array.flat[places.randrange(array.size)] = value + step  # type: ignore[attr-defined]
     for modality in ("ct", "mr"):
-        windows = windows_for(volume_of(array), modality)  # type: ignore[arg-type]
+        windows = windows_for(volume_of(array), modality)
         seen = channels(array[1], windows)
         assert np.isfinite(seen).all()
         assert 0 <= seen.min() <= seen.max() <= 1
