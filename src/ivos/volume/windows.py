@@ -23,6 +23,8 @@ MR_PERCENTILES = ((0.5, 99.5), (0.5, 80.0), (40.0, 99.9))
 
 _AIR = 0.01  # share of a CT scan that is air, at least
 _SOFT = 0.8  # share of what is denser than lung that is no bone, at least
+_CONSTANT = 0.02  # share of voxels of the lowest value that makes a background
+_CENTRED = 0.05  # standard deviations from 0 within which a mean is that of z-scored values
 _NARROWEST = 1e-30  # of a window: float32 still divides by it
 
 
@@ -88,14 +90,24 @@ def looks_like_ct(array: Array) -> bool:
 
     Signed values alone are no sign of it: MR is z-scored, scaled to -1000..1000 or shifted, and differences of scans
     are signed too. In CT nearly all that is denser than lung lies below 400, and there is more of that than of lung. A
-    part of a CT scan that holds no air is not told from such scans.
+    part of a CT scan that holds no air is whole numbers, holds fat and nothing below it, has no constant background,
+    and is not centred on 0.
     """
     sample = _sample(array)
     above = sample[sample >= -200]
+    share = above.size / sample.size
+    if not above.size or float((above <= 400).mean()) < _SOFT:
+        return False
     air = (sample >= -1100) & (sample <= -800)
-    between = (sample > -800) & (sample < -200)
-    soft = above.size > 0 and float((above <= 400).mean()) >= _SOFT
-    return bool(soft and air.mean() >= _AIR and between.mean() <= above.size / sample.size)
+    if air.mean() >= _AIR:
+        return bool(((sample > -800) & (sample < -200)).mean() <= share)
+    return bool(
+        share >= 1 - _AIR
+        and np.percentile(sample, 1) < -50
+        and (sample == np.rint(sample)).all()
+        and (sample == sample.min()).mean() < _CONSTANT
+        and abs(sample.mean()) > _CENTRED * sample.std()
+    )
 
 
 def _sample(array: Array) -> npt.NDArray[np.float64]:
