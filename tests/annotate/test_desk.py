@@ -166,7 +166,7 @@ def test_labels_from_a_file(desk: Desk, tmp_path: Path) -> None:
     np.testing.assert_array_equal(desk.voxels(), truth().array)
     assert desk.get()["drawn"]["axial"]["3"] == list(range(12))
     wrong = line_of(desk.client.post(f"{desk.scan}/labels", files={"file": ("l.nii.gz", b"no gzip")}), 400)
-    assert wrong.startswith("l.nii.gz: cannot be unpacked")
+    assert wrong.startswith("l.nii.gz: not an image")
     assert list((tmp_path / "ivos-work" / "uploads").iterdir()) == []
 
 

@@ -44,6 +44,7 @@ class Service:
         scans: to be put on its work list.
         networks: what computes.
         series: last characters of the DICOM series to take, where a folder holds several.
+        stack: number of its stack to take, where it holds several.
         modality: which windows show the scans; ``"auto"`` goes by each scan.
 
     Attributes:
@@ -62,9 +63,10 @@ class Service:
         scans: Sequence[Path],
         networks: Networks,
         series: str | None = None,
+        stack: int | None = None,
         modality: Modality = "auto",
     ) -> None:
-        self._series = series
+        self._series, self._stack = series, stack
         self.work, self.uploads = work, work / "uploads"
         self._temporary, self._cache = work / "tmp", work / "cache"
         try:
@@ -86,7 +88,7 @@ class Service:
             lambda: Memory(used_bytes=0, budget_bytes=0),
             finds=networks.find is not None,
         )
-        self.sessions = Sessions(work, means, series, modality)
+        self.sessions = Sessions(work, means, series, stack, modality)
         enter(self.store, list(scans), work)
 
     def close(self) -> None:
@@ -105,7 +107,9 @@ class Service:
             InputError: it cannot be read, or not without harm; then the file is gone.
         """
         with kept_if_harmless(path, name):
-            read(path)  # once, so that nothing is on the list that does not open
+            read(
+                path, series=self._series, stack=self._stack
+            )  # once, so that nothing is on the list that does not open
             (scan,) = enter(self.store, [path], self.work)
             self.store.rename(scan, name)
         return summary(self.store.scan(scan))
@@ -178,7 +182,7 @@ class Service:
             write_journal(path, self.store, kept)
         else:
             labels = self.sessions.within(kept.id, lambda opened: opened.named_labels())
-            write_labels(path, kind, labels, self.sessions.source(kept), self._series)
+            write_labels(path, kind, labels, self.sessions.source(kept), self._series, self._stack)
 
 
 def summary(kept: KeptScan) -> ScanSummary:

@@ -36,11 +36,14 @@ class Sessions:
         work: the work folder.
         means: what they share.
         series: last characters of the DICOM series to take, where a folder holds several.
+        stack: number of its stack to take, where it holds several.
         modality: which windows show the scans.
     """
 
-    def __init__(self, work: Path, means: Means, series: str | None, modality: Modality = "auto") -> None:
-        self._series, self._modality = series, modality
+    def __init__(
+        self, work: Path, means: Means, series: str | None, stack: int | None = None, modality: Modality = "auto"
+    ) -> None:
+        self._series, self._stack, self._modality = series, stack, modality
         self._work, self._means = work, replace(means, memory=self._memory)
         self._open: OrderedDict[str, OpenScan] = OrderedDict()  # in the worker alone
         self._opening: dict[str, threading.Lock] = {}
@@ -111,7 +114,7 @@ class Sessions:
     def _read(self, kept: KeptScan) -> Volume:
         path = self.source(kept)
         try:
-            return with_modality(read(path, series=self._series), self._modality)
+            return with_modality(read(path, series=self._series, stack=self._stack), self._modality)
         except InputError as error:
             raise InputError(str(error).replace(str(path), kept.name)) from error  # where it lies is nobody's business
 

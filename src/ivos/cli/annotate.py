@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ivos.cli.propagate import DeviceChoice, ModalityChoice
+from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.terminal import print_line
 from ivos.errors import InputError
 
@@ -47,7 +48,8 @@ def annotate(
     modality: Annotated[
         ModalityChoice, typer.Option(help="Intensity windows, of all scans; auto goes by each scan.")
     ] = ModalityChoice.auto,
-    series: Annotated[str | None, typer.Option(help="DICOM: last characters of the series to take.")] = None,
+    series: SeriesOption = None,
+    stack: StackOption = None,
 ) -> None:
     """Open a page in the browser in which a person goes from nothing to a corrected volume.
 
@@ -67,7 +69,7 @@ def annotate(
     access = Access.to(host, token, public)
     networks = Networks.load(reference or [], propagation, strokes, device.value)
     server = listening(host, port)
-    service = Service(folder, scans, networks, series, modality.value)
+    service = Service(folder, scans, networks, series, stack, modality.value)
     address = public if public is not None else address_of(server, host)
     _say(address, access, many=len(scans))
     if not no_browser:

@@ -132,6 +132,7 @@ def told_of(rows: Sequence[Row], cases: Sequence[Case], output: Path) -> list[di
             "case": row.name,
             "scan": shown(by_name[row.name].inputs["scan"]),
             "series": by_name[row.name].series,
+            "stack": by_name[row.name].stack,
             "output": row.figures[AT]["labels"] if AT in row.figures else str(output / row.outputs["labels"]),
             "seconds": row.seconds,
             **row.figures,

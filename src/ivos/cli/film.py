@@ -10,6 +10,7 @@ import typer
 
 from ivos.cli.cases import each_case, named
 from ivos.cli.propagate import AxisChoice, ModalityChoice
+from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.terminal import print_line, progress_bar
 from ivos.errors import InputError
 
@@ -48,7 +49,8 @@ def film(
         FormatChoice | None, typer.Option("--format", help="For a folder of scans; by default gif.")
     ] = None,
     modality: Annotated[ModalityChoice, typer.Option(help="Intensity windows.")] = ModalityChoice.auto,
-    series: Annotated[str | None, typer.Option(help="DICOM: last characters of the series to take.")] = None,
+    series: SeriesOption = None,
+    stack: StackOption = None,
 ) -> None:
     """Make a film of a scan: slice by slice, with labels, truth and uncertainty side by side.
 
@@ -66,7 +68,7 @@ def film(
             if path.is_dir():
                 raise InputError(f"{path}: is a folder, and {scan} is one scan: give a file")
         with progress_bar("Filming") as progress:
-            _make(scan, shown, output, axis, modality, series, progress)
+            _make(scan, shown, output, axis, modality, (series, stack), progress)
         print_line(f"Film: {output}")
         return
     if output.exists() and not output.is_dir():
@@ -77,7 +79,7 @@ def film(
 
     def work(case: str) -> None:
         path, of_case = cases[case]
-        _make(path, of_case, output / f"{case}{suffix}", axis, modality, None, None)
+        _make(path, of_case, output / f"{case}{suffix}", axis, modality, (None, None), None)
 
     with progress_bar("Filming") as progress:
         each_case(cases, work, progress)
@@ -138,7 +140,7 @@ def _make(
     output: Path,
     axis: AxisChoice | None,
     modality: ModalityChoice,
-    series: str | None,
+    chosen: tuple[str | None, int | None],
     progress: Callable[[int, int], None] | None,
 ) -> None:
     from ivos.propagation.annotations import axis_number
@@ -146,23 +148,22 @@ def _make(
     from ivos.volume.read import read
     from ivos.volume.windows import with_modality
 
-    volume = with_modality(read(scan, series=series), modality.value)
+    volume = with_modality(read(scan, series=chosen[0], stack=chosen[1]), modality.value)
     along = volume.geometry.through_plane_axis if axis is None else axis_number(axis.value)
     write_film(output, volume, _columns(volume, shown), axis=along, progress=progress)
 
 
 def _columns(scan: Volume, shown: _Shown) -> list[Column]:
     from ivos.report.film import Column, uncertainty_of
+    from ivos.volume.label_matching import in_one_numbering
     from ivos.volume.read import read, read_labels
     from ivos.volume.volume import on_grid_of
 
-    def labels(path: Path) -> Volume:
-        return on_grid_of(read_labels(path), scan, str(path))
-
-    columns = [Column("scan")]
-    columns += [Column(title, labels(path)) for title, path in zip(shown.titles, shown.labels, strict=True)]
-    if shown.truth is not None:
-        columns.append(Column("truth", labels(shown.truth)))
+    paths = [*shown.labels, *([shown.truth] if shown.truth is not None else [])]
+    labels = [on_grid_of(read_labels(path, scan=scan), scan, str(path)) for path in paths]
+    titles = [*shown.titles[: len(shown.labels)], "truth"]
+    numbered = in_one_numbering(labels, paths)  # one colour stands for one structure
+    columns = [Column("scan"), *(Column(title, one) for title, one in zip(titles, numbered, strict=False))]
     if shown.uncertainty is not None:
         path = shown.uncertainty
         doubt = on_grid_of(uncertainty_of(read(path), str(path)), scan, str(path))

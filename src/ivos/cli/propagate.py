@@ -28,6 +28,7 @@ from ivos.cli.cohort_options import (
     with_series,
 )
 from ivos.cli.label_options import FormatOption, PseudonymiseOption, label_format, pseudonyms_of
+from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.terminal import numbers, print_json, print_line, progress_bar, size_bytes
 from ivos.errors import InputError
 from ivos.files import stem_of
@@ -112,7 +113,8 @@ def propagate(
         bool, typer.Option("--long-term", help="stcn: a long-term memory, for long scans; xmem has one.")
     ] = False,
     memory_budget: Annotated[str, typer.Option(help="What the engine's memory of slices may take.")] = "2GB",
-    series: Annotated[str | None, typer.Option(help="DICOM: last characters of the series to take.")] = None,
+    series: SeriesOption = None,
+    stack: StackOption = None,
     report: Annotated[Path | None, typer.Option(help="Folder for a report of each scan (HTML, PNG, GIF).")] = None,
     workers: WorkersOption = None,
     cluster: ClusterOption = None,
@@ -151,14 +153,14 @@ def propagate(
     where = Where(workers, cluster, deliver)
     if is_cohort(scan, output):
         rules = series_rules(series, series_modality, series_thickness, series_kernel, series_slices)
-        found = with_series(_cases(scan, annotations, rules), series)
+        found = with_series(_cases(scan, annotations, rules), series, stack)
         check_folder(output, scan, *([] if annotations is None else [str(annotations)]))
         _many(job, found, output, where, again=again, as_json=as_json)
     else:
         check_one(where, again=again)
         if annotations is None:
             raise InputError(f"{scan}: give the drawn slices with --annotations FILE")
-        _one(job, scan, annotations, output, series=series, as_json=as_json)
+        _one(job, scan, annotations, output, chosen=(series, stack), as_json=as_json)
 
 
 def complete_slices(text: str | None, volume: Volume, axis: int) -> list[int] | bool:
@@ -168,7 +170,15 @@ def complete_slices(text: str | None, volume: Volume, axis: int) -> list[int] | 
     return text == "all" if text is None or text == "all" else canonical_slices(numbers(text), volume, axis)
 
 
-def _one(job: PropagateJob, scan: str, annotations: Path, output: Path, *, series: str | None, as_json: bool) -> None:
+def _one(
+    job: PropagateJob,
+    scan: str,
+    annotations: Path,
+    output: Path,
+    *,
+    chosen: tuple[str | None, int | None],
+    as_json: bool,
+) -> None:
     """A scan by itself: no manifest, no page."""
     from ivos.cohort.job import Case
 
@@ -176,7 +186,7 @@ def _one(job: PropagateJob, scan: str, annotations: Path, output: Path, *, serie
     for source in (Path(scan), annotations):
         if source.exists() and output.exists() and output.samefile(source):
             raise InputError(f"{output}: is an input of this command; give the output another name")
-    case = Case(stem_of(output), {"scan": scan, "annotations": str(annotations)}, series)
+    case = Case(stem_of(output), {"scan": scan, "annotations": str(annotations)}, *chosen)
     worker = job.open()
     started = time.perf_counter()
     data = worker.read(case)

@@ -31,6 +31,7 @@ from ivos.cli.cohort_options import (
 from ivos.cli.cohort_view import Measured
 from ivos.cli.label_options import FormatOption, PseudonymiseOption, label_format, pseudonyms_of
 from ivos.cli.propagate import DeviceChoice, ModalityChoice, tell_windows
+from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.terminal import numbers, print_json, print_line, progress_bar
 from ivos.errors import InputError
 from ivos.files import stem_of
@@ -130,7 +131,8 @@ def segment(
     pseudonymise: PseudonymiseOption = None,
     modality: Annotated[ModalityChoice, typer.Option(help="Intensity windows.")] = ModalityChoice.auto,
     device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = DeviceChoice.auto,
-    series: Annotated[str | None, typer.Option(help="DICOM: last characters of the series to take.")] = None,
+    series: SeriesOption = None,
+    stack: StackOption = None,
     series_modality: SeriesModalityOption = None,
     series_thickness: SeriesThicknessOption = None,
     series_kernel: SeriesKernelOption = None,
@@ -173,18 +175,24 @@ def segment(
         labels=LabelFiles(label_format(form), pseudonyms_of(pseudonymise)),
         reports=None if report is None else Reports(report.absolute(), write_report),
     )
-    where = Where(workers, cluster, deliver)
+    where, chosen = Where(workers, cluster, deliver), (series, stack)
     with Sampler() if measure else nullcontext() as sampler:  # before the networks: they take of the GPU's memory
         if is_cohort(scan, output):
             rules = series_rules(series, series_modality, series_thickness, series_kernel, series_slices)
-            _many(job, scan, output, where, rules, again=again, series=series, sampler=sampler, as_json=as_json)
+            _many(job, scan, output, where, rules, again=again, chosen=chosen, sampler=sampler, as_json=as_json)
         else:
             check_one(where, again=again)
-            _one(job, scan, output, series=series, sampler=sampler, as_json=as_json)
+            _one(job, scan, output, chosen=chosen, sampler=sampler, as_json=as_json)
 
 
 def _one(
-    job: SegmentJob, scan: str, output: Path, *, series: str | None, sampler: Sampler | None, as_json: bool
+    job: SegmentJob,
+    scan: str,
+    output: Path,
+    *,
+    chosen: tuple[str | None, int | None],
+    sampler: Sampler | None,
+    as_json: bool,
 ) -> None:
     """A scan by itself: no manifest, no page."""
     from ivos.cohort.addresses import is_address
@@ -194,7 +202,7 @@ def _one(
     job.labels.check_file(output, scan)
     if not is_address(scan) and Path(scan).exists() and output.exists() and output.samefile(scan):
         raise InputError(f"{output}: is an input of this command; give the output another name")
-    case = Case(stem_of(output), {"scan": scan}, series)
+    case = Case(stem_of(output), {"scan": scan}, *chosen)
     worker = job.open()
     with sampler.interval() if sampler else nullcontext() as interval:
         started = time.perf_counter()
@@ -224,7 +232,7 @@ def _many(
     rules: SeriesRules,
     *,
     again: bool,
-    series: str | None,
+    chosen: tuple[str | None, int | None],
     sampler: Sampler | None,
     as_json: bool,
 ) -> None:
@@ -235,7 +243,7 @@ def _many(
     check_folder(output, source)
     if sampler and not where.here:
         raise InputError("--measure is for one scan after the other: leave --workers and --cluster out")
-    found = with_series(cases_from(source, rules=rules), series)
+    found = with_series(cases_from(source, rules=rules), *chosen)
     job.labels.check(found.cases, where.folder(output))
     if not as_json:
         tell_left_out(found)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ivos.cli.propagate import AxisChoice, DeviceChoice, EngineChoice, ModalityChoice, complete_slices, tell_windows
+from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.terminal import numbers, print_json, print_line, print_table, progress_bar
 from ivos.errors import InputError
 
@@ -37,7 +38,8 @@ def suggest(
     ] = None,
     modality: Annotated[ModalityChoice, typer.Option(help="Intensity windows.")] = ModalityChoice.auto,
     device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = DeviceChoice.auto,
-    series: Annotated[str | None, typer.Option(help="DICOM: last characters of the series to take.")] = None,
+    series: SeriesOption = None,
+    stack: StackOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Say which slices to draw next, the one that helps most first: for all structures together and for each."""
@@ -53,7 +55,7 @@ def suggest(
         raise InputError(f"-n {count}: give at least 1")
     ids = None if structures is None else numbers(structures)
     chosen = choose_engine(engine.value, checkpoint=checkpoint, device=device.value)
-    volume = with_modality(read(scan, series=series), modality.value)
+    volume = with_modality(read(scan, series=series, stack=stack), modality.value)
     windows = windows_told(volume, modality.value)
     drawn = on_grid_of(read_labels(annotations, scan=volume), volume, str(annotations))
     along = drawn_axis(drawn) if axis is None else axis_number(axis.value)

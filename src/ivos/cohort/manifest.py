@@ -250,7 +250,7 @@ def _opened(folder: Path) -> sqlite3.Connection:
 def _origin(case: Case) -> str:
     """A digest of where a case came from: places may name the patient, and the folder may be given to others."""
     places = [f"{role}={place}" for role, place in sorted(case.inputs.items())]
-    return hashlib.sha256("\n".join([*places, case.series or ""]).encode()).hexdigest()
+    return hashlib.sha256("\n".join([*places, case.part]).encode()).hexdigest()
 
 
 def _difference(before: str, now: str) -> str:

@@ -38,7 +38,9 @@ from ivos.propagation.annotations import axis_number
 from ivos.propagation.engines.choose import choose_engine
 from ivos.propagation.strokes import Strokes
 from ivos.propagation.walk import SliceStack
+from ivos.volume.checks import check_scan, checked_labels
 from ivos.volume.geometry import AXIS_NAMES
+from ivos.volume.label_matching import Table, matched_ids, numbered, table_of
 from ivos.volume.labels import scheme_from_names
 from ivos.volume.volume import on_grid_of
 
@@ -90,6 +92,7 @@ class InteractiveSession:
         merge: Merge | Literal["anew"] | None = None,
         history_bytes: int = HISTORY_BYTES,
     ) -> None:
+        check_scan(scan)
         self._scan: Volume | None = scan
         self._checksum: str | None = None  # of the scan; taken when the session is saved first
         self._engine, self._segmenter, self._merge = engine, strokes, merge
@@ -402,7 +405,8 @@ class InteractiveSession:
     def load_labels(self, labels: Volume, *, drawn: bool = False, axis: str = "axial") -> None:
         """Take labels from outside: a segmentation, or slices that were drawn elsewhere.
 
-        Structures that the session does not have are added, under the names that the labels have for them. Committed
+        Structures that the session does not have are added, under the names that the labels have for them; those that
+        it has under another id are found by their names, see :func:`ivos.volume.label_matching.matched_ids`. Committed
         structures stay as they are.
 
         Args:
@@ -412,12 +416,22 @@ class InteractiveSession:
             axis: of the slices.
 
         Raises:
-            InputError: another grid, or labels beyond 254.
+            InputError: another grid, labels beyond 254, names that contradict those of the session, or what
+                :func:`ivos.read_labels` would refuse.
         """
+        labels = checked_labels(labels, "labels to load")
         along, there = axis_number(axis), on_grid_of(labels, self._grid, "labels to load")
+        there = self._numbered(there)
         editing.check_loadable(there.array)
         with self._journal.step() as change:
             editing.load(change, there, along, drawn=drawn)
+
+    def _numbered(self, labels: Volume) -> Volume:
+        """Labels from outside under the ids that the session has for their names."""
+        names = {structure.id: structure.name for structure in self.structures}
+        there = Table("the scan's structures", names, lambda: np.unique(self._state.labels).tolist())
+        ids = matched_ids(table_of(labels, "labels to load"), there, remedy="rename one of them")
+        return numbered(labels, ids, names)
 
     @property
     def can_undo(self) -> bool:

@@ -69,7 +69,7 @@ class SmallStrokeSegmenter:
         """See :class:`~ivos.propagation.strokes.StrokeSegmenter`.
 
         Raises:
-            InputError: image, strokes and mask are not of one slice.
+            InputError: image, strokes and mask are not of one slice, or the image is not finite.
         """
         _of_one_slice(image, strokes, mask)
         answer, view = mask.astype(np.float32), first_view(strokes, mask)
@@ -114,7 +114,7 @@ class ScribbleSegmenter:
         """See :class:`~ivos.propagation.strokes.StrokeSegmenter`.
 
         Raises:
-            InputError: image, strokes and mask are not of one slice.
+            InputError: image, strokes and mask are not of one slice, or the image is not finite.
         """
         _of_one_slice(image, strokes, mask)
         if strokes.empty:
@@ -146,3 +146,5 @@ def _of_one_slice(image: FloatArray, strokes: Strokes, mask: BoolArray) -> None:
             f"strokes of a slice of {strokes.shape}, on an image of {image.shape[1:]} and a mask of {mask.shape}: "
             "give all three of one slice"
         )
+    if not np.isfinite(image).all():
+        raise InputError("the image of a slice has pixels that are NaN or infinite; replace them first")

@@ -148,6 +148,7 @@ class LabelFiles:
                 labels,
                 source=source,
                 series=case.series,
+                stack=case.stack,
                 form=self.form,
                 pseudonyms=self.pseudonyms,
                 provenance=provenance,

@@ -126,7 +126,7 @@ class PropagateWorker:
     def read(self, case: Case) -> tuple[Volume, Volume]:
         """See :class:`ivos.cohort.job.Worker`."""
         with all_at_hand(case.inputs) as paths:
-            scan = with_modality(read(paths["scan"], series=case.series), self._job.modality)
+            scan = with_modality(read(paths["scan"], series=case.series, stack=case.stack), self._job.modality)
             self._job.labels.check_scan(scan, case.inputs["scan"])
             drawn = read_labels(paths["annotations"], scan=scan, structures=self._job.structures)
             return scan, on_grid_of(drawn, scan, case.inputs["annotations"])

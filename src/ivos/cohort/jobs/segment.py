@@ -111,7 +111,7 @@ class SegmentWorker:
     def read(self, case: Case) -> Volume:
         """See :class:`ivos.cohort.job.Worker`."""
         with at_hand(case.inputs["scan"]) as path:
-            scan = with_modality(read(path, series=case.series), self._job.how.modality)
+            scan = with_modality(read(path, series=case.series, stack=case.stack), self._job.how.modality)
         self._job.labels.check_scan(scan, case.inputs["scan"])
         return scan
 

@@ -16,12 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ivos.errors import InputError
 from ivos.files import replacing, stem_of
+from ivos.training.data.numbering import names_in_file, number_alike, renumbered
 from ivos.training.data.patients import listed, read_patients
 from ivos.training.data.raw import RawCase, Refusal, find_cases
 from ivos.training.data.split import Part, Split, SplitRules, check_patients, known_by_scan, split_cases
 from ivos.training.data.store import SUFFIX, ScanInfo, StoredScan, store
 from ivos.volume.labels import IGNORE, IGNORE_NAME, canonical_name, is_ignore, structures_in, with_ignore
-from ivos.volume.names import label_names
 from ivos.volume.read import read, read_labels
 from ivos.volume.volume import Volume, on_grid_of
 from ivos.volume.windows import Modality, is_constant, with_modality
@@ -164,15 +164,16 @@ def prepare(
     told = {case: part.patient for case, part in there.items()} | ({} if table is None else table.whose)
     check_patients({name: told.get(name, name) for name in names}, known, held_out)
     done: list[ScanInfo] = []
-    refused = list(found.refused)
+    cases_alike, refused = number_alike(found.cases, found.names)
+    refused += found.refused
     each = partial(_stored, folder=output / _SCANS, names=dict(found.names), modality=modality)
-    for number, result in enumerate(_each(each, found.cases, workers), start=1):
+    for number, result in enumerate(_each(each, cases_alike, workers), start=1):
         if isinstance(result, Refusal):
             refused.append(result)
         else:
             done.append(result)
         if progress is not None:
-            progress(number, len(found.cases))
+            progress(number, len(cases_alike))
     if not done:
         raise InputError(f"{raw}: none of {len(found.cases)} cases can be used; the first: {refused[0].reason}")
     done.sort(key=lambda info: info.case)
@@ -186,7 +187,7 @@ def prepare(
         _log.warning("%s: was %s before, and stays in %s", new_name, old_name, parts[new_name].text)
     left_out = tuple(sorted(refused, key=lambda refusal: refusal.case))
     manifest = Manifest(
-        names=_of_structures(found.names) or _of_structures(_names_in_files(found.cases, done)),
+        names=_of_structures(found.names) or _of_structures(_names_in_files(cases_alike, done)),
         seed=rules.seed,
         folds=rules.folds,
         cases=tuple(_manifest_case(info, parts[info.case]) for info in done),
@@ -299,8 +300,8 @@ def _names_in_files(cases: Sequence[RawCase], done: Sequence[ScanInfo]) -> dict[
     used = {info.case for info in done}
     names: dict[int, str] = {}
     for case in cases:
-        if case.labels is not None and case.name in used:
-            names |= label_names(case.labels)
+        if case.name in used:
+            names |= names_in_file(case)
     return names
 
 
@@ -334,7 +335,8 @@ def _stored(case: RawCase, folder: Path, names: Mapping[int, str], modality: Mod
 def _labels(case: RawCase, scan: Volume, names: Mapping[int, str]) -> Volume | None:
     """The case's labels on its scan's grid; masks of single structures under the ids of their names."""
     if case.labels is not None:
-        return on_grid_of(with_ignore(read_labels(case.labels), names), scan, str(case.labels))
+        labels = with_ignore(renumbered(read_labels(case.labels), case), names)
+        return on_grid_of(labels, scan, str(case.labels))
     if not case.masks:
         return None
     joined = np.zeros(scan.array.shape, np.uint16)
@@ -365,7 +367,8 @@ def _fingerprint(case: RawCase, names: Mapping[int, str], modality: Modality) ->
     told = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in case.files]
     ids = sorted(names.items()) if case.masks else [item for item in names.items() if is_ignore(*item)] or ""
     windows = [] if modality == "auto" else [modality]
-    return hashlib.sha256("\n".join([*told, str(ids), *windows]).encode()).hexdigest()
+    renumbering = [str(sorted(case.ids.items()))] if case.ids else []
+    return hashlib.sha256("\n".join([*told, str(ids), *renumbering, *windows]).encode()).hexdigest()
 
 
 def _write(output: Path, manifest: Manifest) -> None:
