@@ -158,7 +158,8 @@ def remove(change: Change, structure: int) -> None:
 def _guess(change: Change, axis: int, index: int, guess: Array, structures: Sequence[int], confidence: Array) -> None:
     """Put a guess on a slice, where it may change what is there."""
     place, facts = _slice_at(change, axis, index), change.state.facts
-    settled = {k: facts.settled(k, axis, index, change.state.shape) for k in facts.by_id}
+    spoken_of = (k for k in facts.by_id if facts.speaks_of(k, axis, index))  # of many structures only a few are
+    settled = {k: facts.settled(k, axis, index, change.state.shape) for k in spoken_of}
     before = _plane(change, "labels", axis, place)
     after, taken = guessed_over(before, guess, structures, settled, facts.committed)
     held = _plane(change, "confidence", axis, place)
