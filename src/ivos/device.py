@@ -56,8 +56,8 @@ def check_not_forked() -> None:
         first.threads = max(first.threads, torch.get_num_threads())
     elif first.threads > 1:
         raise InputError(
-            f"this process was forked from one that has computed with networks in {first.threads} threads, which a fork "
-            "does not have: it would wait for them for ever. Start processes with "
+            f"this process was forked from one that has computed with networks in {first.threads} threads, which a "
+            "fork does not have: it would wait for them for ever. Start processes with "
             "multiprocessing.get_context('spawn') instead of 'fork'"
         )
 

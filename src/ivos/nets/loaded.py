@@ -66,9 +66,7 @@ class LoadedNetworks:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(
-        self, kind: str, path: Path, device: torch.device, make: Callable[[], Kept], *settings: Hashable
-    ) -> Kept:
+    def get(self, kind: str, path: Path, device: torch.device, make: Callable[[], Kept], *settings: Hashable) -> Kept:
         """The network, made now if it is not here or its file has changed.
 
         Args:
