@@ -58,6 +58,10 @@ def under_way(session: InteractiveSession, structures: list[int] | None = None) 
     return visits
 
 
+def goes_on(visits: Visits) -> None:
+    assert visits.ended is None
+
+
 def slices_of(session: InteractiveSession, structure: int) -> list[int]:
     return [n for n, plane in enumerate(session.labels.array) if (plane == structure).any()]
 
@@ -69,7 +73,7 @@ def test_names_and_locks_leave_a_propagation_running(what: str, deed: Callable[[
     before = contents(session)
     visits = under_way(session)
     deed(session)
-    assert visits.ended is None, what
+    goes_on(visits)
     rest = list(visits)
     assert rest[-1].done == rest[-1].total
     assert visits.ended == "all slices are visited"

@@ -137,10 +137,11 @@ class Sessions:
             raise InputError(str(error).replace(str(path), kept.name)) from error  # where it lies is nobody's business
 
     def _keep_to_budget(self, budget_bytes: int, spared: str | None = None) -> None:
-        for scan, opened in list(self._open.items()):
+        by_need = sorted(self._open, key=self._means.events.is_followed)  # those that a page shows go last
+        for scan in by_need:
             if resident_bytes() <= budget_bytes:
                 return
-            if scan != spared and opened.job is None:
+            if scan != spared and self._open[scan].job is None:
                 self._close_some([scan])
 
     def _close_some(self, scans: Iterable[str]) -> None:

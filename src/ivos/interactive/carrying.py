@@ -46,7 +46,7 @@ class Visits:
         change: the open step.
     """
 
-    def __init__(self, visits: Generator[Visited, None, None], journal: Journal, change: Change) -> None:
+    def __init__(self, visits: Generator[Visited, None, str | None], journal: Journal, change: Change) -> None:
         self._visits, self._journal, self._change = visits, journal, change
         self._last: Visited | None = None
         self._ended: str | None = None

@@ -5,7 +5,7 @@ import { say, scan } from "../state";
 
 const MEGABYTE = 1e6;
 
-/** What the server's process holds in memory, and from when on it closes scans that nobody looks at. */
+/** What the server's process holds in memory, and from when on it closes scans. */
 export function Memory() {
   const now = scan.value;
   if (!now) return null;
@@ -16,7 +16,7 @@ export function Memory() {
       <div class="row">
         <meter aria-label="Memory in use" min={0} max={Math.max(budget_bytes, 1)} value={used_bytes} high={budget_bytes * 0.9} />
         <button type="button" title="Close the other scans and free what can be had again; your work stays" onClick={() => void clear(now.id)}>Clear</button>
-        <label class="keep" title="When the server holds more than this, in MB, it closes scans that nobody looks at">
+        <label class="keep" title="When the server holds more than this, in MB, it closes those not looked at for longest">
           Keep
           <input type="number" aria-label="Memory to keep in MB" min="16" step="64" value={Math.round(budget_bytes / MEGABYTE)}
             onChange={(event) => void keep(now.id, event.currentTarget.valueAsNumber)} />
