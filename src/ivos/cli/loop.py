@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ivos.cli.terminal import print_line, print_table
+from ivos.cli.text import printable
 from ivos.cli.train import silence_lightning
 from ivos.config import load_settings
 from ivos.errors import InputError
@@ -55,4 +56,4 @@ def loop(
 
 def _progress(what: str, done: int, total: int) -> None:
     if sys.stderr.isatty():
-        sys.stderr.write(f"\r{what}: {done} of {total}" + "\n" * (done == total))
+        sys.stderr.write(f"\r{printable(what, sys.stderr)}: {done} of {total}" + "\n" * (done == total))

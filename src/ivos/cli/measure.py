@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ivos.cli.terminal import print_error
 from ivos.errors import InputError
 from ivos.files import replacing
 
@@ -129,4 +130,4 @@ def _print(cost: Efficiency) -> None:
     for name, (title, unit) in _LINES.items():
         value = values[name]
         figure = "no GPU" if value is None else f"{value:.2f} {unit}"
-        sys.stderr.write(f"{title:<42}{figure:>20}\n")
+        print_error(f"{title:<42}{figure:>20}")
