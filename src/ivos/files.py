@@ -1,10 +1,12 @@
-"""Writing files so that they are whole or not there."""
+"""Writing files so that they are whole or not there, after a power cut too."""
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,14 +35,16 @@ def replacing(path: Path) -> Iterator[Path]:
         InputError: the folder cannot be made or written to.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make(path.parent)
         folder = tempfile.mkdtemp(prefix=".ivos-", dir=path.parent)
     except OSError as error:
         raise InputError(f"{path}: cannot be written here: {error.strerror}") from error
     temporary = Path(folder) / path.name  # its own folder, so that the name and so the format stay as they are
     try:
         yield temporary
+        flush(temporary)
         temporary.replace(path)
+        flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
         Path(folder).rmdir()
@@ -54,7 +58,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         InputError: the folder cannot be made or written to.
     """
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        _make(folder.parent)
         work = Path(tempfile.mkdtemp(prefix=".ivos-", dir=folder.parent))
     except OSError as error:
         raise InputError(f"{folder}: cannot be written here: {error.strerror}") from error
@@ -62,10 +66,87 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
+        for path in (*temporary.rglob("*"), temporary):
+            flush(path)
         if folder.exists():
             folder.replace(old)
         temporary.replace(folder)
+        flush(folder.parent)
     finally:
         if old.exists() and not folder.exists():
             old.replace(folder)
         shutil.rmtree(work)
+
+
+def flush(path: Path) -> None:
+    """Have the system write a file's content, or a folder's list of names, to the disk before this returns.
+
+    Without it a file that was written and renamed may be empty after a power cut.
+    """
+    if os.name == "nt" and path.is_dir():  # Windows has no such thing
+        return
+    descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):  # file systems that cannot
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def check_writable(folder: Path, option: str | None = None) -> None:
+    """Refuse a folder that could not be made or written to; nothing of it stays.
+
+    Args:
+        folder: is going to be written to, after work that would be lost otherwise.
+        option: of the command line by which it was given, for the message.
+
+    Raises:
+        InputError: it is a file, lies in one, or may not be written to.
+    """
+    made = []
+    try:
+        for part in _missing(folder):
+            part.mkdir(exist_ok=True)
+            made.append(part)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        elsewhere = "give another folder" + (f" with {option}" if option else "")
+        raise InputError(f"{folder}: cannot be written to: {error.strerror}; {elsewhere}") from error
+    finally:
+        with suppress(OSError):  # another program may have put something there
+            for part in reversed(made):
+                part.rmdir()
+
+
+def check_file_writable(path: Path, option: str | None = None) -> None:
+    """The same of a file that is going to be written.
+
+    Raises:
+        InputError: it is a folder, or its folder cannot be made or written to.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; give the name of a file" + (f" with {option}" if option else ""))
+    check_writable(path.parent, option)
+
+
+def _make(folder: Path) -> None:
+    """Make a folder with those around it, each of them on the disk."""
+    for part in _missing(folder):
+        part.mkdir(exist_ok=True)
+        flush(part.parent)
+
+
+def _missing(folder: Path) -> list[Path]:
+    """Which of a folder and those around it are not there, the outermost first.
+
+    Raises:
+        NotADirectoryError: one of them is a file.
+    """
+    missing = [part for part in (*reversed(folder.parents), folder) if not part.is_dir()]
+    for part in missing:
+        if part.exists():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(part))
+    return missing
