@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Errors that say that there is no room on a disk."""
+
+
 def suffix_of(path: Path) -> str:
     """The file's suffix in lower case, ``.nii.gz`` as one."""
     name = path.name.lower()
@@ -28,11 +32,37 @@ def stem_of(path: Path) -> str:
 
 
 @contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder for temporary files, gone when the block ends.
+
+    Raises:
+        InputError: there is no such place, or no room in it: which place, and what to set.
+    """
+    try:
+        # An exception holds on to what it was raised over: where it is a mapped file, Windows does not remove it.
+        made = tempfile.TemporaryDirectory(prefix="ivos-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise _no_room(f"no temporary folder can be made ({error.strerror or error})") from error
+    with made as name:
+        try:
+            yield Path(name)
+        except OSError as error:
+            place = error.filename2 or error.filename  # none where a file that was open could not grow
+            if error.errno in FULL and (place is None or Path(os.fsdecode(place)).is_relative_to(name)):
+                raise _no_room(f"{tempfile.gettempdir()}: no room for temporary files") from error
+            raise
+
+
+def _no_room(what: str) -> InputError:
+    return InputError(f"{what}; free some, or set TMPDIR to a folder on another disk")
+
+
+@contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` that takes its place when the block ends well, and is gone otherwise.
 
     Raises:
-        InputError: the folder cannot be made or written to.
+        InputError: the folder cannot be made or written to, or the disk is full.
     """
     try:
         _make(path.parent)
@@ -41,8 +71,9 @@ def replacing(path: Path) -> Iterator[Path]:
         raise InputError(f"{path}: cannot be written here: {error.strerror}") from error
     temporary = Path(folder) / path.name  # its own folder, so that the name and so the format stay as they are
     try:
-        yield temporary
-        flush(temporary)
+        with _told_of_a_full_disk(path):
+            yield temporary
+            flush(temporary)
         temporary.replace(path)
         flush(path.parent)
     finally:
@@ -55,7 +86,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     """An empty folder that takes the place of ``folder`` when the block ends well, and is gone otherwise.
 
     Raises:
-        InputError: the folder cannot be made or written to.
+        InputError: the folder cannot be made or written to, or the disk is full.
     """
     try:
         _make(folder.parent)
@@ -65,9 +96,10 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     temporary, old = work / "new", work / "old"
     temporary.mkdir()
     try:
-        yield temporary
-        for path in (*temporary.rglob("*"), temporary):
-            flush(path)
+        with _told_of_a_full_disk(folder):
+            yield temporary
+            for path in (*temporary.rglob("*"), temporary):
+                flush(path)
         if folder.exists():
             folder.replace(old)
         temporary.replace(folder)
@@ -76,6 +108,19 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         if old.exists() and not folder.exists():
             old.replace(folder)
         shutil.rmtree(work)
+
+
+@contextmanager
+def _told_of_a_full_disk(path: Path) -> Iterator[None]:
+    """Say which file there was no room for, where the system does not."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL and error.filename is None:
+            if path.is_relative_to(tempfile.gettempdir()):
+                raise _no_room(f"{tempfile.gettempdir()}: no room for temporary files") from error
+            raise InputError(f"{path}: no room for it on the disk; free some, or write to another one") from error
+        raise
 
 
 def flush(path: Path) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import logging
-import sys
-import tempfile
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -18,9 +16,9 @@ from ivos.cli.cases import named
 from ivos.cli.cohort_options import ClusterOption, Where, WorkersOption
 from ivos.cli.label_options import ByOption, label_matching
 from ivos.cli.score_tables import print_scores, scores_content
-from ivos.cli.terminal import numbers, print_json, print_line, progress_bar
+from ivos.cli.terminal import numbers, print_error, print_json, print_line, progress_bar
 from ivos.errors import InputError
-from ivos.files import replacing, stem_of
+from ivos.files import replacing, stem_of, temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -114,7 +112,7 @@ def evaluate(
             print_line(f"Report: {page}")
     if failed:
         done = len({score.case for score in scores})
-        sys.stderr.write(f"{done} of {done + len(failed)} done; {len(failed)} failed: {named(failed)}\n")
+        print_error(f"{done} of {done + len(failed)} done; {len(failed)} failed: {named(failed)}")
         raise typer.Exit(1)
 
 
@@ -164,7 +162,7 @@ def _of_folders(
 
     def tell(case: str, error: InputError) -> None:
         failed[case] = " ".join(str(error).split())
-        sys.stderr.write(f"ivos: {case}: {failed[case]}\n")
+        print_error(f"ivos: {case}: {failed[case]}")
 
     if where.here:
         with progress_bar("Evaluating", shown=shown) as progress:
@@ -181,8 +179,8 @@ def _of_folders(
         cases.append(Case(name, {role: str(path.absolute()) for role, path in inputs.items()}))
     for case in unpaired(prediction, truth):
         tell(case, InputError(f"{prediction}: no prediction for it"))
-    with tempfile.TemporaryDirectory(prefix="ivos-") as folder:
-        rows = over_cohort_afresh(EvaluateJob(**options), cases, report or Path(folder), where)
+    with temporary_folder() as folder:
+        rows = over_cohort_afresh(EvaluateJob(**options), cases, report or folder, where)
     failed.update({row.name: str(row.reason) for row in rows if row.state != "done"})
     done = [row.figures for row in rows if row.state == "done"]
     scores, sentence = match_cases([score for figures in done for score in scores_in(figures)], options["by"])
