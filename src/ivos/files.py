@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_TEMPORARY = "ivos-"  # how names of folders of temporary files begin
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Errors that say that there is no room on a disk."""
 
@@ -40,7 +41,7 @@ def temporary_folder() -> Iterator[Path]:
     """
     try:
         # An exception holds on to what it was raised over: where it is a mapped file, Windows does not remove it.
-        made = tempfile.TemporaryDirectory(prefix="ivos-", ignore_cleanup_errors=True)
+        made = tempfile.TemporaryDirectory(prefix=_TEMPORARY, ignore_cleanup_errors=True)
     except OSError as error:
         raise _no_room(f"no temporary folder can be made ({error.strerror or error})") from error
     with made as name:
@@ -117,7 +118,9 @@ def _told_of_a_full_disk(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in FULL and error.filename is None:
-            if path.is_relative_to(tempfile.gettempdir()):
+            if any(
+                part.match(f"{_TEMPORARY}*") and part.parent == Path(tempfile.gettempdir()) for part in path.parents
+            ):
                 raise _no_room(f"{tempfile.gettempdir()}: no room for temporary files") from error
             raise InputError(f"{path}: no room for it on the disk; free some, or write to another one") from error
         raise

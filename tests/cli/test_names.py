@@ -10,6 +10,7 @@ import subprocess
 import sys
 import unicodedata
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -30,7 +31,6 @@ from tests.cli.runner import ivos as command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 MARKUP = ("kidney [left]", "[/seg]", "[bold]liver", "[", "[[", "a\\[b]", ":heart:", "{0}", "{task}", "%s", "[link=x]y")
 CONTROL = ("\x1b[31mred", "a\nb", "a\r\nb", "a\tb", "\x07", "\x9b2J", "\u202eabc", "\u2028", "\x00")
@@ -192,3 +192,13 @@ def test_where_neither_terminal_nor_locale_has_unicode_tables_are_whole(tmp_path
     assert "1.0000 +- 0.0000" in done.stdout
     assert "\\u809d\\u810f" in done.stdout
     assert "肝脏" in (tmp_path / "scores.csv").read_text(encoding="utf-8")
+
+
+def test_one_place_prints() -> None:
+    folder = Path(ivos.__file__).parent / "cli"
+    writes = re.compile(r"std(out|err)\.write|Console\(|add_row\(\"|add_row\(f\"|\becho\(")
+    printing = {path.name for path in folder.glob("*.py") if writes.search(path.read_text(encoding="utf-8"))}
+    assert printing == {
+        "terminal.py",
+        "cohort_view.py",
+    }  # the second shows tables of the first's rows while they change

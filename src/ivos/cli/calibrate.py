@@ -10,6 +10,7 @@ import typer
 from ivos.cli.label_options import ByOption, label_matching
 from ivos.cli.terminal import print_json, print_line, progress_bar
 from ivos.errors import InputError
+from ivos.files import check_file_writable
 
 
 def calibrate(
@@ -33,6 +34,7 @@ def calibrate(
 
     if output.suffix != ".json":
         raise InputError(f"{output}: name it .json")
+    check_file_writable(output)
     evidence, found, true = read_evidence(segmented), files_by_case(segmented, "label"), files_by_case(truth, "label")
     cases = sorted(set(evidence) & set(found) & set(true))
     if not cases:

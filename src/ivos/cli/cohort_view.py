@@ -117,7 +117,7 @@ def _table(standing: Standing) -> Group:
     for worker, cases in sorted(standing.in_hand.items())[:_WORKERS]:
         add_row(table, (worker, ", ".join(cases)), sys.stderr)
     if len(standing.in_hand) > _WORKERS:
-        table.add_row(f"and {len(standing.in_hand) - _WORKERS} more", "")
+        add_row(table, (f"and {len(standing.in_hand) - _WORKERS} more", ""), sys.stderr)
     return Group(_line(standing), table)
 
 

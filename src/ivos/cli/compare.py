@@ -12,6 +12,7 @@ from ivos.cli.cases import named
 from ivos.cli.label_options import ByOption, label_matching
 from ivos.cli.terminal import print_json, print_line, print_table
 from ivos.errors import InputError
+from ivos.files import check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +51,8 @@ def compare(
 
     if output is not None and output.exists() and not output.is_dir():
         raise InputError(f"{output}: is a file; give the name of a folder")
+    if output is not None:
+        check_writable(output, "-o")
     comparison = compared(_read(runs), by=label_matching(by))
     _tell(comparison)
     if output is not None:

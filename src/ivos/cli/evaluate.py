@@ -18,7 +18,7 @@ from ivos.cli.label_options import ByOption, label_matching
 from ivos.cli.score_tables import print_scores, scores_content
 from ivos.cli.terminal import numbers, print_error, print_json, print_line, progress_bar
 from ivos.errors import InputError
-from ivos.files import replacing, stem_of, temporary_folder
+from ivos.files import check_file_writable, check_writable, replacing, stem_of, temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,6 +84,8 @@ def evaluate(
         raise InputError(f"{prediction} and {truth}: give two files or two folders")
     where = Where(workers, cluster)
     _check_where(where, truth, report)
+    if csv_file is not None:
+        check_file_writable(csv_file, "--csv")
     files = _files(prediction, truth, scans, report)
     options: dict[str, Any] = {"protocol": protocol.value, "structures": ids, "names": names}
     options["by"] = matching = label_matching(by)
@@ -228,6 +230,7 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot be made: {error.strerror}; give another folder with --report") from error
+    check_writable(folder, "--report")
 
 
 def _write_report(

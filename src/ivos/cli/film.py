@@ -13,6 +13,7 @@ from ivos.cli.propagate import AxisChoice  # noqa: TC001 - Typer reads annotatio
 from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.terminal import print_line, progress_bar
 from ivos.errors import InputError
+from ivos.files import check_file_writable, check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,6 +64,7 @@ def film(
         if format_ is not None and output.suffix.lower() != f".{format_.value}":
             raise InputError(f"{output}: is not named .{format_.value}; leave out --format or name it so")
         check_film(output)
+        check_file_writable(output)
         for path in shown.paths:
             if path.is_dir():
                 raise InputError(f"{path}: is a folder, and {scan} is one scan: give a file")
@@ -74,6 +76,7 @@ def film(
         raise InputError(f"{output}: is a file; give the name of a folder")
     suffix = f".{(format_ or FormatChoice.gif).value}"
     check_film(output / f"film{suffix}")
+    check_writable(output)
     cases = _cases(scan, shown)
 
     def work(case: str) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from ivos.cli.terminal import print_json, print_line, progress_bar
 from ivos.errors import InputError
+from ivos.files import check_writable
 
 _SHOWN = 5
 
@@ -38,6 +39,8 @@ def prepare(
     except ModuleNotFoundError as error:
         raise InputError(f"preparing needs {error.name}: pip install 'ivos[train]'") from error
     from ivos.report.cohort import write_cohort_page
+
+    check_writable(output)
 
     with progress_bar("Preparing", shown=not as_json) as progress:
         manifest = run(

@@ -31,7 +31,7 @@ from ivos.cli.label_options import FormatOption, PseudonymiseOption, label_forma
 from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.terminal import numbers, print_json, print_line, progress_bar, size_bytes
 from ivos.errors import InputError
-from ivos.files import stem_of
+from ivos.files import check_writable, stem_of
 
 if TYPE_CHECKING:
     from ivos.cohort.dicom_tree import SeriesRules
@@ -149,6 +149,8 @@ def propagate(
         reports=None if report is None else Reports(report.absolute(), write_report),
     )
     where = Where(workers, cluster, deliver)
+    if report is not None:
+        check_writable(report, "--report")
     if is_cohort(scan, output):
         rules = series_rules(series, series_modality, series_thickness, series_kernel, series_slices)
         found = with_series(_cases(scan, annotations, rules), series, stack)

@@ -34,7 +34,7 @@ from ivos.cli.propagate import DeviceChoice, ModalityChoice
 from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.terminal import numbers, print_json, print_line, progress_bar
 from ivos.errors import InputError
-from ivos.files import stem_of
+from ivos.files import check_writable, stem_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -176,6 +176,8 @@ def segment(
         reports=None if report is None else Reports(report.absolute(), write_report),
     )
     where, chosen = Where(workers, cluster, deliver), (series, stack)
+    if report is not None:
+        check_writable(report, "--report")
     with Sampler() if measure else nullcontext() as sampler:  # before the networks: they take of the GPU's memory
         if is_cohort(scan, output):
             rules = series_rules(series, series_modality, series_thickness, series_kernel, series_slices)

@@ -77,6 +77,12 @@ def print_error(text: str) -> None:
     sys.stderr.write(f"{printable(one_line(text), sys.stderr)}\n")
 
 
+def print_count(what: str, done: int, total: int) -> None:
+    """How far something is, over and over on one line of stderr; nothing where that is no terminal."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{printable(what, sys.stderr)}: {done} of {total}" + "\n" * (done == total))
+
+
 def one_line(text: str) -> str:
     """A text with spaces for its line breaks, as errors of libraries have them."""
     return plain(re.sub(r"\s*[\r\n]\s*", " ", text.strip()))
