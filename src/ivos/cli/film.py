@@ -12,7 +12,7 @@ from ivos.cli.cases import each_case, named
 from ivos.cli.propagate import AxisChoice  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.terminal import print_line, progress_bar
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 from ivos.files import check_file_writable, check_writable
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def film(
 
     with progress_bar("Filming") as progress:
         each_case(cases, work, progress)
-    print_line(f"{len(cases)} films: {output}")
+    print_line(f"{counted(len(cases), 'film')}: {output}")
 
 
 class _Shown:
@@ -129,7 +129,7 @@ def _cases(scans: Path, shown: _Shown) -> dict[str, tuple[Path, _Shown]]:
     for folder, files in found.items():
         missing = [case for case in paths if case not in files]
         if missing:
-            raise InputError(f"{folder}: nothing of {len(missing)} of {len(paths)} scans: {named(missing)}")
+            raise InputError(f"{folder}: nothing of {len(missing)} of {counted(len(paths), 'scan')}: {named(missing)}")
     return {
         case: (path, shown.of_case({folder: files[case] for folder, files in found.items()}))
         for case, path in paths.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ivos.cli.cases import named
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 from ivos.files import check_writable
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def cases_of(predictions: Sequence[Path]) -> dict[str, list[Path]]:
         missing = [case for case in everywhere if case not in files]
         if missing:
             raise InputError(
-                f"{folder}: no labels of {len(missing)} of {len(everywhere)} cases that others have: {named(missing)}"
+                f"{folder}: no labels of {len(missing)} of {counted(len(everywhere), 'case')} that others have: "
+                f"{named(missing)}"
             )
     return {case: [files[case] for files in found] for case in everywhere}
 

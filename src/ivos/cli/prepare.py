@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ivos.cli.terminal import print_json, print_line, progress_bar
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 from ivos.files import check_writable
 
 _SHOWN = 5
@@ -59,7 +59,7 @@ def prepare(
         refused = [refusal.model_dump() for refusal in manifest.refused]
         print_json({"cases": len(manifest.cases), "labelled": labelled, "refused": refused, "output": str(output)})
         return
-    print_line(f"{len(manifest.cases)} cases, {labelled} of them labelled: {output / 'cohort.html'}")
+    print_line(f"{counted(len(manifest.cases), 'case')}, {labelled} of them labelled: {output / 'cohort.html'}")
     for refusal in manifest.refused[:_SHOWN]:
         print_line(f"left out: {refusal.case}: {refusal.reason}")
     if len(manifest.refused) > _SHOWN:

@@ -33,7 +33,7 @@ from ivos.cli.label_options import FormatOption, PseudonymiseOption, label_forma
 from ivos.cli.propagate import DeviceChoice, ModalityChoice
 from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.terminal import numbers, print_json, print_line, progress_bar
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 from ivos.files import check_writable, stem_of
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ def _many(
     if as_json:
         print_json(done)
     else:
-        print_line(f"{len(done)} of {len(rows)} scans segmented: {output / PAGE}")
+        print_line(f"{len(done)} of {counted(len(rows), 'scan')} segmented: {output / PAGE}")
     tell_failures(rows)
 
 
@@ -264,8 +264,8 @@ def _structures(text: str | None) -> tuple[int, ...] | Literal["all"]:
 
 def _line(told: Mapping[str, Any]) -> str:
     count, references = len(told["structures"]), len(told["reference_slices"])
-    begun = f" from {references} reference slice{'s' * (references != 1)}" if references else ""
-    found = f"{count} structure{'s' * (count != 1)}" if count else "nothing found"
+    begun = f" from {counted(references, 'reference slice')}" if references else ""
+    found = counted(count, "structure") if count else "nothing found"
     estimated = [(row["estimated_dsc"], row["name"]) for row in told["structures"] if "estimated_dsc" in row]
     if estimated:
         worst, name = min(estimated, key=lambda pair: pair[0]["dsc"])
