@@ -6,7 +6,6 @@ import io
 import json
 import os
 import re
-import subprocess
 import sys
 import unicodedata
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from ivos.cohort.run import Standing
 from ivos.volume.geometry import Geometry
 from tests.cli.runner import IVOS, refused
 from tests.cli.runner import ivos as command
+from tests.processes import completed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -180,14 +180,9 @@ def test_where_neither_terminal_nor_locale_has_unicode_tables_are_whole(tmp_path
     (tmp_path / "names.json").write_text(json.dumps({"1": "肝脏"}, ensure_ascii=False), encoding="utf-8")
     words = ("evaluate", tmp_path / "labels", tmp_path / "labels", "--scheme", tmp_path / "names.json")
     environment = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
-    done = subprocess.run(  # Python takes its encodings from the environment when it starts
-        [str(word) for word in (IVOS, *words, "--csv", tmp_path / "scores.csv")],
-        env={name: value for name, value in environment.items() if name != "PYTHONIOENCODING"},
-        capture_output=True,
-        encoding="ascii",
-        timeout=600,
-        check=False,
-    )
+    environment.pop("PYTHONIOENCODING", None)
+    # A process of its own: Python takes its encodings from the environment when it starts.
+    done = completed([IVOS, *words, "--csv", tmp_path / "scores.csv"], env=environment, encoding="ascii")
     assert (done.returncode, done.stderr) == (0, "")
     assert "1.0000 +- 0.0000" in done.stdout
     assert "\\u809d\\u810f" in done.stdout
