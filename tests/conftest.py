@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 
+from tests.memory import give_back
 from tests.processes import hear_interrupts
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ settings.load_profile("default")  # `make fuzz` takes the other one
 hear_interrupts()
 
 ROOT = Path(__file__).parent.parent
+RESIDENT = pytest.StashKey[int]()
 MATERIAL = ("browser", "realdata", "parity")  # markers of tests that need what may not be there
 
 
@@ -40,6 +42,14 @@ def parity_folder() -> Path:
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     return folder("IVOS_REAL_DATA", "data/totalsegmentator_examples", "the real scans")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """No worker keeps the memory of the tests that it has run."""
+    result = yield
+    item.config.stash[RESIDENT] = give_back(item.config.stash.get(RESIDENT, 0))
+    return result
 
 
 @pytest.hookimpl(wrapper=True)
