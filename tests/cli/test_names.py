@@ -171,6 +171,22 @@ def test_commands_print_names_with_brackets(tmp_path: Path) -> None:
     assert "no[/t].json" in refused("info", folder / "no[/t].json")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_file_name_that_is_not_utf_8_is_read_alone_and_refused_in_a_folder(tmp_path: Path) -> None:
+    array = np.zeros((4, 8, 8), np.uint8)
+    array[:, 1:4, 1:4] = 1
+    for folder in ("found", "true"):
+        ivos.write(tmp_path / folder / "x.nii.gz", ivos.Volume.from_array(array, GRID))
+        (tmp_path / folder / "x.nii.gz").rename(tmp_path / folder / "x\udcff.nii.gz")
+    done = command("info", tmp_path / "found" / "x\udcff.nii.gz")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "x\\udcff.nii.gz" in done.stdout
+    message = refused("evaluate", tmp_path / "found", tmp_path / "true", "--csv", tmp_path / "scores.csv")
+    assert "x\\udcff" in message
+    assert "not UTF-8; rename it" in message
+    assert not (tmp_path / "scores.csv").exists()
+
+
 def test_where_neither_terminal_nor_locale_has_unicode_tables_are_whole(tmp_path: Path) -> None:
     array = np.zeros((4, 8, 8), np.uint8)
     array[:, 1:4, 1:4] = 1

@@ -133,8 +133,11 @@ def test_files_and_folders_are_on_the_disk_before_they_have_their_names(
 ) -> None:
     flushed: list[tuple[int, bool]] = []
     file, folder = tmp_path / "new" / "sub" / "file", tmp_path / "folder"
-    named = lambda: file.exists() or folder.exists()  # noqa: E731
-    monkeypatch.setattr(os, "fsync", lambda descriptor: flushed.append((os.fstat(descriptor).st_ino, named())))
+
+    def fsync(descriptor: int) -> None:
+        flushed.append((os.fstat(descriptor).st_ino, file.exists() or folder.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
     with replacing(file) as temporary:
         temporary.write_text("x")
     assert (file.stat().st_ino, False) in flushed

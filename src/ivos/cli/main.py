@@ -73,6 +73,11 @@ def main() -> None:
         app()
     except InputError as error:
         _fail(str(error))
+    except UnicodeEncodeError as error:
+        if not _in_a_name(error):
+            raise
+        around = error.object[max(0, error.start - 40) : error.end + 20]
+        _fail(f"{around}: a file or folder is called so, which is not UTF-8; rename it")
     except OSError as error:
         _fail(f"{error.filename or 'file'}: {error.strerror or error}")
 
@@ -92,6 +97,11 @@ def _show_warnings_of_ours_alone() -> None:
     for library in ("pydicom", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
         warnings.filterwarnings("ignore", module=library)
+
+
+def _in_a_name(error: UnicodeEncodeError) -> bool:
+    """Whether it is one of the characters that Python has for bytes of file names that are not UTF-8."""
+    return "\udc80" <= error.object[error.start] <= "\udcff"
 
 
 def _fail(message: str) -> None:
