@@ -17,7 +17,7 @@ from ivos.cli.cohort_options import ClusterOption, Where, WorkersOption
 from ivos.cli.label_options import ByOption, label_matching
 from ivos.cli.score_tables import print_scores, scores_content
 from ivos.cli.terminal import numbers, print_error, print_json, print_line, progress_bar
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 from ivos.files import check_file_writable, check_writable, replacing, stem_of, temporary_folder
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def _of_folders(
 def _refuse_if_all_failed(failed: Mapping[str, str], scores: Sequence[Score]) -> None:
     """A run without a single case is a refusal; why each case failed has been said."""
     if failed and not scores:
-        raise InputError(f"none of {len(failed)} case{'s' * (len(failed) > 1)} can be compared: {named(failed)}")
+        raise InputError(f"none of {counted(len(failed), 'case')} can be compared: {named(failed)}")
 
 
 def _files(prediction: Path, truth: Path, scans: Path | None, report: Path | None) -> dict[str, CaseFiles]:
@@ -221,7 +221,7 @@ def _files(prediction: Path, truth: Path, scans: Path | None, report: Path | Non
     images = {} if scans is None else scans_by_case(scans)
     missing = [case for case in pairs if case not in images]
     if scans is not None and missing:
-        raise InputError(f"{scans}: no scan for {len(missing)} of {len(pairs)} cases: {named(missing)}")
+        raise InputError(f"{scans}: no scan for {len(missing)} of {counted(len(pairs), 'case')}: {named(missing)}")
     return {case: CaseFiles(*pair, images.get(case)) for case, pair in pairs.items()}
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 from ivos.files import replacing, stem_of
 from ivos.training.data.numbering import names_in_file, number_alike, renumbered
 from ivos.training.data.raw import RawCase, Refusal, find_cases
@@ -132,7 +132,9 @@ def prepare(
             if progress is not None:
                 progress(number, len(tasks))
     if not done:
-        raise InputError(f"{raw}: none of {len(found.cases)} cases can be used; the first: {refused[0].reason}")
+        raise InputError(
+            f"{raw}: none of {counted(len(found.cases), 'case')} can be used; the first: {refused[0].reason}"
+        )
     held_out = {case.name for case in found.cases if case.held_out}
     cases = _split(sorted(done, key=lambda info: info.case), held_out, whose, folds=folds, share=test_share, seed=seed)
     left_out = tuple(sorted(refused, key=lambda refusal: refusal.case))
