@@ -68,10 +68,10 @@ class Terminal(io.TextIOWrapper):
 
 
 @contextmanager
-def printed(stream: str, encoding: str, *, watched: bool = False) -> Iterator[Terminal]:
+def printed(stream: str, encoding: str, *, watched: bool = False, columns: int = 4000) -> Iterator[Terminal]:
     with pytest.MonkeyPatch.context() as patch, Terminal(encoding, watched=watched) as terminal:
         patch.setenv("TERM", "xterm")
-        patch.setenv("COLUMNS", "4000")
+        patch.setenv("COLUMNS", str(columns))
         patch.setattr(sys, stream, terminal)
         yield terminal
 
@@ -143,9 +143,8 @@ def test_where_there_is_no_room_for_it_a_character_has_a_stand_in() -> None:
             assert terminal.text() == f"{shown}\n"
 
 
-def test_tables_in_a_file_are_as_wide_as_their_longest_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    with printed("stdout", "utf-8") as terminal:
-        monkeypatch.setenv("COLUMNS", "20")
+def test_tables_in_a_file_are_as_wide_as_their_longest_name() -> None:
+    with printed("stdout", "utf-8", columns=20) as terminal:
         print_table("a title that is longer than that", ("structure", "DSC"), [("x" * 300, "0.5")])
         lines = terminal.text().splitlines()
     assert lines[0] == "a title that is longer than that"
