@@ -48,7 +48,8 @@ def check_downloaded(path: Path) -> None:
     whole_bytes = _safetensors_bytes(path, head)
     if whole_bytes is not None and size_bytes < whole_bytes:
         raise InputError(
-            f"{path}: truncated: cut off after {size_bytes:,} of at least {whole_bytes:,} bytes; download it again"
+            f"{path}: not a whole safetensors file: cut off after {size_bytes:,} of at least {whole_bytes:,} bytes; "
+            "download it again"
         )
 
 
