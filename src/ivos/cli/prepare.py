@@ -9,7 +9,8 @@ import typer
 
 from ivos.cli.propagate import ModalityChoice
 from ivos.cli.terminal import print_json, print_line, progress_bar
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
+from ivos.files import check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +60,8 @@ def prepare(
         raise InputError(f"preparing needs {error.name}: pip install 'ivos[train]'") from error
     from ivos.report.cohort import write_cohort_page
 
+    check_writable(output)
+
     with progress_bar("Preparing", shown=not as_json) as progress:
         manifest = run(
             raw,
@@ -80,7 +83,7 @@ def prepare(
         told = {"cases": len(manifest.cases), "labelled": labelled, "refused": refused, "windows": windows}
         print_json({**told, "output": str(output)})
         return
-    print_line(f"{len(manifest.cases)} cases, {labelled} of them labelled: {output / 'cohort.html'}")
+    print_line(f"{counted(len(manifest.cases), 'case')}, {labelled} of them labelled: {output / 'cohort.html'}")
     _tell_windows([case.info for case in manifest.cases if case.info.modality is None])
     for refusal in manifest.refused[:_SHOWN]:
         print_line(f"left out: {refusal.case}: {refusal.reason}")

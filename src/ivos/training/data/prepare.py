@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 from ivos.files import replacing, stem_of
 from ivos.training.data.numbering import names_in_file, number_alike, renumbered
 from ivos.training.data.patients import listed, read_patients
@@ -175,7 +175,9 @@ def prepare(
         if progress is not None:
             progress(number, len(cases_alike))
     if not done:
-        raise InputError(f"{raw}: none of {len(found.cases)} cases can be used; the first: {refused[0].reason}")
+        raise InputError(
+            f"{raw}: none of {counted(len(found.cases), 'case')} can be used; the first: {refused[0].reason}"
+        )
     done.sort(key=lambda info: info.case)
     renamed = known_by_scan(done, known)
     known = _renamed(known, renamed)
