@@ -290,6 +290,22 @@ def test_labels_of_a_dicom_or_nrrd_scan_lie_there_in_every_program(tmp_path: Pat
         np.testing.assert_array_equal(np.asarray(there.dataobj), LABELS)
 
 
+def test_a_cropped_segmentation_of_slicer_lies_by_the_qform(tmp_path: Path) -> None:
+    scan = save(tmp_path / "scan.nii.gz", affine(), affine((0.4, -0.2, 0.3), origin=(-5, 6, 70)), (2, 1))
+    image = sitk.GetImageFromArray(LABELS.T)
+    image.CopyInformation(sitk.ReadImage(str(scan)))  # as Slicer reads it
+    cropped = image[1:4, 2:6, 1:5]
+    cropped.SetMetaData("Segment0_ID", "Segment_1")
+    cropped.SetMetaData("Segment0_LabelValue", "1")
+    cropped.SetMetaData("Segment0_Layer", "0")
+    cropped.SetMetaData("Segment0_Name", "one")
+    sitk.WriteImage(cropped, str(tmp_path / "labels.seg.nrrd"))
+    found = on_grid_of(ivos.read_labels(tmp_path / "labels.seg.nrrd"), ivos.read(scan), "labels")
+    expected = np.zeros_like(LABELS)
+    expected[1:4, 2:6, 1:5] = LABELS[1:4, 2:6, 1:5]
+    np.testing.assert_array_equal(found.source_array(), expected.T)
+
+
 def test_a_session_keeps_the_forms_without_its_scan(tmp_path: Path) -> None:
     scan = save(tmp_path / "scan.nii.gz", affine(), affine((0.4, -0.2, 0.3)), (2, 1), unit="micron")
     session = ivos.InteractiveSession(ivos.read(scan))

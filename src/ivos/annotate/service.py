@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ivos.annotate.networks import Networks
     from ivos.annotate.opened import OpenScan
     from ivos.annotate.store import KeptScan
+    from ivos.volume.windows import Modality
 
 _STORE = "ivos.sqlite3"
 _NO_ROOM_BYTES = 2**20
@@ -44,6 +45,7 @@ class Service:
         networks: what computes.
         series: last characters of the DICOM series to take, where a folder holds several.
         stack: number of its stack to take, where it holds several.
+        modality: which windows show the scans; ``"auto"`` goes by each scan.
 
     Attributes:
         store: of the folder.
@@ -63,6 +65,7 @@ class Service:
         networks: Networks,
         series: str | None = None,
         stack: int | None = None,
+        modality: Modality = "auto",
     ) -> None:
         self._series, self._stack = series, stack
         self.work, self.uploads = work, work / "uploads"
@@ -86,7 +89,7 @@ class Service:
             lambda: Memory(used_bytes=0, budget_bytes=0),
             finds=networks.find is not None,
         )
-        self.sessions = Sessions(work, means, series, stack)
+        self.sessions = Sessions(work, means, series, stack, modality)
         self.unreadable: dict[str, tuple[int, int] | None] = {}
         enter(self.store, list(scans), work)
 

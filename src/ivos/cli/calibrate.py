@@ -9,7 +9,8 @@ import typer
 
 from ivos.cli.label_options import ByOption, label_matching
 from ivos.cli.terminal import print_json, print_line, progress_bar
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
+from ivos.files import check_file_writable
 
 
 def calibrate(
@@ -34,6 +35,7 @@ def calibrate(
 
     if output.suffix != ".json":
         raise InputError(f"{output}: name it .json")
+    check_file_writable(output)
     evidence, found, true = read_evidence(segmented), labels_by_case(segmented), labels_by_case(truth)
     cases = sorted(set(evidence) & set(found) & set(true))
     if not cases:
@@ -56,10 +58,12 @@ def calibrate(
     if as_json:
         print_json({"output": str(output), "scans": len(cases), "structures": len(observations), **asdict(judged)})
         return
-    print_line(f"{len(observations)} structures of {len(cases)} scans: {output}")
+    print_line(f"{counted(len(observations), 'structure')} of {counted(len(cases), 'scan')}: {output}")
     print_line(
         f"On scans left out: correlation with the true DSC {judged.pearson:.2f}, mean error {judged.mean_error:.3f}, "
         f"{judged.covered:.0%} within the 90 % interval"
     )
     if judged.bad:
-        print_line(f"Of {judged.bad} structures below DSC 0.7 {judged.caught:.0%} found at a false alarm in ten")
+        print_line(
+            f"Of {counted(judged.bad, 'structure')} below DSC 0.7 {judged.caught:.0%} found at a false alarm in ten"
+        )

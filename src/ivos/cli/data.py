@@ -10,7 +10,7 @@ import typer
 from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.stack_table import print_stacks, stack_rows
 from ivos.cli.terminal import print_json, print_line, print_table, progress_bar
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -145,7 +145,7 @@ def _cell(value: object) -> str:
 
 def _facts(volume: Volume) -> dict[str, object]:
     from ivos.volume.geometry import AXIS_NAMES
-    from ivos.volume.windows import CT_WINDOWS_HU, windows_for
+    from ivos.volume.windows import modality_of
 
     grid = volume.source
     return {
@@ -154,7 +154,7 @@ def _facts(volume: Volume) -> dict[str, object]:
         "origin_mm_lps": [round(o, 4) for o in grid.origin_mm],
         "axis_directions_xyz": [_direction(axis) for axis in reversed(grid.axes)],
         "slices_lie": AXIS_NAMES[volume.geometry.through_plane_axis],
-        "modality": volume.modality or ("CT" if windows_for(volume) is CT_WINDOWS_HU else "not CT"),
+        "modality": volume.modality or ("CT" if modality_of(volume) == "ct" else "not CT"),
         "stored_as": str(volume.array.dtype),
         "lowest": float(volume.array.min()),
         "highest": float(volume.array.max()),
@@ -200,7 +200,7 @@ def phantom(
     shape = None if size is None else _shape(size)
     with progress_bar("Making phantoms") as progress:
         names = write_cohort(output, cases, seed=seed, shape=shape, progress=lambda done: progress(done, cases))
-    print_line(f"{len(names)} cases in {output}: images/ and labels/")
+    print_line(f"{counted(len(names), 'case')} in {output}: images/ and labels/")
 
 
 def _shape(text: str) -> tuple[int, int, int]:

@@ -14,7 +14,7 @@ from ivos.cli.label_options import ByOption, FormatOption, IgnoreLabelOption, Ps
 from ivos.cli.label_output import label_output
 from ivos.cli.predictions import cases_of, check_folders, check_probabilities
 from ivos.cli.terminal import print_line, progress_bar
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +92,4 @@ def ensemble(
 
     with progress_bar("Joining") as progress:
         each_case(cases, work, progress)
-    print_line(
-        f"{len(cases)} case{'s' * (len(cases) != 1)} of {len(predictions)} predictions by {rule.value}: {output}"
-    )
+    print_line(f"{counted(len(cases), 'case')} of {len(predictions)} predictions by {rule.value}: {output}")

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ivos.cli.cases import each_case, named
-from ivos.cli.propagate import AxisChoice  # noqa: TC001 - Typer reads annotations when it runs
+from ivos.cli.propagate import AxisChoice, ModalityChoice
 from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.terminal import print_line, progress_bar
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
+from ivos.files import check_file_writable, check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,6 +49,7 @@ def film(
     format_: Annotated[
         FormatChoice | None, typer.Option("--format", help="For a folder of scans; by default gif.")
     ] = None,
+    modality: Annotated[ModalityChoice, typer.Option(help="Intensity windows.")] = ModalityChoice.auto,
     series: SeriesOption = None,
     stack: StackOption = None,
 ) -> None:
@@ -63,26 +65,28 @@ def film(
         if format_ is not None and output.suffix.lower() != f".{format_.value}":
             raise InputError(f"{output}: is not named .{format_.value}; leave out --format or name it so")
         check_film(output)
+        check_file_writable(output)
         for path in shown.paths:
             if path.is_dir():
                 raise InputError(f"{path}: is a folder, and {scan} is one scan: give a file")
         with progress_bar("Filming") as progress:
-            _make(scan, shown, output, axis, (series, stack), progress)
+            _make(scan, shown, output, axis, modality, (series, stack), progress)
         print_line(f"Film: {output}")
         return
     if output.exists() and not output.is_dir():
         raise InputError(f"{output}: is a file; give the name of a folder")
     suffix = f".{(format_ or FormatChoice.gif).value}"
     check_film(output / f"film{suffix}")
+    check_writable(output)
     cases = _cases(scan, shown)
 
     def work(case: str) -> None:
         path, of_case = cases[case]
-        _make(path, of_case, output / f"{case}{suffix}", axis, (None, None), None)
+        _make(path, of_case, output / f"{case}{suffix}", axis, modality, (None, None), None)
 
     with progress_bar("Filming") as progress:
         each_case(cases, work, progress)
-    print_line(f"{len(cases)} films: {output}")
+    print_line(f"{counted(len(cases), 'film')}: {output}")
 
 
 class _Shown:
@@ -126,7 +130,7 @@ def _cases(scans: Path, shown: _Shown) -> dict[str, tuple[Path, _Shown]]:
     for folder, files in found.items():
         missing = [case for case in paths if case not in files]
         if missing:
-            raise InputError(f"{folder}: nothing of {len(missing)} of {len(paths)} scans: {named(missing)}")
+            raise InputError(f"{folder}: nothing of {len(missing)} of {counted(len(paths), 'scan')}: {named(missing)}")
     return {
         case: (path, shown.of_case({folder: files[case] for folder, files in found.items()}))
         for case, path in paths.items()
@@ -138,14 +142,16 @@ def _make(
     shown: _Shown,
     output: Path,
     axis: AxisChoice | None,
+    modality: ModalityChoice,
     chosen: tuple[str | None, int | None],
     progress: Callable[[int, int], None] | None,
 ) -> None:
     from ivos.propagation.annotations import axis_number
     from ivos.report.film import write_film
     from ivos.volume.read import read
+    from ivos.volume.windows import with_modality
 
-    volume = read(scan, series=chosen[0], stack=chosen[1])
+    volume = with_modality(read(scan, series=chosen[0], stack=chosen[1]), modality.value)
     along = volume.geometry.through_plane_axis if axis is None else axis_number(axis.value)
     write_film(output, volume, _columns(volume, shown), axis=along, progress=progress)
 

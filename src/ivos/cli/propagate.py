@@ -30,10 +30,12 @@ from ivos.cli.cohort_options import (
 from ivos.cli.label_options import FormatOption, IgnoreLabelOption, PseudonymiseOption, label_format, pseudonyms_of
 from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.terminal import numbers, print_json, print_line, progress_bar, size_bytes
-from ivos.errors import InputError
-from ivos.files import stem_of
+from ivos.errors import InputError, counted
+from ivos.files import check_writable, stem_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ivos.cohort.dicom_tree import SeriesRules
     from ivos.cohort.jobs.propagate import Propagated, PropagateJob
     from ivos.cohort.sources import Found
@@ -151,6 +153,8 @@ def propagate(
         reports=None if report is None else Reports(report.absolute(), write_report),
     )
     where = Where(workers, cluster, deliver)
+    if report is not None:
+        check_writable(report, "--report")
     if is_cohort(scan, output):
         rules = series_rules(series, series_modality, series_thickness, series_kernel, series_slices)
         found = with_series(_cases(scan, annotations, rules), series, stack)
@@ -219,7 +223,7 @@ def _many(job: PropagateJob, found: Found, output: Path, where: Where, *, again:
     if as_json:
         print_json(done)
     else:
-        print_line(f"{len(done)} of {len(rows)} scans propagated: {output / PAGE}")
+        print_line(f"{len(done)} of {counted(len(rows), 'scan')} propagated: {output / PAGE}")
     tell_failures(rows)
 
 
@@ -245,10 +249,18 @@ def _hint(propagated: Propagated) -> None:
 
 
 def _tell(told: dict[str, Any]) -> None:
-    slices = len(told["annotated_slices"])
+    slices = counted(len(told["annotated_slices"]), f"annotated {told['axis']} slice")
     print_line(
-        f"{len(told['structures'])} structures from {slices} annotated {told['axis']} slice{'s' * (slices != 1)} "
+        f"{counted(len(told['structures']), 'structure')} from {slices} "
         f"in {sum(told['seconds'].values()):.1f} s: {told['output']}"
     )
     if told["report"] is not None:
         print_line(f"Report: {told['report']}")
+    tell_windows(told)
+
+
+def tell_windows(told: Mapping[str, Any]) -> None:
+    """Say which intensity windows were chosen where nothing but the intensities tells it."""
+    if told["windows_by"] == "intensities":
+        kind = "CT, in HU" if told["windows"] == "ct" else "other scans than CT, by percentiles"
+        print_line(f"Intensity windows: those of {kind}, as its intensities suggest; --modality decides it.")

@@ -17,7 +17,7 @@ from ivos.cli.label_options import ByOption, FormatOption, IgnoreLabelOption, Ps
 from ivos.cli.label_output import LabelOutput, label_output
 from ivos.cli.predictions import cases_of, check_folders, check_probabilities
 from ivos.cli.terminal import print_line
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -161,11 +161,11 @@ def _inputs(
         check_probabilities(predictions)
     earlier = {} if previous is None else labels_by_case(previous)
     if previous is not None and not set(earlier) & set(cases):
-        raise InputError(f"{previous}: no labels of any of the {len(cases)} cases: {named(cases)}")
+        raise InputError(f"{previous}: no labels of any of the {counted(len(cases), 'case')}: {named(cases)}")
     found = {} if scans is None else scans_by_case(scans)
     missing = [case for case in cases if case not in found]
     if scans is not None and missing:
-        raise InputError(f"{scans}: no scans of {len(missing)} of {len(cases)} cases: {named(missing)}")
+        raise InputError(f"{scans}: no scans of {len(missing)} of {counted(len(cases), 'case')}: {named(missing)}")
     return _Inputs(settings, predictions, cases, earlier, found, by, ignore)
 
 
@@ -235,7 +235,7 @@ def _end(
 
 def _tell(manifest: ReviewManifest, page: Path) -> None:
     accepted = sum(case.accepted for case in manifest.cases)
-    print_line(f"{accepted} of {len(manifest.cases)} scans accepted: {page}")
+    print_line(f"{accepted} of {counted(len(manifest.cases), 'scan')} accepted: {page}")
     left = [case for case in manifest.cases if not case.accepted]
     for case in left[:_SHOWN]:
         print_line(f"left out: {case.case}: {case.reason}")

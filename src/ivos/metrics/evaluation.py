@@ -8,7 +8,7 @@ import statistics
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 from ivos.metrics import flare22
 from ivos.metrics.overlap import dsc
 from ivos.metrics.same_structures import match_cases, match_pair, where_said
@@ -194,7 +194,7 @@ def unpaired(prediction: Path, truth: Path) -> list[str]:
 
 
 def _some(cases: Sequence[str], of: int) -> str:
-    return f"{len(cases)} of {of} cases: {', '.join(cases[:3])}" + ", ..." * (len(cases) > 3)
+    return f"{len(cases)} of {counted(of, 'case')}: {', '.join(cases[:3])}" + ", ..." * (len(cases) > 3)
 
 
 def evaluate_folders(

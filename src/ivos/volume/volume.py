@@ -127,9 +127,10 @@ def on_grid_of(labels: Volume, scan: Volume, what: str) -> Volume:
         InputError: the grids differ; the message says by how much. Or they are the same in two ways that turn the
             labels differently.
     """
+    grids = _grids(scan)
     if labels.cropped:
-        labels = uncropped(labels, scan.geometry, what)
-    fitting = [_changes(_grids(labels), grid) for grid in _grids(scan)]
+        labels = _uncropped_on_any(labels, grids, what)
+    fitting = [_changes(_grids(labels), grid) for grid in grids]
     changes = [change for changes in fitting for change in changes]
     if not changes:
         change = reorientation(labels.geometry, scan.geometry.axes)
@@ -141,6 +142,21 @@ def on_grid_of(labels: Volume, scan: Volume, what: str) -> Volume:
             "a scan with one of them"
         )
     return scan.with_array(np.ascontiguousarray(changes[0].array(labels.array)), labels.names)
+
+
+def _uncropped_on_any(labels: Volume, grids: list[Geometry], what: str) -> Volume:
+    """Cropped labels on the first of some grids that they are part of.
+
+    Raises:
+        InputError: they are part of none; the message is about the first.
+    """
+    refused: list[InputError] = []
+    for grid in grids:
+        try:
+            return uncropped(labels, grid, what)
+        except InputError as error:  # noqa: PERF203 - of a handful of grids
+            refused.append(error)
+    raise refused[0]
 
 
 def _changes(labels: list[Geometry], scan: Geometry) -> list[Reorientation]:

@@ -22,9 +22,10 @@ from ivos.volume.labels import ignoring
 from ivos.volume.provenance import Manner, Provenance
 from ivos.volume.read import read, read_labels
 from ivos.volume.volume import on_grid_of
+from ivos.volume.windows import windows_told, with_modality
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ivos.cohort.job import Case
     from ivos.device import DeviceChoice
@@ -104,6 +105,7 @@ class Propagated:
         result: of the propagation.
         dropped: how many voxels of annotations were not of the axis.
         seconds: that it took.
+        windows: see :func:`ivos.volume.windows.windows_told`.
     """
 
     scan: Volume
@@ -111,6 +113,7 @@ class Propagated:
     result: Propagation
     dropped: int
     seconds: float
+    windows: Mapping[str, str]
 
 
 class PropagateWorker:
@@ -134,7 +137,7 @@ class PropagateWorker:
     def read(self, case: Case) -> tuple[Volume, OneAxis]:
         """See :class:`ivos.cohort.job.Worker`."""
         with all_at_hand(case.inputs) as paths:
-            scan = read(paths["scan"], series=case.series, stack=case.stack)
+            scan = with_modality(read(paths["scan"], series=case.series, stack=case.stack), self._job.modality)
             self._job.labels.check_scan(scan, case.inputs["scan"])
             drawn = read_labels(paths["annotations"], scan=scan, structures=self._job.structures)
             drawn = on_grid_of(ignoring(drawn, self._job.ignore), scan, case.inputs["annotations"])
@@ -163,7 +166,8 @@ class PropagateWorker:
             modality=job.modality,
             progress=progress,
         )
-        return Propagated(scan, drawn, result, taken.dropped, time.perf_counter() - started)
+        seconds, windows = time.perf_counter() - started, windows_told(scan, job.modality)
+        return Propagated(scan, drawn, result, taken.dropped, seconds, windows)
 
     def write(self, case: Case, result: Propagated, output: Path) -> Done:
         """See :class:`ivos.cohort.job.Worker`."""
@@ -190,6 +194,7 @@ class PropagateWorker:
             "annotated_slices": annotated,
             "dropped_voxels": propagated.dropped,
             "structures": structure_rows(result),
+            **propagated.windows,
         }
         return Done({"labels": path.name}, figures)
 

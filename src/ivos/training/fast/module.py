@@ -39,6 +39,10 @@ class FastTraining(Training):
         super().__init__(network.to(memory_format=torch.channels_last), settings, rate)
         self._threads = ThreadPoolExecutor(2)
 
+    def cases_of(self, batch: Walks) -> Sequence[str]:
+        """Those of the walks."""
+        return batch.cases
+
     def training_step(self, batch: Walks, number: int) -> Tensor:  # noqa: ARG002
         """Loss of one slice of each of the walks."""
         walks = batch.under_way()
@@ -50,7 +54,10 @@ class FastTraining(Training):
         """DSC of the averaged network over whole walks that are not trained on."""
         walks, scores = [Walk(example) for example in batch], []
         while under_way := [walk for walk in walks if goes_on(walk)]:
-            scores += self._moved_on(self.averaged_network, under_way)[1]
+            loss, found = self._moved_on(self.averaged_network, under_way)
+            if not torch.isfinite(loss):
+                return
+            scores += found
         self.log("val_dsc", _mean(scores), prog_bar=True, batch_size=len(batch), sync_dist=True)
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, number: int) -> Any:  # noqa: ARG002
@@ -58,7 +65,7 @@ class FastTraining(Training):
         return batch
 
     def _moved_on(self, network: FastNet, walks: Sequence[Walk]) -> tuple[Tensor, list[float]]:
-        """Every walk a slice further: the loss, and the DSC of each that has one."""
+        """Every walk a slice further: the loss, and the DSC of each that has one; none if the loss is not finite."""
         gathered = list(self._threads.map(_gathered, walks))
         evidence, scalars = (torch.cat([getattr(g[0], part) for g in gathered]) for part in ("evidence", "scalars"))
         target = torch.from_numpy(np.stack([truth for _, truth, _ in gathered]))[:, None].to(self.device)
@@ -67,10 +74,13 @@ class FastTraining(Training):
         memory = self._memory(network, walks)
         logits, presence = network(evidence, scalars.to(self.device), memory)
         logits, presence = logits.float(), presence.float()
+        loss = _loss(logits, presence, target, known)
+        if not torch.isfinite(loss):
+            return loss, []
         seen = logits.detach().sigmoid() * (presence.detach() > 0)[:, None, None, None]
         answers = seen.squeeze(1).cpu().numpy()
         scores = [walk.advance(answer) for walk, answer in zip(walks, answers, strict=True)]
-        return _loss(logits, presence, target, known), [score for score in scores if score is not None]
+        return loss, [score for score in scores if score is not None]
 
     def _memory(self, network: FastNet, walks: Sequence[Walk]) -> Remembered:
         """The drawn slices that each walk reads from, each of them encoded once."""

@@ -32,32 +32,34 @@ class LabelledScan:
     Attributes:
         images: (N, C, H, W) windows, 0..255.
         labels: (N, H, W) label ids, :data:`~ivos.training.data.store.UNKNOWN` where nothing is said.
+        case: its name.
     """
 
     images: npt.NDArray[np.uint8]
     labels: Array
+    case: str = ""
 
     @staticmethod
-    def of(array: Array, labels: Array, windows: Windows) -> LabelledScan:
+    def of(array: Array, labels: Array, windows: Windows, case: str) -> LabelledScan:
         """From intensities (N, H, W) and the windows to see them through."""
         return LabelledScan(
-            np.stack([np.rint(255 * channels(plane, windows)).astype(np.uint8) for plane in array]), labels
+            np.stack([np.rint(255 * channels(plane, windows)).astype(np.uint8) for plane in array]), labels, case
         )
 
 
 def synthetic(number: int) -> LabelledScan:
     """The synthetic scan of a number: random structures, or a phantom abdomen."""
-    rng = np.random.default_rng((number, 1))
+    rng, case = np.random.default_rng((number, 1)), f"synthetic scan {number}"
     if rng.random() < _ABDOMENS:
         plane_mm, through_mm = float(rng.uniform(1.8, 3.2)), float(rng.uniform(1.5, 6))
         made = abdomen(number, shape=(int(rng.integers(32, 56)), 160, 160), spacing_mm=(through_mm, plane_mm, plane_mm))
-        return LabelledScan.of(made.scan.array, made.labels.array, windows_for(made.scan))
+        return LabelledScan.of(made.scan.array, made.labels.array, windows_for(made.scan), case)
     side = int(rng.choice([128, 160, 192]))
     made = random_shapes(number, shape=(int(rng.integers(24, 44)), side, side))
     array, labels = made.scan.array, made.labels.array
     if rng.random() < _COARSE:
         array, labels = _halved(array, labels)
-    return LabelledScan.of(array, labels, windows_for(made.scan))
+    return LabelledScan.of(array, labels, windows_for(made.scan), case)
 
 
 class OwnScans:
@@ -78,7 +80,9 @@ class OwnScans:
         part = part_in_turn(self._scans, number)
         axes = tuple(axis for axis in (-1, -2) if rng.random() < 0.5)
         return LabelledScan(
-            np.ascontiguousarray(np.flip(part.images, axes)), np.ascontiguousarray(np.flip(part.labels, axes))
+            np.ascontiguousarray(np.flip(part.images, axes)),
+            np.ascontiguousarray(np.flip(part.labels, axes)),
+            part.case,
         )
 
 
@@ -100,7 +104,7 @@ def part_in_turn(scans: Sequence[StoredScan], number: int) -> LabelledScan:
     for place, length, most in zip(centre, labels.shape, (_MOST_SLICES, _MOST_PIXELS, _MOST_PIXELS), strict=True):
         first = int(np.clip(int(place) - rng.integers(most), 0, max(0, length - most)))
         box.append(slice(first, first + most))
-    return LabelledScan.of(array[tuple(box)], labels[tuple(box)], scan.info.windows)
+    return LabelledScan.of(array[tuple(box)], labels[tuple(box)], scan.info.windows, scan.info.case)
 
 
 def _halved(array: Array, labels: Array) -> tuple[Array, Array]:
