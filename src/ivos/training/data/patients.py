@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ivos.errors import InputError
 from ivos.files import stem_of, suffix_of
+from ivos.volume.case_names import case_name
 from ivos.volume.read import READABLE
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def _keys(name: str) -> Iterator[str]:
     """Keys under which a case may be known: of its name, of the name of its file, and of that without the channel."""
     path = Path(PurePosixPath(name.replace("\\", "/")).name)
     stem = stem_of(path) if suffix_of(path) in READABLE else path.name
-    for spelling in (name, stem, stem.strip().removesuffix("_0000")):
+    for spelling in (name, stem, case_name(stem.strip())):
         yield _key(spelling)
 
 
