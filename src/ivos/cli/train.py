@@ -106,6 +106,26 @@ def strokes(output: Output, given: Given = None) -> None:
     _say(f"Weights: {weights}. Use them: ivos annotate ... --strokes {weights}")
 
 
+@train.command()
+def refinement(output: Output, given: Given = None) -> None:
+    """Train the network that corrects propagated structures in three dimensions.
+
+    Volumes are propagated first. May be stopped and taken up again at any time: the same command goes on.
+    """
+    try:
+        from ivos.training.refine.settings import RefinementSettings
+
+        settings = load_settings(RefinementSettings, given or [])
+        from ivos.training.refine.train import train_refinement
+    except ModuleNotFoundError as error:
+        raise InputError(f"training needs {error.name}: pip install 'ivos[train]'") from error
+
+    silence_lightning()
+    with progress_bar("Propagating volumes") as progress:
+        weights = train_refinement(settings, output, progress)
+    _say(f"Weights: {weights}. Use them: ivos propagate ... --refinement {weights}")
+
+
 def _say(line: str) -> None:
     """Print a line, once where several processes train."""
     from lightning.pytorch.utilities import rank_zero_only

@@ -14,6 +14,7 @@ from ivos.files import replacing
 from ivos.nets.fast import FastNet
 from ivos.nets.fusion import OURS, FusionNet
 from ivos.nets.key_encoders import OF_TIMM
+from ivos.nets.refine import RefineNet
 from ivos.nets.scribble import ScribbleNet
 from ivos.nets.stcn import STCN
 from ivos.nets.strokes import StrokesNet
@@ -30,6 +31,9 @@ BUNDLED = Path(str(files("ivos.nets").joinpath("fast.safetensors")))
 
 BUNDLED_STROKES = Path(str(files("ivos.nets").joinpath("strokes.safetensors")))
 """Those of the small network that makes masks of strokes."""
+
+BUNDLED_REFINE = Path(str(files("ivos.nets").joinpath("refine.safetensors")))
+"""The refinement network's weights that come with the package."""
 
 BUNDLED_FUSION = Path(str(files("ivos.nets").joinpath("fusion.safetensors")))
 """Those of the small network that fuses old and corrected masks."""
@@ -125,6 +129,15 @@ def load_strokes(path: Path | None = None) -> StrokesNet:
     return _ready(StrokesNet(), BUNDLED_STROKES if path is None else path)
 
 
+def load_refine(path: Path | None = None) -> RefineNet:
+    """The refinement network with the bundled weights, or with those of a file, ready for inference.
+
+    Raises:
+        InputError: no such file, not a checkpoint, or weights of another network.
+    """
+    return _ready(RefineNet(), BUNDLED_REFINE if path is None else path)
+
+
 def load_fusion(path: Path | None = None) -> FusionNet:
     """The fusion network of MiVOS or ours from a file, or ours with the bundled weights, ready for inference.
 
@@ -147,7 +160,7 @@ def fusion_of(weights: Weights, path: Path) -> FusionNet:
     return network.eval().requires_grad_(requires_grad=False)
 
 
-def save_propagation(network: FastNet | STCN | StrokesNet | FusionNet, path: Path) -> None:
+def save_propagation(network: FastNet | STCN | StrokesNet | FusionNet | RefineNet, path: Path) -> None:
     """Write the weights of a network that propagates, or makes masks of strokes, as float16 safetensors.
 
     Raises:

@@ -43,9 +43,13 @@ def windows_for(volume: Volume, modality: Modality = "auto") -> Windows:
 def channels(image: Array, windows: Windows) -> npt.NDArray[np.float32]:
     """A slice (H, W) seen through three windows: (3, H, W), float32 in [0, 1]."""
     values = image.astype(np.float32)
-    seen = [np.clip((values - low) / (high - low), 0.0, 1.0) for low, high in windows]
-    stacked: npt.NDArray[np.float32] = np.stack(seen).astype(np.float32, copy=False)
-    return stacked
+    return np.stack([window(values, one) for one in windows])
+
+
+def window(image: Array, limits: Window) -> npt.NDArray[np.float32]:
+    """A slice (H, W) seen through one window: float32 in [0, 1]."""
+    low, high = limits
+    return np.clip((image.astype(np.float32, copy=False) - low) / (high - low), 0.0, 1.0).astype(np.float32, copy=False)
 
 
 def _is_ct(volume: Volume) -> bool:

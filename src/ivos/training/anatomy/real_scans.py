@@ -40,7 +40,7 @@ def part_of_scan(scan: Volume, labels: Volume | None, rng: np.random.Generator) 
     if annotated is not None:
         last = int(annotated.max())
         found = np.where(annotated > 0, annotated, np.where(found > 0, found + last, 0)).astype(np.uint8)
-    return LabelledScan.of(array, found, windows_for(scan))
+    return LabelledScan.of(array, found, windows_for(scan), spacing)
 
 
 def _seen(

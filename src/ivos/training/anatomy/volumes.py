@@ -120,7 +120,7 @@ def _from_label_map(path: Path, rng: np.random.Generator) -> LabelledScan:
     image, cut, spacing_mm = synthetic_image(np.asarray(labels.array, np.uint8), labels.geometry.spacing_mm, rng)
     array = np.rint(_GREY_LEVELS * image).astype(np.int16)
     scan = Volume.from_array(array, Geometry(array.shape, spacing_mm, (0.0, 0.0, 0.0)))
-    return LabelledScan.of(array, cut, windows_for(scan, "mr"))
+    return LabelledScan.of(array, cut, windows_for(scan, "mr"), spacing_mm)
 
 
 class StoredVolumes:
@@ -145,15 +145,17 @@ class StoredVolumes:
         images, labels = np.flip(made.images, axes), np.flip(made.labels, axes)
         if rng.random() < 0.5:
             images, labels = images.swapaxes(-1, -2), labels.swapaxes(-1, -2)
-        return LabelledScan(np.ascontiguousarray(images), np.ascontiguousarray(labels))
+        return LabelledScan(np.ascontiguousarray(images), np.ascontiguousarray(labels), made.spacing_mm)
 
     def volume(self, place: int) -> LabelledScan:
         """The volume at a place, 0 to count - 1, from its file if it has one."""
         path = self._folder / f"{self._first + place:06}.npz"
         if path.exists():
             with np.load(path) as kept:
-                return LabelledScan(kept["images"], kept["labels"])
+                z, y, x = kept["spacing_mm"].tolist()
+                return LabelledScan(kept["images"], kept["labels"], (z, y, x))
         made = self._make(self._first + place)
         with replacing(path) as temporary:
-            np.savez_compressed(temporary, images=made.images, labels=made.labels.astype(np.uint8))
+            labels = made.labels.astype(np.uint8)
+            np.savez_compressed(temporary, images=made.images, labels=labels, spacing_mm=np.array(made.spacing_mm))
         return made

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ivos.training.data.store import StoredScan
+    from ivos.volume.geometry import Triple
     from ivos.volume.volume import Array
     from ivos.volume.windows import Windows
 
@@ -33,17 +34,18 @@ class LabelledScan:
     Attributes:
         images: (N, C, H, W) windows, 0..255.
         labels: (N, H, W) label ids, :data:`~ivos.volume.labels.IGNORE` where nothing is said.
+        spacing_mm: (z, y, x).
     """
 
     images: npt.NDArray[np.uint8]
     labels: Array
+    spacing_mm: Triple = (1.0, 1.0, 1.0)
 
     @staticmethod
-    def of(array: Array, labels: Array, windows: Windows) -> LabelledScan:
+    def of(array: Array, labels: Array, windows: Windows, spacing_mm: Triple = (1.0, 1.0, 1.0)) -> LabelledScan:
         """From intensities (N, H, W) and the windows to see them through."""
-        return LabelledScan(
-            np.stack([np.rint(255 * channels(plane, windows)).astype(np.uint8) for plane in array]), labels
-        )
+        images = np.stack([np.rint(255 * channels(plane, windows)).astype(np.uint8) for plane in array])
+        return LabelledScan(images, labels, spacing_mm)
 
 
 def synthetic(number: int) -> LabelledScan:
@@ -52,13 +54,17 @@ def synthetic(number: int) -> LabelledScan:
     if rng.random() < _ABDOMENS:
         plane_mm, through_mm = float(rng.uniform(1.8, 3.2)), float(rng.uniform(1.5, 6))
         made = abdomen(number, shape=(int(rng.integers(32, 56)), 160, 160), spacing_mm=(through_mm, plane_mm, plane_mm))
-        return LabelledScan.of(made.scan.array, made.labels.array, windows_for(made.scan))
+        return LabelledScan.of(
+            made.scan.array, made.labels.array, windows_for(made.scan), made.scan.geometry.spacing_mm
+        )
     side = int(rng.choice([128, 160, 192]))
     made = random_shapes(number, shape=(int(rng.integers(24, 44)), side, side))
     array, labels = made.scan.array, made.labels.array
+    z, y, x = made.scan.geometry.spacing_mm
     if rng.random() < _COARSE:
         array, labels = _halved(array, labels)
-    return LabelledScan.of(array, labels, windows_for(made.scan))
+        y, x = 2 * y, 2 * x
+    return LabelledScan.of(array, labels, windows_for(made.scan), (z, y, x))
 
 
 class OwnScans:
