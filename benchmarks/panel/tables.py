@@ -41,17 +41,29 @@ def cohort_table(found: dict[tuple[str, str, str], list[CaseScore]]) -> str:
         shares = [f"{figures[name]:.3f}" for name in ("dsc", "fp", "fn", "beyond")]
         counts = [f"{figures['scans']:.0f} / {figures['structures']:.0f}", f"{figures['seconds']:.1f}"]
         rows.append([cohort, protocol, engine, *shares, *counts])
-    columns = ["cohort", "annotated", "engine", "DSC", "FP", "FN", "beyond ends", "scans / structures", "seconds a scan"]
+    columns = [
+        "cohort",
+        "annotated",
+        "engine",
+        "DSC",
+        "FP",
+        "FN",
+        "beyond ends",
+        "scans / structures",
+        "seconds a scan",
+    ]
     return markdown(columns, rows)
 
 
 def distance_table(found: dict[tuple[str, str, str], list[CaseScore]]) -> str:
     """DSC by distance from the nearest annotated slice, structures of a scan and then scans averaged."""
-    names = [f"{low}" if low == high else f"{low} to {high}" if high < 10**6 else f"from {low}" for low, high in DISTANCES]
+    names = [
+        f"{low}" if low == high else f"{low} to {high}" if high < 10**6 else f"from {low}" for low, high in DISTANCES
+    ]
     rows = []
     for key, cases in found.items():
         values = [mean_over_scans(cases, lambda s, n=n: s.by_distance[n].dsc) for n in range(len(DISTANCES))]
-        rows.append([*key, *["" if value != value else f"{value:.3f}" for value in values]])  # noqa: PLR0124 - NaN
+        rows.append([*key, *["" if value != value else f"{value:.3f}" for value in values]])
     return markdown(["cohort", "annotated", "engine", *names], rows)
 
 

@@ -1,8 +1,8 @@
 """The refinement network: it corrects a propagated structure in three dimensions.
 
-Convolutions are two-dimensional; before each of them a part of the channels is shifted to the neighbouring slices, which
-costs nothing and sees what a three-dimensional one would. How much of a neighbour comes across is learned from the
-spacing, so that slices far apart are trusted less.
+Convolutions are two-dimensional; before each of them a part of the channels is shifted to the neighbouring slices. That
+costs nothing, and sees what a three-dimensional convolution would. How much of a neighbour comes across is learned from
+the spacing, so that slices far apart are trusted less.
 
 Legend: B structures, Z slices, H and W sides of the grid (multiples of 16); x2, x4, x8, x16 features at that stride.
 

@@ -11,10 +11,11 @@ from ivos.cohort.addresses import all_at_hand
 from ivos.cohort.job import Done
 from ivos.cohort.jobs.files import LabelFiles, Reports, weights_checksum
 from ivos.errors import InputError
-from ivos.nets.checkpoints import BUNDLED
+from ivos.nets.checkpoints import BUNDLED, BUNDLED_REFINE
 from ivos.propagation.annotations import axis_number, drawn_axis
 from ivos.propagation.engines.choose import EngineName, choose_engine
 from ivos.propagation.propagate import propagate
+from ivos.propagation.refine.refine import load_refiner
 from ivos.propagation.summary import structure_rows
 from ivos.volume.geometry import AXIS_NAMES
 from ivos.volume.provenance import Manner, Provenance
@@ -38,6 +39,8 @@ class PropagateJob:
     Attributes:
         engine: carries masks from slice to slice.
         checkpoint: its weights.
+        refine: whether structures are corrected in three dimensions after the passes.
+        refinement: weights of that; None for the bundled ones.
         device: where it runs.
         memory_budget_bytes: what its memory of slices may take.
         bfloat16: see :func:`ivos.propagation.engines.choose.choose_engine`.
@@ -52,6 +55,8 @@ class PropagateJob:
 
     engine: EngineName = "fast"
     checkpoint: Path | None = None
+    refine: bool = True
+    refinement: Path | None = None
     device: DeviceChoice = "auto"
     memory_budget_bytes: int = 2 * 10**9
     bfloat16: bool = False
@@ -71,6 +76,7 @@ class PropagateJob:
             **self.labels.settings(),
             "engine": self.engine,
             "checkpoint": None if weights is None else weights_checksum(weights),
+            "refinement": weights_checksum(self.refinement or BUNDLED_REFINE) if self.refine else None,
             "memory_budget_bytes": self.memory_budget_bytes,
             "bfloat16": self.bfloat16,
             "long_term": self.long_term,
@@ -120,6 +126,8 @@ class PropagateWorker:
             long_term=job.long_term,
         )
 
+        self._refiner = load_refiner(job.refinement, device=job.device) if job.refine else None
+
     def read(self, case: Case) -> tuple[Volume, Volume]:
         """See :class:`ivos.cohort.job.Worker`."""
         with all_at_hand(case.inputs) as paths:
@@ -146,6 +154,7 @@ class PropagateWorker:
             structures=job.structures,
             complete=canonical_slices(complete, scan, along) if isinstance(complete, tuple) else complete,
             modality=job.modality,
+            refiner=self._refiner,
             progress=progress,
         )
         return Propagated(scan, drawn, result, time.perf_counter() - started)
@@ -166,8 +175,16 @@ class PropagateWorker:
             propagated: what came out.
         """
         result, job = propagated.result, self._job
-        weights = {} if job.checkpoint is None else {"checkpoint": job.checkpoint.name}
-        told = Provenance(Manner.semiautomatic, "ivos propagate", parameters={"engine": job.engine, **weights})
+        weights = {
+            name: path.name
+            for name, path in (("checkpoint", job.checkpoint), ("refinement", job.refinement))
+            if path is not None
+        }
+        told = Provenance(
+            Manner.semiautomatic,
+            "ivos propagate",
+            parameters={"engine": job.engine, "refine": str(job.refine).lower(), **weights},
+        )
         job.labels.write(path, result.labels, case, told)
         annotated = sorted(result.labels.source_index(result.axis, number) for number in result.annotated)
         figures = {

@@ -55,7 +55,9 @@ class Box:
         top, bottom = max(self.top, 0), min(self.top + self.height, plane.shape[0])
         left, right = max(self.left, 0), min(self.left + self.width, plane.shape[1])
         if bottom > top and right > left:
-            part[top - self.top : bottom - self.top, left - self.left : right - self.left] = plane[top:bottom, left:right]
+            part[top - self.top : bottom - self.top, left - self.left : right - self.left] = plane[
+                top:bottom, left:right
+            ]
         return part
 
     def shrink(self, part: FloatArray) -> FloatArray:

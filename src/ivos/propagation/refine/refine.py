@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ivos.device import has_bfloat16
+from ivos.device import has_bfloat16, pick_device
+from ivos.nets.checkpoints import load_refine
 from ivos.nets.refine import PRIOR
 from ivos.propagation.masks import Masks
 from ivos.propagation.patch import Patch
@@ -18,7 +19,9 @@ from ivos.propagation.walk import with_drawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
+    from ivos.device import DeviceChoice
     from ivos.nets.refine import RefineNet
     from ivos.propagation.annotations import Annotations
     from ivos.propagation.engines.protocol import FloatArray
@@ -53,7 +56,9 @@ class Refiner:
         lowered, weights = np.zeros(count, np.float32), np.zeros(count, np.float32)
         for start in starts:
             part = slice(start, min(start + _MOST_SLICES, count))
-            planes, numbers = (torch.from_numpy(a[part])[None].to(self._device) for a in (evidence.planes, evidence.numbers))
+            planes, numbers = (
+                torch.from_numpy(a[part])[None].to(self._device) for a in (evidence.planes, evidence.numbers)
+            )
             scalars = torch.from_numpy(evidence.scalars)[None].to(self._device)
             with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16):
                 logits, presence = self._network(planes, numbers, scalars)
@@ -63,6 +68,15 @@ class Refiner:
             lowered[part] += weight * presence[0].float().clamp(max=0).cpu().numpy()
             weights[part] += weight
         return added / weights[:, None, None], lowered / weights
+
+
+def load_refiner(weights: Path | None = None, *, device: DeviceChoice = "auto") -> Refiner:
+    """The refinement, with the bundled weights or those of a file, ready to use.
+
+    Raises:
+        InputError: the weights are unreadable or of another network; the device is not there.
+    """
+    return Refiner(load_refine(weights), pick_device(device))
 
 
 def refine(

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ivos.propagation.fuse import PackedMasks
-from ivos.propagation.masks import Masks
 
 if TYPE_CHECKING:
+    from ivos.propagation.masks import Masks
     from ivos.propagation.patch import Patch
     from ivos.propagation.refine.grid import Box
 

@@ -80,7 +80,9 @@ def cut_at_random(labels: LabelArray, spacing_mm: Triple, rng: np.random.Generat
     labels = labels.transpose(axes)
     spacing = np.array([spacing_mm[axis] for axis in axes])
     pixel_mm = float(rng.uniform(*_PIXEL_MM))
-    slice_mm = float(rng.uniform(*_THICK_MM)) if rng.random() < _THICK else float(np.exp(rng.uniform(*np.log(_SLICE_MM))))
+    slice_mm = (
+        float(rng.uniform(*_THICK_MM)) if rng.random() < _THICK else float(np.exp(rng.uniform(*np.log(_SLICE_MM))))
+    )
     fine = int(np.clip(round(slice_mm / _FINE_MM), 1, 4))
     extent = np.array(labels.shape) * spacing
     slices = int(np.clip(1.3 * extent[0] / slice_mm, _LEAST_SLICES, _MOST[0]))

@@ -17,9 +17,8 @@ import numpy.typing as npt
 import SimpleITK as sitk
 from scipy import ndimage
 
-from ivos.phantom.fields import Field
-
 if TYPE_CHECKING:
+    from ivos.phantom.fields import Field
     from ivos.volume.geometry import Triple
 
 _SCALES_MM = (1.2, 2.2, 3.5)

@@ -62,7 +62,8 @@ def sources_of(settings: AnatomySettings, *, held_out: bool) -> list[Source]:
                 files = tuple(
                     path
                     for path in sorted(place.glob("*.nii*"))
-                    if held_out == any(fnmatch(str(path.relative_to(folder.parent)), name) for name in settings.held_out)
+                    if held_out
+                    == any(fnmatch(str(path.relative_to(folder.parent)), name) for name in settings.held_out)
                 )
                 labels = tuple(_labels_beside(path) if kind == "scan" else None for path in files)
                 if files:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Counts:
-    """Pixels of the slices that a walk has answered or given up: those shared with the truth, false ones, missed ones."""
+    """Pixels of the slices that a walk has answered or given up: shared with the truth, false, missed."""
 
     shared: float = 0.0
     false: float = 0.0

@@ -18,7 +18,9 @@ _PRESENT = NUMBERS.index("present")
 _FROM_TRUTH = 0.15
 
 
-def damage(planes: FloatArray, numbers: FloatArray, asked: BoolArray, truth: FloatArray, rng: np.random.Generator) -> None:
+def damage(
+    planes: FloatArray, numbers: FloatArray, asked: BoolArray, truth: FloatArray, rng: np.random.Generator
+) -> None:
     """Change the propagated masks of planes (Z, P, rows, columns) in place, on the slices that are asked for."""
     masks = (truth if rng.random() < _FROM_TRUTH else planes[:, _PROPAGATED]).copy()
     if rng.random() < 0.35:

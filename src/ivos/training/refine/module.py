@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 
-from ivos.nets.refine import PLANES, PRIOR, RefineNet, refined_logits
+from ivos.nets.refine import PLANES, RefineNet, refined_logits
 from ivos.training.module import Training
 from ivos.training.refine.samples import Batch
 
