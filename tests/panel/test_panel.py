@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-
-import ivos
 from benchmarks.panel.cohorts import cohorts_of
 from benchmarks.panel.protocol import Counts, Protocol, score_case
+
+import ivos
 from ivos.errors import InputError
 from ivos.propagation.engines.choose import choose_engine
 from tests.propagation.scenes import volume_of
