@@ -97,6 +97,7 @@ class Walk:
             opposite=self._opposite(),
             opposed=self._opposed,
             anchor=there.anchors[position],
+            flow=there.flow(position),
         )
 
     def nearest(self) -> list[Reference]:
