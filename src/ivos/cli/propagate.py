@@ -95,14 +95,9 @@ def propagate(
     ] = None,
     engine: Annotated[EngineChoice, typer.Option(help="What carries masks from slice to slice.")] = EngineChoice.fast,
     checkpoint: Annotated[Path | None, typer.Option(help="Weights for the engine (stcn, xmem, fast).")] = None,
-    refine: Annotated[
-        bool | None,
-        typer.Option(
-            "--refine/--no-refine",
-            help="Correct each structure in 3-D after the passes; default: with the engine fast.",
-        ),
+    refinement: Annotated[
+        Path | None, typer.Option(help="Correct each structure in 3-D after the passes, with these weights.")
     ] = None,
-    refinement: Annotated[Path | None, typer.Option(help="Other weights for the 3-D refinement.")] = None,
     axis: Annotated[AxisChoice | None, typer.Option(help="Walk along this axis; default: the drawn one.")] = None,
     structures: Annotated[str | None, typer.Option(help="Only these label ids, like 1,4,7-9.")] = None,
     complete: Annotated[
@@ -144,7 +139,6 @@ def propagate(
     job = PropagateJob(
         engine.value,
         checkpoint=None if checkpoint is None else checkpoint.absolute(),
-        refine=(engine is EngineChoice.fast or refinement is not None) if refine is None else refine,
         refinement=None if refinement is None else refinement.absolute(),
         device=device.value,
         memory_budget_bytes=size_bytes(memory_budget),

@@ -32,9 +32,6 @@ BUNDLED = Path(str(files("ivos.nets").joinpath("fast.safetensors")))
 BUNDLED_STROKES = Path(str(files("ivos.nets").joinpath("strokes.safetensors")))
 """Those of the small network that makes masks of strokes."""
 
-BUNDLED_REFINE = Path(str(files("ivos.nets").joinpath("refine.safetensors")))
-"""The refinement network's weights that come with the package."""
-
 BUNDLED_FUSION = Path(str(files("ivos.nets").joinpath("fusion.safetensors")))
 """Those of the small network that fuses old and corrected masks."""
 
@@ -129,13 +126,13 @@ def load_strokes(path: Path | None = None) -> StrokesNet:
     return _ready(StrokesNet(), BUNDLED_STROKES if path is None else path)
 
 
-def load_refine(path: Path | None = None) -> RefineNet:
-    """The refinement network with the bundled weights, or with those of a file, ready for inference.
+def load_refine(path: Path) -> RefineNet:
+    """The refinement network with the weights of a file, ready for inference.
 
     Raises:
         InputError: no such file, not a checkpoint, or weights of another network.
     """
-    return _ready(RefineNet(), BUNDLED_REFINE if path is None else path)
+    return _ready(RefineNet(), path)
 
 
 def load_fusion(path: Path | None = None) -> FusionNet:

@@ -106,7 +106,7 @@ class PropagationSettings(RunSettings):
         data: scans; None for synthetic ones without end, for the small network.
         anatomy: label maps and scans to learn from beside the synthetic ones, for the small network.
         network: which, and what belongs to it.
-        init: weights to begin with; the small network begins with the bundled ones where there are scans.
+        init: weights to begin with; the small network begins with the bundled ones where there are scans or anatomy.
         workers: processes that prepare scans.
         optimiser: AdamW and its rate.
     """

@@ -11,7 +11,7 @@ from ivos.cohort.addresses import all_at_hand
 from ivos.cohort.job import Done
 from ivos.cohort.jobs.files import LabelFiles, Reports, weights_checksum
 from ivos.errors import InputError
-from ivos.nets.checkpoints import BUNDLED, BUNDLED_REFINE
+from ivos.nets.checkpoints import BUNDLED
 from ivos.propagation.annotations import axis_number, drawn_axis
 from ivos.propagation.engines.choose import EngineName, choose_engine
 from ivos.propagation.propagate import propagate
@@ -39,8 +39,7 @@ class PropagateJob:
     Attributes:
         engine: carries masks from slice to slice.
         checkpoint: its weights.
-        refine: whether structures are corrected in three dimensions after the passes.
-        refinement: weights of that; None for the bundled ones.
+        refinement: weights of the correction in three dimensions that follows the passes; None for none.
         device: where it runs.
         memory_budget_bytes: what its memory of slices may take.
         bfloat16: see :func:`ivos.propagation.engines.choose.choose_engine`.
@@ -55,7 +54,6 @@ class PropagateJob:
 
     engine: EngineName = "fast"
     checkpoint: Path | None = None
-    refine: bool = True
     refinement: Path | None = None
     device: DeviceChoice = "auto"
     memory_budget_bytes: int = 2 * 10**9
@@ -76,7 +74,7 @@ class PropagateJob:
             **self.labels.settings(),
             "engine": self.engine,
             "checkpoint": None if weights is None else weights_checksum(weights),
-            "refinement": weights_checksum(self.refinement or BUNDLED_REFINE) if self.refine else None,
+            "refinement": None if self.refinement is None else weights_checksum(self.refinement),
             "memory_budget_bytes": self.memory_budget_bytes,
             "bfloat16": self.bfloat16,
             "long_term": self.long_term,
@@ -126,7 +124,7 @@ class PropagateWorker:
             long_term=job.long_term,
         )
 
-        self._refiner = load_refiner(job.refinement, device=job.device) if job.refine else None
+        self._refiner = None if job.refinement is None else load_refiner(job.refinement, device=job.device)
 
     def read(self, case: Case) -> tuple[Volume, Volume]:
         """See :class:`ivos.cohort.job.Worker`."""
@@ -183,7 +181,7 @@ class PropagateWorker:
         told = Provenance(
             Manner.semiautomatic,
             "ivos propagate",
-            parameters={"engine": job.engine, "refine": str(job.refine).lower(), **weights},
+            parameters={"engine": job.engine, **weights},
         )
         job.labels.write(path, result.labels, case, told)
         annotated = sorted(result.labels.source_index(result.axis, number) for number in result.annotated)

@@ -70,8 +70,8 @@ class Refiner:
         return added / weights[:, None, None], lowered / weights
 
 
-def load_refiner(weights: Path | None = None, *, device: DeviceChoice = "auto") -> Refiner:
-    """The refinement, with the bundled weights or those of a file, ready to use.
+def load_refiner(weights: Path, *, device: DeviceChoice = "auto") -> Refiner:
+    """The refinement with the weights of a file, ready to use.
 
     Raises:
         InputError: the weights are unreadable or of another network; the device is not there.

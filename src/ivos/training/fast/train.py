@@ -54,13 +54,13 @@ def train_fast(settings: PropagationSettings, folder: Path) -> Path:
     Raises:
         InputError: the scans or weights are not what the settings ask for, or the folder holds another run.
     """
-    tuning = settings.data is not None
+    tuning, continues = settings.data is not None, settings.data is not None or settings.anatomy is not None
     if settings.anatomy is not None and tuning:
         raise InputError("data and anatomy: give one of them")
-    steps, rate = (_TUNING_STEPS, _TUNING_RATE) if tuning else (_STEPS, _RATE)
+    steps, rate = (_TUNING_STEPS if tuning else _STEPS), (_TUNING_RATE if continues else _RATE)
     settings = resolved(settings, folder, steps=steps, rate=rate)
     seed_everything(settings.seed, verbose=False)
-    begun = load_fast(settings.init) if tuning or settings.init is not None else FastNet()
+    begun = load_fast(settings.init) if continues or settings.init is not None else FastNet()
     training, validating = _scans(settings, folder)
     run = Run(folder, settings, validates=not tuning or bool(validating))
     learned, held_out_volumes = _volumes(settings, folder)

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 _STEPS, _RATE = 8000, 2e-3
 _APART = 10**10  # numbers of volumes for each seed
-_HELD_OUT, _HELD_OUT_FIRST = 40, 3 * 10**9  # volumes that no training sees
+_HELD_OUT_FIRST = 3 * 10**9  # volumes that no training sees
+_HELD_OUT_SHARE, _MOST_HELD_OUT = 0.15, 40
 
 
 def train_refinement(
@@ -86,7 +87,8 @@ def _prepare(
     """Files of crops to learn from and to validate on; those that are there already are not made again."""
     folder.mkdir(parents=True, exist_ok=True)
     numbers = [settings.seed * _APART + n for n in range(settings.volumes)]
-    held_out = [_HELD_OUT_FIRST + n for n in range(_HELD_OUT)]
+    count = int(np.clip(_HELD_OUT_SHARE * settings.volumes, 1, _MOST_HELD_OUT))
+    held_out = [_HELD_OUT_FIRST + n for n in range(count)]
     tasks = [(number, folder / f"{number}.npz") for number in (*held_out, *numbers)]
     missing = [task for task in tasks if not task[1].exists()]
     with ProcessPoolExecutor(max(1, settings.workers), get_context("spawn")) as pool:
@@ -98,7 +100,7 @@ def _prepare(
             job.result()
             if progress is not None:
                 progress(done, len(tasks))
-    return [path for _, path in tasks[_HELD_OUT:]], [path for _, path in tasks[:_HELD_OUT]]
+    return [path for _, path in tasks[count:]], [path for _, path in tasks[:count]]
 
 
 def _propagate_volume(number: int, path: Path, anatomy: AnatomySettings | None, propagation: Path | None) -> None:
