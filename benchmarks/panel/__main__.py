@@ -45,7 +45,7 @@ def main(
         protocols = {text: Protocol.parse(text) for text in protocol or ["one-slice"]}
     except InputError as error:
         raise typer.BadParameter(str(error)) from error
-    engines = {c.name: c for c in contenders(engine or ["fast"], None, None)}
+    engines: dict[str, Contender] = {c.name: c for c in contenders(engine or ["fast"], None, None)}
     engines |= {f"fast {path.parent.name}": Contender("fast", path) for path in fast_checkpoint or []}
     found: Found = {}
     for name, wanted in protocols.items():

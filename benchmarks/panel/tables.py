@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -62,9 +63,13 @@ def distance_table(found: dict[tuple[str, str, str], list[CaseScore]]) -> str:
     ]
     rows = []
     for key, cases in found.items():
-        values = [mean_over_scans(cases, lambda s, n=n: s.by_distance[n].dsc) for n in range(len(DISTANCES))]
+        values = [mean_over_scans(cases, partial(_dsc_at, n)) for n in range(len(DISTANCES))]
         rows.append([*key, *["" if value != value else f"{value:.3f}" for value in values]])
     return markdown(["cohort", "annotated", "engine", *names], rows)
+
+
+def _dsc_at(distance: int, score: StructureScore) -> float:
+    return score.by_distance[distance].dsc
 
 
 def structure_table(found: dict[tuple[str, str, str], list[CaseScore]]) -> str:

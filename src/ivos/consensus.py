@@ -9,7 +9,7 @@ import numpy as np
 
 from ivos.errors import InputError
 from ivos.volume.box import bounding_box
-from ivos.volume.labels import canonical_name
+from ivos.volume.label_matching import same_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -232,7 +232,7 @@ def joined_names(labels: Sequence[Volume]) -> dict[int, str]:
     for volume in labels:
         for label, name in volume.names.items():
             known = names.setdefault(label, name)
-            if canonical_name(known) != canonical_name(name):
+            if not same_name(known, name):
                 raise InputError(
                     f"label {label} is '{known}' in one prediction and '{name}' in another; bring them to one scheme"
                 )

@@ -96,8 +96,9 @@ def client_of(
     access: Access | None = None,
     networks: Networks = NETWORKS,
     series: str | None = None,
+    stack: int | None = None,
 ) -> Iterator[TestClient]:
-    app = create_app(Service(work, scans, networks, series), access or Access.to("127.0.0.1", None, None))
+    app = create_app(Service(work, scans, networks, series, stack), access or Access.to("127.0.0.1", None, None))
     with TestClient(app, base_url=ADDRESS) as client:
         yield client
 

@@ -16,7 +16,7 @@ from pydicom.uid import generate_uid
 
 import ivos
 from tests.annotate.desk import Desk, client_of, desk_of, line_of, truth
-from tests.volume.series import STORED, referable_series
+from tests.volume.series import CORONAL, STORED, referable_series
 from tests.volume.test_dicom_seg import read_back
 
 if TYPE_CHECKING:
@@ -93,3 +93,19 @@ def test_the_series_that_is_asked_for_is_opened_and_referred_to(tmp_path: Path) 
         desk.draw(0, np.ones((6, 7), bool))
         (tmp_path / "seg.dcm").write_bytes(exported(desk, "dicom-seg")[1])
     assert pydicom.dcmread(tmp_path / "seg.dcm").ReferencedSeriesSequence[0].SeriesInstanceUID == second
+
+
+def test_the_stack_that_is_asked_for_is_opened_and_referred_to(tmp_path: Path) -> None:
+    for folder, how in (("a", {}), ("b", CORONAL)):
+        referable_series(tmp_path / "scan" / folder, series="1.2.345", **how)
+    with client_of(tmp_path / "work", [tmp_path / "scan"]) as client:
+        (entry,) = client.get("/api/scans").json()
+        assert "--stack: 1 (axial, 5 slices" in line_of(client.get(f"/api/scans/{entry['id']}"), 400)
+    with client_of(tmp_path / "work", [tmp_path / "scan"], stack=2) as client:
+        desk = Desk(client, entry["id"])
+        desk.act("add", id=1, name="liver")
+        desk.draw(0, np.ones((5, 7), bool))
+        (tmp_path / "seg.dcm").write_bytes(exported(desk, "dicom-seg")[1])
+    coronal = {str(pydicom.dcmread(path).SOPInstanceUID) for path in (tmp_path / "scan" / "b").iterdir()}
+    (series,) = pydicom.dcmread(tmp_path / "seg.dcm").ReferencedSeriesSequence
+    assert {str(item.ReferencedSOPInstanceUID) for item in series.ReferencedInstanceSequence} <= coronal

@@ -131,7 +131,8 @@ def test_label_volumes_that_do_not_fit_are_refused(desk: Desk, tmp_path: Path) -
         "whole numbers": content(tmp_path, TRUTH * np.float32(0.5)),
         "0 or more": content(tmp_path, -TRUTH.astype(np.int16)),
         "two-dimensional": content(tmp_path, TRUTH[:1]),
-        "cannot be unpacked": b"no gzip",
+        "not an image": b"no gzip",
+        "cannot be unpacked": content(tmp_path, TRUTH)[:-9],
     }
     for line, body in wrong.items():
         for method, path in (

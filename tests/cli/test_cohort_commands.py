@@ -102,8 +102,8 @@ def test_no_name_of_a_file_at_an_address_is_told(scans: Path, tmp_path: Path) ->
         f"b,simplecache::file://{tmp_path}/DOE JOHN.nii.gz,{scans}/drawn/case0.nii.gz\n"
     )
     done = ivos("propagate", tmp_path / "list.csv", "-o", tmp_path / "out", "--engine", "nearest")
-    assert "ivos: a: scan: damaged" in done.stderr
-    assert "ivos: b: scan: damaged" in done.stderr
+    assert "ivos: a: scan: not an image" in done.stderr
+    assert "ivos: b: scan: not an image" in done.stderr
     assert "DOE" not in done.stderr + (tmp_path / "out" / "cohort.html").read_text()
 
 

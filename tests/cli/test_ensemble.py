@@ -54,7 +54,7 @@ def test_one_broken_case_keeps_no_other_from_being_done(predictions: list[Path],
     lines = done.stderr.splitlines()
     assert len(lines) == 3
     assert lines[0].startswith(f"ivos: b: {path}: ")
-    assert lines[1].startswith("ivos: c: label 3 is 'ball' in one prediction and 'liver' in another")
+    assert lines[1].startswith(f"ivos: c: label 3 is 'liver' in {predictions[2] / 'c.nii'} and 'ball' in ")
     assert lines[2] == "1 of 3 done; 2 failed: b, c"
     assert [p.name for p in (tmp_path / "joined").iterdir()] == ["a.nii.gz"]
 

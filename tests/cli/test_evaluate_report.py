@@ -96,9 +96,12 @@ def test_over_processes_scores_are_the_same_and_a_run_goes_on(cohort: Path) -> N
     assert len(json.loads(alone.stdout)["scores"]) == 8
     (found / "fair.nii.gz").write_bytes(b"broken")
     broken = ivos(*words, "--workers", 2, "--report", report)
-    assert (broken.returncode, broken.stdout) == (1, "")  # no mean of three cases in the place of one of four
+    told = json.loads(broken.stdout)
+    assert (broken.returncode, told["cases"], told["mean_over"]["cases"], list(told["failed"])) == (1, 4, 3, ["fair"])
+    assert told["scores"] == [row for row in json.loads(alone.stdout)["scores"] if row["case"] != "fair"]
     assert "ivos: fair: prediction: " in broken.stderr
     assert "3 of 4 done; 1 failed: fair" in broken.stderr
+    assert "Cases without scores" in (report / "evaluation.html").read_text()
     after = over_cohort_afresh(EvaluateJob(), cases, report, Where())
     assert [row for row in after if row.name != "fair"] == [row for row in before if row.name != "fair"]
     assert after[1].worker == "process 1"

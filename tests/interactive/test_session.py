@@ -248,7 +248,7 @@ def test_stopping_keeps_what_is_finished_as_one_step() -> None:
     before = contents(session)
     steps = session.propagate()
     finished = next(step.finished for step in steps if step.finished not in (None, 5))
-    steps.close()  # type: ignore[attr-defined]
+    steps.close()
     assert [n for n in range(6) if at(session, n, 1).any()] == [0, finished, 5]
     session.undo()
     assert contents(session) == before

@@ -216,7 +216,7 @@ def test_costs_of_other_cases_and_other_numberings_are_refused(tmp_path: Path) -
         read_run(a)
     (a / "efficiency.csv").unlink()
     (b / "scores.csv").write_text((b / "scores.csv").read_text().replace("organ 1", "spleen"))
-    with pytest.raises(InputError, match="structure 1 is organ 1 in a and spleen in b"):
+    with pytest.raises(InputError, match="label 1 is 'spleen' in b and 'organ 1' in a, and names cannot decide"):
         compared(a, b)
     with pytest.raises(InputError, match="no case is in all runs: a has 'c0', c has 'x'"):
         compared(a, written(tmp_path / "c", {"x": [0.5]}))

@@ -10,6 +10,8 @@ import pydicom
 import SimpleITK as sitk
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
+from ivos.volume.geometry import Geometry
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -30,6 +32,15 @@ def image_of(array: npt.NDArray[Any], direction: npt.NDArray[np.float64] | None 
     image.SetOrigin((-120.5, 33.25, 410.0))
     image.SetDirection((np.eye(3) if direction is None else direction).ravel().tolist())
     return image
+
+
+def grid_in_itk(path: Path) -> Geometry:
+    """Where ITK puts the voxels of a file."""
+    image = sitk.ReadImage(str(path))
+    x, y, z = np.asarray(image.GetDirection()).reshape(3, 3).T.tolist()
+    width, height, depth = image.GetSize()
+    spacing, origin = image.GetSpacing(), image.GetOrigin()
+    return Geometry((depth, height, width), spacing[::-1], origin, (tuple(z), tuple(y), tuple(x)))
 
 
 def rotation(angles: tuple[float, float, float]) -> npt.NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import ivos
 from tests.volume.grids import write_dicom
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import numpy.typing as npt
@@ -48,3 +50,23 @@ def labelled(folder: Path, names: dict[int, str]) -> Volume:
     scan = ivos.read(folder)
     array = np.random.default_rng(2).choice([0, *names], scan.array.shape).astype(np.uint8)
     return scan.with_array(array, names)
+
+
+def edited(paths: list[Path], edit: Callable[[pydicom.Dataset, int], object]) -> list[Path]:
+    """The files of a series, each changed as ``edit`` changes its data set; it gets the slice's number too."""
+    for number, path in enumerate(paths):
+        data = pydicom.dcmread(path)
+        edit(data, number)
+        data.save_as(path)
+    return paths
+
+
+def without_preamble(path: Path, *, file_header: bool = False, explicit: bool = False) -> None:
+    """Take the preamble off a file, and the file header, unless it is to stay."""
+    data = pydicom.dcmread(path)
+    if file_header:
+        path.write_bytes(path.read_bytes()[132:])
+        return
+    buffer = io.BytesIO()
+    pydicom.dcmwrite(buffer, pydicom.Dataset(data), implicit_vr=not explicit, little_endian=True)
+    path.write_bytes(buffer.getvalue())

@@ -14,8 +14,10 @@ from pydicom.uid import generate_uid
 import ivos
 from ivos.errors import InputError
 from ivos.volume.dicom_seg import write_dicom_seg
+from ivos.volume.dicom_seg_read import summarise_dicom_seg
 from ivos.volume.dicom_source import read_source
 from ivos.volume.geometry import Geometry
+from ivos.volume.read_pair import read_label_layers
 from ivos.volume.volume import Volume
 from tests.volume.series import CORONAL, OBLIQUE, STORED, labelled, referable_series
 
@@ -129,6 +131,19 @@ def test_segments_that_overlap_are_refused_but_not_where_one_is_chosen(tmp_path:
         ivos.read_labels(tmp_path / "seg.dcm", scan=scan)
     found = ivos.read_labels(tmp_path / "seg.dcm", scan=scan, structures=[2])
     np.testing.assert_array_equal(found.array > 0, STORED > 1500)
+
+
+def test_segments_that_overlap_in_layers(tmp_path: Path) -> None:
+    referable_series(tmp_path / "scan")
+    masks = [STORED > 0, STORED > 1000, STORED > 2000, STORED < 500]
+    names = ["body", "organ", "lesion", "air"]
+    others_file(tmp_path / "seg.dcm", tmp_path / "scan", "BINARY", np.stack(masks, axis=-1).astype(np.uint8), names)
+    for scan in (None, ivos.read(tmp_path / "scan")):
+        labels = read_label_layers(tmp_path / "seg.dcm", scan)
+        for number, mask in enumerate(masks, start=1):
+            np.testing.assert_array_equal(labels.mask(number), mask)
+        assert labels.names == dict(enumerate(names, start=1))
+    assert [(s.name, s.slices) for s in summarise_dicom_seg(tmp_path / "seg.dcm")] == [(name, 5) for name in names]
 
 
 def test_what_belongs_to_another_scan_is_refused(tmp_path: Path) -> None:

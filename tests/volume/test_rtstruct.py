@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,9 @@ import pytest
 import ivos
 from ivos.errors import InputError
 from ivos.volume.pseudonyms import Pseudonyms
+from ivos.volume.read_pair import read_label_layers
 from ivos.volume.rtstruct import write_rtstruct
+from ivos.volume.rtstruct_read import summarise_rtstruct
 from tests.volume.series import CORONAL, OBLIQUE, PATIENT, labelled, referable_series
 
 if TYPE_CHECKING:
@@ -102,10 +105,93 @@ def test_regions_that_overlap_are_refused_but_not_where_one_is_chosen(tmp_path: 
     assert ivos.read_labels(tmp_path / "rt.dcm", scan=scan, structures=[2]).array.sum() == 2 * 6**2
 
 
+def test_only_contours_on_no_slice_are_left_out(tmp_path: Path, scan: Volume, caplog: pytest.LogCaptureFixture) -> None:
+    on, path = square(1.5, 5.5), tmp_path / "rt.dcm"
+    off = [[[*corner, index] for corner in square(1.5, 15.5)] for index in (-1, 1.5, 2.4, 4, 9)]
+    drawn(
+        path, tmp_path, (1, on), *((1, contour) for contour in off), (2, [[*corner, 3] for corner in square(8.5, 9.5)])
+    )
+    with caplog.at_level(logging.WARNING):
+        found = ivos.read_labels(path, scan=scan).array
+    assert [int((found == label).sum()) for label in (1, 2)] == [16, 1]
+    assert not found[[0, 1]].any()
+    (record,) = caplog.records
+    assert (
+        "'region 1': 2 between slices (z 33 mm, z 34.8 mm), 3 beyond the scan (z 28 mm, z 38 mm, z 48 mm)"
+        in record.message
+    )
+    assert "region 2" not in record.message
+
+
+SQUARE = square(2.5, 9.5)
+TWICE = {
+    "as it is": SQUARE,
+    "backwards": SQUARE[::-1],
+    "from another corner": SQUARE[2:] + SQUARE[:2],
+    "closed by its first point": [*SQUARE, SQUARE[0]],
+    "with a corner said twice": [SQUARE[0], *SQUARE],
+    "rounded": [[y + 0.01, x - 0.01] for y, x in SQUARE],
+}
+
+
+@pytest.mark.parametrize("kind", ["CLOSED_PLANAR", "CLOSEDPLANAR_XOR"])
+@pytest.mark.parametrize("how", TWICE)
+def test_a_contour_given_twice_counts_once(tmp_path: Path, scan: Volume, how: str, kind: str) -> None:
+    drawn(tmp_path / "rt.dcm", tmp_path, (1, SQUARE), (1, TWICE[how]), (1, square(4.5, 6.5)), (1, SQUARE), kind=kind)
+    assert ivos.read_labels(tmp_path / "rt.dcm", scan=scan).array.sum() == 7**2 - 2**2
+
+
+def test_a_hole_that_is_nearly_its_outline_stays_a_hole(tmp_path: Path, scan: Volume) -> None:
+    drawn(tmp_path / "rt.dcm", tmp_path, (1, square(2.5, 9.5)), (1, square(2.6, 9.4)))
+    assert not ivos.read_labels(tmp_path / "rt.dcm", scan=scan).array.any()
+
+
+def test_contours_of_a_region_in_several_items_are_all_read(tmp_path: Path, scan: Volume) -> None:
+    drawn(tmp_path / "rt.dcm", tmp_path, (1, square(1.5, 3.5)))
+    data = pydicom.dcmread(tmp_path / "rt.dcm")
+    more = pydicom.Dataset()
+    more.ReferencedROINumber, more.ContourSequence = 1, [contour(scan, square(6.5, 9.5), "CLOSED_PLANAR")]
+    data.ROIContourSequence.append(more)
+    data.save_as(tmp_path / "rt.dcm")
+    assert ivos.read_labels(tmp_path / "rt.dcm", scan=scan).array.sum() == 4 + 9
+
+
+def test_a_line_along_a_row_is_taken_for_the_slice_that_the_others_lie_on(tmp_path: Path, scan: Volume) -> None:
+    line: list[list[float]] = [[7, 3, 1], [7, 5, 1], [7, 9, 1]]
+    drawn(tmp_path / "rt.dcm", tmp_path, (1, square(1.5, 5.5)), (1, line))
+    found = ivos.read_labels(tmp_path / "rt.dcm", scan=scan).array
+    assert (found[2].sum(), found[[0, 3]].sum()) == (16, 0)
+
+
+def test_regions_that_overlap_in_layers(tmp_path: Path, scan: Volume) -> None:
+    contours = [(1, square(1.5, 15.5)), (2, square(4.5, 10.5)), (3, square(5.5, 6.5)), (2, square(11.5, 12.5))]
+    drawn(tmp_path / "rt.dcm", tmp_path, *contours)
+    labels = read_label_layers(tmp_path / "rt.dcm", scan)
+    assert len(labels.layers) == 3
+    assert {k: int(labels.mask(k).sum()) for k in labels.ids} == {1: 14**2, 2: 6**2 + 1, 3: 1}
+    assert labels.names == {n: f"region {n}" for n in (1, 2, 3)}
+
+
+@pytest.mark.usefixtures("scan")
+def test_what_a_file_holds_without_its_scan(tmp_path: Path) -> None:
+    drawn(tmp_path / "rt.dcm", tmp_path, (1, square(1.5, 15.5)), (1, [[*c, 3] for c in SQUARE]), (2, SQUARE))
+    data = pydicom.dcmread(tmp_path / "rt.dcm")
+    empty = pydicom.Dataset()
+    empty.ROINumber, empty.ROIName = 7, "couch"
+    data.StructureSetROISequence.append(empty)
+    data.ROIContourSequence[1].ContourSequence[0].ContourGeometricType = "OPEN_PLANAR"
+    data.save_as(tmp_path / "rt.dcm")
+    assert [(r.label, r.name, r.pieces, r.slices) for r in summarise_rtstruct(tmp_path / "rt.dcm")] == [
+        (1, "region 1", {"CLOSED_PLANAR": 2}, 2),
+        (2, "region 2", {"OPEN_PLANAR": 1}, 0),
+        (7, "couch", {}, 0),
+    ]
+
+
 def test_what_is_not_of_this_scan_is_refused(tmp_path: Path, scan: Volume) -> None:
     path = tmp_path / "rt.dcm"
     drawn(path, tmp_path, (1, [[*corner, 2.5] for corner in square(1.5, 5.5)]))
-    with pytest.raises(InputError, match="'region 1' does not lie on a slice"):
+    with pytest.raises(InputError, match=r"'region 1' does not lie on a slice.*1 between slices"):
         ivos.read_labels(path, scan=scan)
     drawn(path, tmp_path, (1, [[*corner, 9] for corner in square(1.5, 5.5)]))
     with pytest.raises(InputError, match="lies outside the scan"):

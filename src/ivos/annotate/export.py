@@ -34,7 +34,14 @@ def file_name(scan: KeptScan, kind: ExportFormat) -> str:
     return plain_stem(scan.name) + _ENDINGS[kind]
 
 
-def write_labels(path: Path, kind: ExportFormat, labels: Volume, source: Path, series: str | None = None) -> None:
+def write_labels(
+    path: Path,
+    kind: ExportFormat,
+    labels: Volume,
+    source: Path,
+    series: str | None = None,
+    stack: int | None = None,
+) -> None:
     """Write labels into a file.
 
     Args:
@@ -43,6 +50,7 @@ def write_labels(path: Path, kind: ExportFormat, labels: Volume, source: Path, s
         labels: on the scan's grid, with names.
         source: file or folder of the scan.
         series: as for :func:`ivos.volume.dicom_seg.write_dicom_seg`.
+        stack: likewise.
 
     Raises:
         InputError: DICOM is asked for and the scan is none, or nothing is labelled.
@@ -52,7 +60,7 @@ def write_labels(path: Path, kind: ExportFormat, labels: Volume, source: Path, s
             if not source.is_dir() and suffix_of(source) != ".zip":
                 raise InputError("DICOM Segmentation needs a scan that came as DICOM; take nifti or nrrd for this one")
             by_hand = Provenance(Manner.semiautomatic, "ivos annotate")
-            write_dicom_seg(path, labels, source, series=series, provenance=by_hand)
+            write_dicom_seg(path, labels, source, series=series, stack=stack, provenance=by_hand)
         case "png":
             _write_png(path, labels)
         case _:

@@ -208,17 +208,18 @@ class Structure(_Message):
 
 
 class Job(_Message):
-    """What runs, how far it is, and how fast it goes."""
+    """What runs, how far it is, and how fast it goes; once it is over by something else, what that was."""
 
     id: str
     state: JobState
     done: int
     total: int
     slices_per_second: float | None = None
+    ended: str | None = None
 
 
 class Memory(_Message):
-    """What open scans take, and may take."""
+    """What the server's process holds in memory, networks and libraries too, and from when on it closes scans."""
 
     used_bytes: int
     budget_bytes: int
@@ -260,11 +261,12 @@ class SliceRange(_Message):
 
 
 class Done(_Message):
-    """What an action has changed; it is on disk."""
+    """What an action has changed; it is on disk. If it has ended what ran, a line says so."""
 
     version: int
     changed: SliceRange | None
     scan: Scan
+    ended: str | None = None
 
 
 class Suggested(_Message):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ivos.annotate.networks import Networks
     from ivos.annotate.opened import OpenScan
     from ivos.annotate.store import KeptScan
+    from ivos.volume.windows import Modality
 
 _STORE = "ivos.sqlite3"
 _NO_ROOM_BYTES = 2**20
@@ -43,6 +44,8 @@ class Service:
         scans: to be put on its work list.
         networks: what computes.
         series: last characters of the DICOM series to take, where a folder holds several.
+        stack: number of its stack to take, where it holds several.
+        modality: which windows show the scans; ``"auto"`` goes by each scan.
 
     Attributes:
         store: of the folder.
@@ -54,8 +57,16 @@ class Service:
         InputError: another server works there, or it cannot be written to.
     """
 
-    def __init__(self, work: Path, scans: Sequence[Path], networks: Networks, series: str | None = None) -> None:
-        self._series = series
+    def __init__(
+        self,
+        work: Path,
+        scans: Sequence[Path],
+        networks: Networks,
+        series: str | None = None,
+        stack: int | None = None,
+        modality: Modality = "auto",
+    ) -> None:
+        self._series, self._stack = series, stack
         self.work, self.uploads = work, work / "uploads"
         self._temporary, self._cache = work / "tmp", work / "cache"
         try:
@@ -77,7 +88,7 @@ class Service:
             lambda: Memory(used_bytes=0, budget_bytes=0),
             finds=networks.find is not None,
         )
-        self.sessions = Sessions(work, means, series)
+        self.sessions = Sessions(work, means, series, stack, modality)
         enter(self.store, list(scans), work)
 
     def close(self) -> None:
@@ -96,7 +107,9 @@ class Service:
             InputError: it cannot be read, or not without harm; then the file is gone.
         """
         with kept_if_harmless(path, name):
-            read(path)  # once, so that nothing is on the list that does not open
+            read(
+                path, series=self._series, stack=self._stack
+            )  # once, so that nothing is on the list that does not open
             (scan,) = enter(self.store, [path], self.work)
             self.store.rename(scan, name)
         return summary(self.store.scan(scan))
@@ -169,7 +182,7 @@ class Service:
             write_journal(path, self.store, kept)
         else:
             labels = self.sessions.within(kept.id, lambda opened: opened.named_labels())
-            write_labels(path, kind, labels, self.sessions.source(kept), self._series)
+            write_labels(path, kind, labels, self.sessions.source(kept), self._series, self._stack)
 
 
 def summary(kept: KeptScan) -> ScanSummary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import re
 import secrets
 import zipfile
@@ -18,6 +19,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from ivos.annotate.refusals import TooLargeError
 from ivos.errors import InputError
 from ivos.files import suffix_of
+from ivos.volume.nifti import voxels_of_nifti
+from ivos.volume.nrrd_header import read_nrrd_header
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -29,7 +32,6 @@ UNPACKED_LIMIT_BYTES = 8 * 2**30
 """What a file may unpack to: a scan of 1,000 slices of 1,024 x 1,024 in float64."""
 
 _MOST_FILES = 20_000  # in a zip file
-_HEADER_LIMIT_BYTES = 2**20
 _BLOCK_BYTES = 2**22
 
 
@@ -166,12 +168,10 @@ def check_harmless(path: Path) -> None:
     match suffix_of(path):
         case ".zip":
             _check_zip(path)
-        case ".nii.gz":
-            _check_gzip(path)
-            _check_size(path)
+        case ".nii" | ".nii.gz":
+            _check_nifti(path)
         case ".nrrd":
             _check_nrrd(path)
-            _check_size(path)
         case _:
             _check_size(path)
 
@@ -203,6 +203,15 @@ def _pixels_of(file: Any) -> int:
         return 0
 
 
+def _check_nifti(path: Path) -> None:
+    """By content, as it is read: any of them may be packed."""
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    if packed:
+        _check_gzip(path)
+    _check_bytes(path, 8 * voxels_of_nifti(path))
+
+
 def _check_gzip(path: Path) -> None:
     unpacked = 0
     try:
@@ -216,11 +225,10 @@ def _check_gzip(path: Path) -> None:
 
 def _check_nrrd(path: Path) -> None:
     """A header may name other files to take the voxels from: any on this machine."""
-    with path.open("rb") as file:
-        head = file.read(_HEADER_LIMIT_BYTES)
-    lines = re.split(rb"\r?\n\r?\n", head, maxsplit=1)[0]
-    if re.search(rb"^\s*data\s*file\s*:", lines, re.IGNORECASE | re.MULTILINE):
+    header = read_nrrd_header(path)
+    if header.is_detached:
         raise InputError(f"{path}: its voxels are in another file; send one file that holds all")
+    _check_bytes(path, 8 * math.prod(header.sizes))
 
 
 def _check_size(path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ivos.errors import InputError
 from ivos.files import stem_of, suffix_of
 from ivos.volume.cases import holds_files
-from ivos.volume.dicom import is_dicom
+from ivos.volume.dicom_files import is_dicom
 from ivos.volume.read import READABLE
 
 if TYPE_CHECKING:

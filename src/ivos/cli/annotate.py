@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ivos.cli.propagate import DeviceChoice
+from ivos.cli.propagate import DeviceChoice, ModalityChoice
+from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.terminal import print_line
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 
 if TYPE_CHECKING:
     from ivos.annotate.security import Access
@@ -44,7 +45,11 @@ def annotate(
         Path | None, typer.Option(help="Weights of a network that makes masks of strokes; default: the bundled one.")
     ] = None,
     device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = DeviceChoice.auto,
-    series: Annotated[str | None, typer.Option(help="DICOM: last characters of the series to take.")] = None,
+    modality: Annotated[
+        ModalityChoice, typer.Option(help="Intensity windows, of all scans; auto goes by each scan.")
+    ] = ModalityChoice.auto,
+    series: SeriesOption = None,
+    stack: StackOption = None,
 ) -> None:
     """Open a page in the browser in which a person goes from nothing to a corrected volume.
 
@@ -64,7 +69,7 @@ def annotate(
     access = Access.to(host, token, public)
     networks = Networks.load(reference or [], propagation, strokes, device.value)
     server = listening(host, port)
-    service = Service(folder, scans, networks, series)
+    service = Service(folder, scans, networks, series, stack, modality.value)
     address = public if public is not None else address_of(server, host)
     _say(address, access, many=len(scans))
     if not no_browser:
@@ -80,7 +85,7 @@ def _say(address: str, access: Access, *, many: int) -> None:
     """One line with the address, and how to put TLS before it where others come by."""
     from ivos.annotate.security import is_loopback
 
-    scans = "1 scan" if many == 1 else f"{many} scans"
+    scans = counted(many, "scan")
     print_line(f"{scans} at {_with_token(address, access)} (Ctrl-C to stop)")
     if not is_loopback(access.host):
         print_line(

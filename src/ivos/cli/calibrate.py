@@ -7,14 +7,17 @@ from typing import Annotated
 
 import typer
 
+from ivos.cli.label_options import ByOption, label_matching
 from ivos.cli.terminal import print_json, print_line, progress_bar
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
+from ivos.files import check_file_writable
 
 
 def calibrate(
     segmented: Annotated[Path, typer.Argument(help="Folder of labels that ivos segment --evidence wrote.")],
     truth: Annotated[Path, typer.Argument(help="Folder of the true labels, with the same names.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="JSON file for ivos segment --trust.")],
+    by: ByOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Learn to estimate each structure's DSC without the truth, from scans that the reference network did not see."""
@@ -25,11 +28,13 @@ def calibrate(
     from ivos.uncertainty.estimate import Observation, fit, save_estimator
     from ivos.uncertainty.quality import quality
     from ivos.volume.cases import files_by_case
+    from ivos.volume.label_matching import in_one_numbering
     from ivos.volume.read import read_labels
     from ivos.volume.volume import on_grid_of
 
     if output.suffix != ".json":
         raise InputError(f"{output}: name it .json")
+    check_file_writable(output)
     evidence, found, true = read_evidence(segmented), files_by_case(segmented, "label"), files_by_case(truth, "label")
     cases = sorted(set(evidence) & set(found) & set(true))
     if not cases:
@@ -38,7 +43,9 @@ def calibrate(
     with progress_bar("Comparing", shown=not as_json) as progress:
         for number, case in enumerate(cases, start=1):
             labels = read_labels(true[case])
-            segmentation = on_grid_of(read_labels(found[case]), labels, str(found[case])).array
+            segmented_labels = on_grid_of(read_labels(found[case]), labels, str(found[case]))
+            pair, paths = [segmented_labels, labels], [found[case], true[case]]
+            segmentation, labels = segmented_labels.array, in_one_numbering(pair, paths, label_matching(by))[1]
             for structure in evidence[case].structures:
                 overlap = dsc(segmentation == structure, labels.array == structure)
                 observations.append(Observation(case, structure, evidence[case].figures(structure), overlap))
@@ -49,10 +56,12 @@ def calibrate(
     if as_json:
         print_json({"output": str(output), "scans": len(cases), "structures": len(observations), **asdict(judged)})
         return
-    print_line(f"{len(observations)} structures of {len(cases)} scans: {output}")
+    print_line(f"{counted(len(observations), 'structure')} of {counted(len(cases), 'scan')}: {output}")
     print_line(
         f"On scans left out: correlation with the true DSC {judged.pearson:.2f}, mean error {judged.mean_error:.3f}, "
         f"{judged.covered:.0%} within the 90 % interval"
     )
     if judged.bad:
-        print_line(f"Of {judged.bad} structures below DSC 0.7 {judged.caught:.0%} found at a false alarm in ten")
+        print_line(
+            f"Of {counted(judged.bad, 'structure')} below DSC 0.7 {judged.caught:.0%} found at a false alarm in ten"
+        )

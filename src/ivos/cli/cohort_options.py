@@ -165,9 +165,10 @@ def check_one(where: Where, *, again: bool) -> None:
         )
 
 
-def with_series(found: Found, series: str | None) -> Found:
-    """The cases with the series asked for where they name none."""
-    return replace(found, cases=tuple(replace(case, series=case.series or series) for case in found.cases))
+def with_series(found: Found, series: str | None, stack: int | None) -> Found:
+    """The cases with the series and stack asked for where they name none."""
+    cases = (replace(case, series=case.series or series, stack=case.stack or stack) for case in found.cases)
+    return replace(found, cases=tuple(cases))
 
 
 def tell_left_out(found: Found) -> None:

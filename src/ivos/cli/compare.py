@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ivos.cli.cases import named
+from ivos.cli.label_options import ByOption, label_matching
 from ivos.cli.terminal import print_json, print_line, print_table
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
+from ivos.files import check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ivos.metrics.comparison import Comparison
+    from ivos.metrics.comparison import Comparison, Row
     from ivos.metrics.paired import Difference
     from ivos.metrics.runs import Run
+
+_log = logging.getLogger(__name__)
 
 _FIGURES = {"dsc": "DSC", "nsd": "NSD", "seconds": "time", "gpu_mb_s": "GPU", "cpu_percent_s": "CPU"}
 
@@ -32,9 +37,12 @@ def compare(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for a page, differences.csv and ranking.csv.")
     ] = None,
+    by: ByOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Compare runs over the same cases with the first one, structure by structure, and rank them.
+
+    Runs that were evaluated with different settings are refused.
 
     Differences come with a bootstrap interval and the Wilcoxon signed-rank test; the ranking is the FLARE22
     challenge's, with time, GPU and CPU where an efficiency.csv lies beside every scores.csv.
@@ -43,7 +51,10 @@ def compare(
 
     if output is not None and output.exists() and not output.is_dir():
         raise InputError(f"{output}: is a file; give the name of a folder")
-    comparison = compared(_read(runs))
+    if output is not None:
+        check_writable(output, "-o")
+    comparison = compared(_read(runs), by=label_matching(by))
+    _tell(comparison)
     if output is not None:
         from ivos.report.comparison import write_comparison
 
@@ -78,11 +89,32 @@ def _path_and_name(text: str) -> tuple[Path, str | None]:
     return Path(path), name
 
 
+def _tell(comparison: Comparison) -> None:
+    """What makes the comparison doubtful, on stderr."""
+    for note in comparison.notes:
+        _log.warning(note)
+    if comparison.unknown_settings:
+        _log.warning(
+            "how %s was evaluated is not known: protocol and tolerance must be the same in all runs",
+            ", ".join(comparison.unknown_settings),
+        )
+    if comparison.other_truth:
+        _log.warning(
+            "true volumes differ between the runs in %d case%s (%s): were all evaluated against the same truth?",
+            len(comparison.other_truth),
+            "s" * (len(comparison.other_truth) > 1),
+            named(comparison.other_truth),
+        )
+
+
 def _content(comparison: Comparison) -> dict[str, Any]:
     from ivos.report.comparison import difference_rows, ranking_rows
 
     return {
         "runs": list(comparison.runs),
+        "settings": comparison.settings,
+        "unknown_settings": list(comparison.unknown_settings),
+        "other_truth": list(comparison.other_truth),
         "cases": list(comparison.cases),
         "missing": {case: list(runs) for case, runs in comparison.missing.items()},
         "unmeasured": list(comparison.unmeasured),
@@ -92,15 +124,18 @@ def _content(comparison: Comparison) -> dict[str, Any]:
 
 
 def _print(comparison: Comparison) -> None:
-    cases = f"{len(comparison.cases)} case{'s' * (len(comparison.cases) != 1)}"
+    cases = counted(len(comparison.cases), "case")
+    if comparison.settings:
+        print_line(f"Evaluated by {comparison.settings}.")
     for metric in dict.fromkeys(row.metric for row in comparison.rows):
         rows = [row for row in comparison.rows if row.metric == metric]
-        table = [(row.name, *(_figure(mean) for mean in row.means)) for row in rows]
+        table = [(row.name, *_means(row, len(comparison.cases))) for row in rows]
         print_table(f"Mean {metric.upper()}, {cases}", ("structure", *comparison.runs), table)
         for number, run in enumerate(comparison.runs[1:]):
             differences = [(row.name, *_difference(row.differences[number])) for row in rows]
             title = f"{metric.upper()}: {run} less {comparison.runs[0]}"
-            print_table(title, ("structure", "difference", "95 % interval", "p", "p, Holm"), differences)
+            columns = ("structure", "pairs", "difference", "95 % interval", "p", "p, Holm")
+            print_table(title, columns, differences)
     print_line(
         "Intervals: bootstrap over the cases. p: Wilcoxon signed-rank test; Holm's correction is for the structures of "
         "a table, not for several runs and metrics."
@@ -111,9 +146,17 @@ def _print(comparison: Comparison) -> None:
     _print_ranking(comparison)
 
 
-def _difference(found: Difference) -> tuple[str, str, str, str]:
+def _means(row: Row, cases: int) -> list[str]:
+    """Each run's mean, with the number of cases that it is over where that is not all of them."""
+    return [
+        _figure(mean) + (f" (n={count})" if count != cases else "")
+        for mean, count in zip(row.means, row.counts, strict=True)
+    ]
+
+
+def _difference(found: Difference) -> tuple[str, str, str, str, str]:
     interval = "-" if found.low != found.low else f"{found.low:+.4f} to {found.high:+.4f}"
-    return _figure(found.mean, "+"), interval, _p(found.p), _p(found.p_holm)
+    return str(found.pairs), _figure(found.mean, "+"), interval, _p(found.p), _p(found.p_holm)
 
 
 def _print_ranking(comparison: Comparison) -> None:

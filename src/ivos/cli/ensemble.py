@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 
 from ivos.cli.cases import each_case
-from ivos.cli.label_options import FormatOption, PseudonymiseOption  # noqa: TC001 - Typer reads them
+from ivos.cli.label_options import ByOption, FormatOption, PseudonymiseOption, label_matching
 from ivos.cli.label_output import label_output
 from ivos.cli.predictions import cases_of, check_folders, check_probabilities
 from ivos.cli.terminal import print_line, progress_bar
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ def ensemble(
         bool,
         typer.Option("--uncertainty", help="Also write which share of predictions has another label, 0 to 255."),
     ] = False,
+    by: ByOption = None,
     form: FormatOption = None,
     scans: Annotated[
         Path | None,
@@ -52,7 +53,7 @@ def ensemble(
     Beside the labels of CASE goes uncertainty/CASE.nii.gz where it is asked for.
     """
     from ivos.consensus import consensus
-    from ivos.pseudo_labels.predictions import probabilities_of, read_predictions
+    from ivos.pseudo_labels.predictions import probabilities_of, read_predictions, refuse_other_numbering
     from ivos.volume.cases import scans_by_case
     from ivos.volume.provenance import Provenance
     from ivos.volume.write import write_volume
@@ -70,8 +71,17 @@ def ensemble(
     if rule is RuleChoice.majority and len(predictions) == 2:
         logger.warning("a vote of two is decided by the first wherever they differ: give three, or another --rule")
 
+    told: set[str] = set()
+
+    def tell_once(sentence: str) -> None:
+        if sentence not in told:
+            told.add(sentence)
+            logger.warning(sentence)
+
+    note = refuse_other_numbering if by_probability else tell_once
+
     def work(case: str) -> None:
-        labels = read_predictions(cases[case], series.get(case))
+        labels = read_predictions(cases[case], series.get(case), by=label_matching(by), note=note)
         probabilities = probabilities_of(predictions, case, labels[0]) if by_probability else None
         joined = consensus(rule.value, labels, probabilities)
         if uncertainty:
@@ -81,6 +91,4 @@ def ensemble(
 
     with progress_bar("Joining") as progress:
         each_case(cases, work, progress)
-    print_line(
-        f"{len(cases)} case{'s' * (len(cases) != 1)} of {len(predictions)} predictions by {rule.value}: {output}"
-    )
+    print_line(f"{counted(len(cases), 'case')} of {len(predictions)} predictions by {rule.value}: {output}")

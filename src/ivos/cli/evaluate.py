@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import tempfile
+import logging
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -14,15 +14,20 @@ import typer
 
 from ivos.cli.cases import named
 from ivos.cli.cohort_options import ClusterOption, Where, WorkersOption
-from ivos.cli.terminal import numbers, print_json, print_line, print_table, progress_bar
-from ivos.errors import InputError
-from ivos.files import replacing, stem_of
+from ivos.cli.label_options import ByOption, label_matching
+from ivos.cli.score_tables import print_scores, scores_content
+from ivos.cli.terminal import numbers, print_error, print_json, print_line, progress_bar
+from ivos.errors import InputError, counted
+from ivos.files import check_file_writable, check_writable, replacing, stem_of, temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ivos.metrics.evaluation import Score
     from ivos.report.evaluation import CaseFiles
+
+
+_log = logging.getLogger(__name__)
 
 
 class ProtocolChoice(str, Enum):
@@ -47,12 +52,14 @@ def evaluate(
     scheme: Annotated[
         str | None, typer.Option(help="Names: flare22, amos, btcv, totalsegmentator, or a JSON file.")
     ] = None,
+    by: ByOption = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Also write the scores to this CSV file.")] = None,
     report: Annotated[
         Path | None, typer.Option(help="Folder for a page with plots and the worst cases, scores.csv and scores.json.")
     ] = None,
     scans: Annotated[
-        Path | None, typer.Option(help="Scan, or folder of them, to show the worst cases on in the report.")
+        Path | None,
+        typer.Option(help="Scan, or folder of them: for RTSTRUCT files, and to show the worst cases on in the report."),
     ] = None,
     workers: WorkersOption = None,
     cluster: ClusterOption = None,
@@ -60,14 +67,15 @@ def evaluate(
 ) -> None:
     """DSC, NSD and HD95 of every structure, for two label files or two folders of them.
 
-    Over processes or a cluster, a run with a report goes on where it stopped, by cohort.sqlite in its folder.
+    A case that cannot be compared is named, the others are compared, and the exit code is 1. Over processes or a
+    cluster, a run with a report goes on where it stopped, by cohort.sqlite in its folder.
     """
-    from ivos.metrics.evaluation import as_rows
-    from ivos.metrics.evaluation import evaluate as score
-    from ivos.volume.read_pair import read_pair
-
     tolerance_mm = _tolerance_mm(tolerance, protocol)
     ids = None if structures is None else tuple(numbers(structures))
+    if ids is not None and protocol is not ProtocolChoice.standard:
+        from ivos.metrics.flare22 import check_organs
+
+        check_organs(ids, "--structures")
     names = _names(scheme)
     for path in (prediction, truth):
         if not path.exists():
@@ -76,26 +84,38 @@ def evaluate(
         raise InputError(f"{prediction} and {truth}: give two files or two folders")
     where = Where(workers, cluster)
     _check_where(where, truth, report)
+    if csv_file is not None:
+        check_file_writable(csv_file, "--csv")
     files = _files(prediction, truth, scans, report)
     options: dict[str, Any] = {"protocol": protocol.value, "structures": ids, "names": names}
+    options["by"] = matching = label_matching(by)
     if tolerance_mm is not None:
         options["tolerance_mm"] = tolerance_mm
+    failed: dict[str, str] = {}
     if truth.is_dir():
-        scores = _of_folders(prediction, truth, options, where, report, shown=not as_json)
+        scores = _of_folders(prediction, truth, options, where, files, report, failed, shown=not as_json)
+        _refuse_if_all_failed(failed, scores)
     else:
-        scores = score(*read_pair(prediction, truth, structures=ids, names=names), **options)
-    settings, nsd = {"protocol": protocol.value, "tolerance_mm": tolerance_mm}, _nsd(protocol, tolerance_mm)
+        scores = _of_files(prediction, truth, options, scans)
+    settings = {"protocol": protocol.value, "tolerance_mm": tolerance_mm, "chosen_structures": ids, "by": matching}
+    nsd = _nsd(protocol, tolerance_mm)
     if csv_file is not None:
-        _write_csv(csv_file, as_rows(scores))
+        _write_csv(csv_file, scores)
     if as_json:
-        print_json(_content(settings, scores))
+        print_json(scores_content(settings, scores, failed))
     else:
-        _print_scores(scores, ("DSC", "NSD" if tolerance_mm is None else nsd, "HD95 mm"))
+        cases = len({score.case for score in scores}) + len(failed)
+        print_scores(scores, ("DSC", "NSD" if tolerance_mm is None else nsd, "HD95 mm"), cases)
     if report is not None:
         title = f"{prediction.resolve().name} against {truth.resolve().name}"
-        page = _write_report(report, scores, files, settings, title=title, nsd=nsd, shown=not as_json)
+        shown = {case: replace(one, names=names, by=matching) for case, one in files.items()}
+        page = _write_report(report, scores, shown, settings, failed, title=title, nsd=nsd, shown=not as_json)
         if not as_json:
             print_line(f"Report: {page}")
+    if failed:
+        done = len({score.case for score in scores})
+        print_error(f"{done} of {done + len(failed)} done; {len(failed)} failed: {named(failed)}")
+        raise typer.Exit(1)
 
 
 def _tolerance_mm(tolerance: float | None, protocol: ProtocolChoice) -> float | None:
@@ -121,57 +141,88 @@ def _check_where(where: Where, truth: Path, report: Path | None) -> None:
         raise InputError("--cluster: give --report FOLDER too, in a folder that all machines see")
 
 
-def _of_folders(
-    prediction: Path, truth: Path, options: Mapping[str, Any], where: Where, report: Path | None, *, shown: bool
-) -> list[Score]:
-    """The scores of all cases, in the order of names wherever they are computed.
+def _of_files(prediction: Path, truth: Path, options: Mapping[str, Any], scan: Path | None) -> list[Score]:
+    from ivos.metrics.evaluation import evaluate as score
+    from ivos.volume.read_pair import read_pair
 
-    Raises:
-        typer.Exit: with code 1 where cases failed: a mean over the others would not be that of the cohort.
-    """
-    from ivos.metrics.evaluation import evaluate_folders, paired
+    return score(*read_pair(prediction, truth, scan=scan, names=options["names"]), **options)
+
+
+def _of_folders(
+    prediction: Path,
+    truth: Path,
+    options: Mapping[str, Any],
+    where: Where,
+    files: Mapping[str, CaseFiles],
+    report: Path | None,
+    failed: dict[str, str],
+    *,
+    shown: bool,
+) -> list[Score]:
+    """The scores of all cases, in the order of names wherever computed; ``failed`` gets the others, and why."""
+    from ivos.metrics.evaluation import evaluate_folders, unpaired
+
+    def tell(case: str, error: InputError) -> None:
+        failed[case] = " ".join(str(error).split())
+        print_error(f"ivos: {case}: {failed[case]}")
 
     if where.here:
         with progress_bar("Evaluating", shown=shown) as progress:
-            return evaluate_folders(prediction, truth, **options, progress=progress)
-    from ivos.cli.cohort_command import over_cohort_afresh, tell_failures
+            images = {case: one.scan for case, one in files.items() if one.scan is not None}
+            return evaluate_folders(prediction, truth, **options, scans=images, progress=progress, failed=tell)
+    from ivos.cli.cohort_command import over_cohort_afresh
     from ivos.cohort.job import Case
-    from ivos.cohort.jobs.evaluate import EvaluateJob, scores_in
+    from ivos.cohort.jobs.evaluate import EvaluateJob, notes_in, scores_in
+    from ivos.metrics.same_structures import match_cases
 
-    cases = [
-        Case(name, {"prediction": str(found.absolute()), "truth": str(true.absolute())})
-        for name, (found, true) in paired(prediction, truth).items()
-    ]
-    with tempfile.TemporaryDirectory(prefix="ivos-") as folder:
-        rows = over_cohort_afresh(EvaluateJob(**options), cases, report or Path(folder), where)
-    tell_failures(rows)
-    return [score for row in rows for score in scores_in(row.figures)]
+    cases = []
+    for name, one in files.items():
+        inputs = {"prediction": one.prediction, "truth": one.truth, **({"scan": one.scan} if one.scan else {})}
+        cases.append(Case(name, {role: str(path.absolute()) for role, path in inputs.items()}))
+    for case in unpaired(prediction, truth):
+        tell(case, InputError(f"{prediction}: no prediction for it"))
+    with temporary_folder() as folder:
+        rows = over_cohort_afresh(EvaluateJob(**options), cases, report or folder, where)
+    failed.update({row.name: str(row.reason) for row in rows if row.state != "done"})
+    done = [row.figures for row in rows if row.state == "done"]
+    scores, sentence = match_cases([score for figures in done for score in scores_in(figures)], options["by"])
+    for note in dict.fromkeys([*(n for figures in done for n in notes_in(figures)), *([sentence] if sentence else [])]):
+        _log.warning(note)
+    return scores
+
+
+def _refuse_if_all_failed(failed: Mapping[str, str], scores: Sequence[Score]) -> None:
+    """A run without a single case is a refusal; why each case failed has been said."""
+    if failed and not scores:
+        raise InputError(f"none of {counted(len(failed), 'case')} can be compared: {named(failed)}")
 
 
 def _files(prediction: Path, truth: Path, scans: Path | None, report: Path | None) -> dict[str, CaseFiles]:
-    """What the report shows of each case, checked before the hours of work."""
-    if report is None:
-        if scans is not None:
-            raise InputError(f"--scans {scans}: goes with --report FOLDER")
-        return {}
-    from ivos.report.evaluation import CaseFiles
-    from ivos.volume.cases import labels_by_case, scans_by_case
+    """The files of each case that has both, checked before the hours of work; the report shows some of them.
 
-    _make(report)
-    if not truth.is_dir():
-        if scans is not None and not scans.exists():
-            raise InputError(f"{scans}: no such file or folder")
-        return {stem_of(truth): CaseFiles(prediction, truth, scans)}
-    predictions, truths = labels_by_case(prediction), labels_by_case(truth)
+    Raises:
+        InputError: scans that nothing needs, or that are not there for every case; no case that both folders have.
+    """
+    from ivos.metrics.evaluation import paired
+    from ivos.report.evaluation import CaseFiles
+    from ivos.volume.cases import scans_by_case
+    from ivos.volume.dicom_labels import holds_dicom_labels
+
+    folders = truth.is_dir()
+    pairs = paired(prediction, truth) if folders else {stem_of(truth): (prediction, truth)}
+    if scans is not None and report is None and not any(holds_dicom_labels(p) for pair in pairs.values() for p in pair):
+        raise InputError(f"--scans {scans}: goes with --report FOLDER, or with DICOM files of labels")
+    if report is not None:
+        _make(report)
+    if scans is not None and not scans.exists():
+        raise InputError(f"{scans}: no such file or folder")
+    if not folders:
+        return {case: CaseFiles(*pair, scans) for case, pair in pairs.items()}
     images = {} if scans is None else scans_by_case(scans)
-    missing = [case for case in truths if case not in images]
+    missing = [case for case in pairs if case not in images]
     if scans is not None and missing:
-        raise InputError(f"{scans}: no scan for {len(missing)} of {len(truths)} cases: {named(missing)}")
-    return {
-        case: CaseFiles(predictions[case], path, images.get(case))
-        for case, path in truths.items()
-        if case in predictions  # the evaluation tells which are not
-    }
+        raise InputError(f"{scans}: no scan for {len(missing)} of {counted(len(pairs), 'case')}: {named(missing)}")
+    return {case: CaseFiles(*pair, images.get(case)) for case, pair in pairs.items()}
 
 
 def _make(folder: Path) -> None:
@@ -179,6 +230,7 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot be made: {error.strerror}; give another folder with --report") from error
+    check_writable(folder, "--report")
 
 
 def _write_report(
@@ -186,21 +238,22 @@ def _write_report(
     scores: Sequence[Score],
     files: Mapping[str, CaseFiles],
     settings: Mapping[str, Any],
+    failed: Mapping[str, str],
     *,
     title: str,
     nsd: str,
     shown: bool,
 ) -> Path:
     """The figures first: they are there even if a picture fails."""
-    from ivos.metrics.evaluation import as_rows
     from ivos.report.evaluation import write_evaluation
 
     told = [replace(score, case=score.case or next(iter(files))) for score in scores]  # two files have no case's name
-    _write_csv(folder / "scores.csv", as_rows(told))
+    _write_csv(folder / "scores.csv", told)
+    content = scores_content(settings, told, failed)
     with replacing(folder / "scores.json") as path:
-        path.write_text(json.dumps(_content(settings, told), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     with progress_bar("Painting", shown=shown) as progress:
-        return write_evaluation(folder, told, files, title=title, nsd=nsd, progress=progress)
+        return write_evaluation(folder, told, files, title=title, nsd=nsd, failed=failed, progress=progress)
 
 
 def _names(scheme: str | None) -> dict[int, str] | None:
@@ -211,66 +264,11 @@ def _names(scheme: str | None) -> dict[int, str] | None:
     return (load_scheme(Path(scheme)) if scheme.endswith(".json") else bundled_scheme(scheme)).names
 
 
-def _write_csv(path: Path, rows: Sequence[dict[str, object]]) -> None:
-    with replacing(path) as temporary, temporary.open("w", newline="") as file:
+def _write_csv(path: Path, scores: Sequence[Score]) -> None:
+    from ivos.metrics.evaluation import as_rows
+
+    rows = as_rows(scores)
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0].keys() if rows else [])
         writer.writeheader()
         writer.writerows(rows)
-
-
-def _content(settings: Mapping[str, Any], scores: Sequence[Score]) -> dict[str, Any]:
-    from ivos.metrics.evaluation import as_rows
-
-    return {**settings, "scores": as_rows(scores), **_summary(scores)}
-
-
-def _summary(scores: Sequence[Score]) -> dict[str, Any]:
-    """Mean over all scores; mean and standard deviation of each structure over the cases."""
-    from ivos.metrics.evaluation import by_structure, deviations, finite_or_none, means
-
-    def plain(figures: dict[str, float]) -> dict[str, float | None]:
-        return {metric: finite_or_none(value) for metric, value in figures.items()}
-
-    structures = [
-        {"structure": s[0].structure, "name": s[0].name, "mean": plain(means(s)), "sd": plain(deviations(s))}
-        for s in by_structure(scores)
-    ]
-    return {"mean": plain(means(scores)), "structures": structures}
-
-
-def _print_scores(scores: Sequence[Score], metrics: Sequence[str]) -> None:
-    """A table of a case, or of what several have in common."""
-    cases = {score.case for score in scores}
-    if len(cases) > 1:
-        _print_cases(f"{len(cases)} cases, mean ± SD", scores, metrics)
-    else:
-        _print_case(scores, metrics)
-
-
-def _print_case(scores: Sequence[Score], metrics: Sequence[str]) -> None:
-    """A row per structure, and the mean of all."""
-    from ivos.metrics.evaluation import means
-
-    rows = [(s.name, *_figures(means([s])), f"{s.volume_ml:.1f}", f"{s.true_volume_ml:.1f}") for s in scores]
-    rows.append(("mean", *_figures(means(scores)), "", ""))
-    print_table("", ("structure", *metrics, "mL", "true mL"), rows)
-
-
-def _print_cases(title: str, scores: Sequence[Score], metrics: Sequence[str]) -> None:
-    """A row per structure with mean and standard deviation over the cases, and the mean of all."""
-    from ivos.metrics.evaluation import by_structure, deviations, means
-
-    rows = []
-    for group in by_structure(scores):
-        pairs = zip(_figures(means(group)), _figures(deviations(group)), strict=True)
-        rows.append((group[0].name, *(f"{mean} ± {sd}" for mean, sd in pairs)))
-    print_table(title, ("structure", *metrics), [*rows, ("mean", *_figures(means(scores)))])
-
-
-def _figures(of: Mapping[str, float]) -> tuple[str, str, str]:
-    """DSC and NSD with four decimals, as many as the FLARE22 protocol has; HD95 with three."""
-    return _figure(of["dsc"], 4), _figure(of["nsd"], 4), _figure(of["hd95_mm"], 3)
-
-
-def _figure(value: float, decimals: int) -> str:
-    return "-" if value != value else f"{value:.{decimals}f}"

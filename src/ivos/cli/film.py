@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ivos.cli.cases import each_case, named
-from ivos.cli.propagate import AxisChoice  # noqa: TC001 - Typer reads annotations when it runs
+from ivos.cli.propagate import AxisChoice, ModalityChoice
+from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.terminal import print_line, progress_bar
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
+from ivos.files import check_file_writable, check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,7 +49,9 @@ def film(
     format_: Annotated[
         FormatChoice | None, typer.Option("--format", help="For a folder of scans; by default gif.")
     ] = None,
-    series: Annotated[str | None, typer.Option(help="DICOM: last characters of the series to take.")] = None,
+    modality: Annotated[ModalityChoice, typer.Option(help="Intensity windows.")] = ModalityChoice.auto,
+    series: SeriesOption = None,
+    stack: StackOption = None,
 ) -> None:
     """Make a film of a scan: slice by slice, with labels, truth and uncertainty side by side.
 
@@ -61,26 +65,28 @@ def film(
         if format_ is not None and output.suffix.lower() != f".{format_.value}":
             raise InputError(f"{output}: is not named .{format_.value}; leave out --format or name it so")
         check_film(output)
+        check_file_writable(output)
         for path in shown.paths:
             if path.is_dir():
                 raise InputError(f"{path}: is a folder, and {scan} is one scan: give a file")
         with progress_bar("Filming") as progress:
-            _make(scan, shown, output, axis, series, progress)
+            _make(scan, shown, output, axis, modality, (series, stack), progress)
         print_line(f"Film: {output}")
         return
     if output.exists() and not output.is_dir():
         raise InputError(f"{output}: is a file; give the name of a folder")
     suffix = f".{(format_ or FormatChoice.gif).value}"
     check_film(output / f"film{suffix}")
+    check_writable(output)
     cases = _cases(scan, shown)
 
     def work(case: str) -> None:
         path, of_case = cases[case]
-        _make(path, of_case, output / f"{case}{suffix}", axis, None, None)
+        _make(path, of_case, output / f"{case}{suffix}", axis, modality, (None, None), None)
 
     with progress_bar("Filming") as progress:
         each_case(cases, work, progress)
-    print_line(f"{len(cases)} films: {output}")
+    print_line(f"{counted(len(cases), 'film')}: {output}")
 
 
 class _Shown:
@@ -124,7 +130,7 @@ def _cases(scans: Path, shown: _Shown) -> dict[str, tuple[Path, _Shown]]:
     for folder, files in found.items():
         missing = [case for case in paths if case not in files]
         if missing:
-            raise InputError(f"{folder}: nothing of {len(missing)} of {len(paths)} scans: {named(missing)}")
+            raise InputError(f"{folder}: nothing of {len(missing)} of {counted(len(paths), 'scan')}: {named(missing)}")
     return {
         case: (path, shown.of_case({folder: files[case] for folder, files in found.items()}))
         for case, path in paths.items()
@@ -136,30 +142,31 @@ def _make(
     shown: _Shown,
     output: Path,
     axis: AxisChoice | None,
-    series: str | None,
+    modality: ModalityChoice,
+    chosen: tuple[str | None, int | None],
     progress: Callable[[int, int], None] | None,
 ) -> None:
     from ivos.propagation.annotations import axis_number
     from ivos.report.film import write_film
     from ivos.volume.read import read
+    from ivos.volume.windows import with_modality
 
-    volume = read(scan, series=series)
+    volume = with_modality(read(scan, series=chosen[0], stack=chosen[1]), modality.value)
     along = volume.geometry.through_plane_axis if axis is None else axis_number(axis.value)
     write_film(output, volume, _columns(volume, shown), axis=along, progress=progress)
 
 
 def _columns(scan: Volume, shown: _Shown) -> list[Column]:
     from ivos.report.film import Column, uncertainty_of
+    from ivos.volume.label_matching import in_one_numbering
     from ivos.volume.read import read, read_labels
     from ivos.volume.volume import on_grid_of
 
-    def labels(path: Path) -> Volume:
-        return on_grid_of(read_labels(path), scan, str(path))
-
-    columns = [Column("scan")]
-    columns += [Column(title, labels(path)) for title, path in zip(shown.titles, shown.labels, strict=True)]
-    if shown.truth is not None:
-        columns.append(Column("truth", labels(shown.truth)))
+    paths = [*shown.labels, *([shown.truth] if shown.truth is not None else [])]
+    labels = [on_grid_of(read_labels(path, scan=scan), scan, str(path)) for path in paths]
+    titles = [*shown.titles[: len(shown.labels)], "truth"]
+    numbered = in_one_numbering(labels, paths)  # one colour stands for one structure
+    columns = [Column("scan"), *(Column(title, one) for title, one in zip(titles, numbered, strict=False))]
     if shown.uncertainty is not None:
         path = shown.uncertainty
         doubt = on_grid_of(uncertainty_of(read(path), str(path)), scan, str(path))

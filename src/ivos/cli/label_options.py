@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from ivos.volume.label_files import LabelFormat
+    from ivos.volume.label_matching import By
     from ivos.volume.pseudonyms import Pseudonyms
 
 
@@ -21,6 +22,21 @@ class FormatChoice(str, Enum):
     rtstruct = "rtstruct"
 
 
+class ByChoice(str, Enum):
+    """What tells which labels of several files are the same structure."""
+
+    id = "id"
+    name = "name"
+
+
+ByOption = Annotated[
+    ByChoice | None,
+    typer.Option(
+        "--by",
+        help="Which labels are the same structure: equal ids, or equal names; by default ids, unless the names in the "
+        "files say that they are numbered differently.",
+    ),
+]
 FormatOption = Annotated[
     FormatChoice | None,
     typer.Option("--format", help="Of label files; by default what the suffix says: .dcm is DICOM SEG."),
@@ -29,6 +45,11 @@ PseudonymiseOption = Annotated[
     Path | None,
     typer.Option("--pseudonymise", help="DICOM: pseudonyms for patients by the key in this file; made if missing."),
 ]
+
+
+def label_matching(choice: ByChoice | None) -> By:
+    """What tells which labels are the same structure, as it was asked for."""
+    return "auto" if choice is None else choice.value
 
 
 def label_format(choice: FormatChoice | None) -> LabelFormat | None:

@@ -28,11 +28,14 @@ from ivos.cli.cohort_options import (
     with_series,
 )
 from ivos.cli.label_options import FormatOption, PseudonymiseOption, label_format, pseudonyms_of
+from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.terminal import numbers, print_json, print_line, progress_bar, size_bytes
-from ivos.errors import InputError
-from ivos.files import stem_of
+from ivos.errors import InputError, counted
+from ivos.files import check_writable, stem_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ivos.cohort.dicom_tree import SeriesRules
     from ivos.cohort.jobs.propagate import Propagated, PropagateJob
     from ivos.cohort.sources import Found
@@ -114,7 +117,8 @@ def propagate(
         bool, typer.Option("--long-term", help="stcn: a long-term memory, for long scans; xmem has one.")
     ] = False,
     memory_budget: Annotated[str, typer.Option(help="What the engine's memory of slices may take.")] = "2GB",
-    series: Annotated[str | None, typer.Option(help="DICOM: last characters of the series to take.")] = None,
+    series: SeriesOption = None,
+    stack: StackOption = None,
     report: Annotated[Path | None, typer.Option(help="Folder for a report of each scan (HTML, PNG, GIF).")] = None,
     workers: WorkersOption = None,
     cluster: ClusterOption = None,
@@ -152,16 +156,18 @@ def propagate(
         reports=None if report is None else Reports(report.absolute(), write_report),
     )
     where = Where(workers, cluster, deliver)
+    if report is not None:
+        check_writable(report, "--report")
     if is_cohort(scan, output):
         rules = series_rules(series, series_modality, series_thickness, series_kernel, series_slices)
-        found = with_series(_cases(scan, annotations, rules), series)
+        found = with_series(_cases(scan, annotations, rules), series, stack)
         check_folder(output, scan, *([] if annotations is None else [str(annotations)]))
         _many(job, found, output, where, again=again, as_json=as_json)
     else:
         check_one(where, again=again)
         if annotations is None:
             raise InputError(f"{scan}: give the drawn slices with --annotations FILE")
-        _one(job, scan, annotations, output, series=series, as_json=as_json)
+        _one(job, scan, annotations, output, chosen=(series, stack), as_json=as_json)
 
 
 def complete_slices(text: str | None, volume: Volume, axis: int) -> list[int] | bool:
@@ -171,7 +177,15 @@ def complete_slices(text: str | None, volume: Volume, axis: int) -> list[int] | 
     return text == "all" if text is None or text == "all" else canonical_slices(numbers(text), volume, axis)
 
 
-def _one(job: PropagateJob, scan: str, annotations: Path, output: Path, *, series: str | None, as_json: bool) -> None:
+def _one(
+    job: PropagateJob,
+    scan: str,
+    annotations: Path,
+    output: Path,
+    *,
+    chosen: tuple[str | None, int | None],
+    as_json: bool,
+) -> None:
     """A scan by itself: no manifest, no page."""
     from ivos.cohort.job import Case
 
@@ -179,7 +193,7 @@ def _one(job: PropagateJob, scan: str, annotations: Path, output: Path, *, serie
     for source in (Path(scan), annotations):
         if source.exists() and output.exists() and output.samefile(source):
             raise InputError(f"{output}: is an input of this command; give the output another name")
-    case = Case(stem_of(output), {"scan": scan, "annotations": str(annotations)}, series)
+    case = Case(stem_of(output), {"scan": scan, "annotations": str(annotations)}, *chosen)
     worker = job.open()
     started = time.perf_counter()
     data = worker.read(case)
@@ -212,7 +226,7 @@ def _many(job: PropagateJob, found: Found, output: Path, where: Where, *, again:
     if as_json:
         print_json(done)
     else:
-        print_line(f"{len(done)} of {len(rows)} scans propagated: {output / PAGE}")
+        print_line(f"{len(done)} of {counted(len(rows), 'scan')} propagated: {output / PAGE}")
     tell_failures(rows)
 
 
@@ -238,10 +252,18 @@ def _hint(propagated: Propagated) -> None:
 
 
 def _tell(told: dict[str, Any]) -> None:
-    slices = len(told["annotated_slices"])
+    slices = counted(len(told["annotated_slices"]), f"annotated {told['axis']} slice")
     print_line(
-        f"{len(told['structures'])} structures from {slices} annotated {told['axis']} slice{'s' * (slices != 1)} "
+        f"{counted(len(told['structures']), 'structure')} from {slices} "
         f"in {sum(told['seconds'].values()):.1f} s: {told['output']}"
     )
     if told["report"] is not None:
         print_line(f"Report: {told['report']}")
+    tell_windows(told)
+
+
+def tell_windows(told: Mapping[str, Any]) -> None:
+    """Say which intensity windows were chosen where nothing but the intensities tells it."""
+    if told["windows_by"] == "intensities":
+        kind = "CT, in HU" if told["windows"] == "ct" else "other scans than CT, by percentiles"
+        print_line(f"Intensity windows: those of {kind}, as its intensities suggest; --modality decides it.")

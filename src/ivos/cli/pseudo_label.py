@@ -13,11 +13,11 @@ from ivos.cli.cases import named
 from ivos.cli.cohort_command import over_cohort_afresh, tell_failures
 from ivos.cli.cohort_options import ClusterOption, Where, WorkersOption
 from ivos.cli.ensemble import RuleChoice as ConsensusChoice
-from ivos.cli.label_options import FormatOption, PseudonymiseOption  # noqa: TC001 - Typer reads them
+from ivos.cli.label_options import ByOption, FormatOption, PseudonymiseOption, label_matching
 from ivos.cli.label_output import LabelOutput, label_output
 from ivos.cli.predictions import cases_of, check_folders, check_probabilities
 from ivos.cli.terminal import print_line
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ivos.cohort.manifest import Row
     from ivos.pseudo_labels import PseudoLabelSettings
     from ivos.report.review import JudgedCase, ReviewManifest
+    from ivos.volume.label_matching import By
 
 _SHOWN = 5
 
@@ -70,6 +71,7 @@ def pseudo_label(
         Path | None,
         typer.Option(help="Folder of the scans, to lie below the pictures; for DICOM files of their series."),
     ] = None,
+    by: ByOption = None,
     form: FormatOption = None,
     pseudonymise: PseudonymiseOption = None,
     workers: WorkersOption = None,
@@ -83,7 +85,7 @@ def pseudo_label(
     from ivos.report.review import load_review, save_review
 
     settings = _settings(consensus, rule, threshold, accept)
-    inputs = _inputs(predictions, output, settings, previous, scans)
+    inputs = _inputs(predictions, output, settings, previous, scans, label_matching(by))
     labels = label_output(output, inputs.cases, form=form, pseudonymise=pseudonymise, scans=inputs.scans)
     earlier = load_review(output)
     own = set(earlier.labels) if earlier else set()
@@ -107,6 +109,7 @@ class _Inputs:
         cases: label files of each case, one of each prediction.
         previous: label files of the previous round by case.
         scans: scans by case.
+        by: what tells which labels are the same structure.
     """
 
     settings: PseudoLabelSettings
@@ -114,6 +117,7 @@ class _Inputs:
     cases: Mapping[str, list[Path]]
     previous: Mapping[str, Path]
     scans: Mapping[str, Path]
+    by: By
 
 
 def _settings(
@@ -132,7 +136,12 @@ def _settings(
 
 
 def _inputs(
-    predictions: Sequence[Path], output: Path, settings: PseudoLabelSettings, previous: Path | None, scans: Path | None
+    predictions: Sequence[Path],
+    output: Path,
+    settings: PseudoLabelSettings,
+    previous: Path | None,
+    scans: Path | None,
+    by: By,
 ) -> _Inputs:
     """All that can be refused before the first case is."""
     from ivos.volume.cases import labels_by_case, scans_by_case
@@ -146,12 +155,12 @@ def _inputs(
         check_probabilities(predictions)
     earlier = {} if previous is None else labels_by_case(previous)
     if previous is not None and not set(earlier) & set(cases):
-        raise InputError(f"{previous}: no labels of any of the {len(cases)} cases: {named(cases)}")
+        raise InputError(f"{previous}: no labels of any of the {counted(len(cases), 'case')}: {named(cases)}")
     found = {} if scans is None else scans_by_case(scans)
     missing = [case for case in cases if case not in found]
     if scans is not None and missing:
-        raise InputError(f"{scans}: no scans of {len(missing)} of {len(cases)} cases: {named(missing)}")
-    return _Inputs(settings, predictions, cases, earlier, found)
+        raise InputError(f"{scans}: no scans of {len(missing)} of {counted(len(cases), 'case')}: {named(missing)}")
+    return _Inputs(settings, predictions, cases, earlier, found, by)
 
 
 def _check_foreign(labels: LabelOutput, inputs: _Inputs, own: Collection[str]) -> None:
@@ -189,7 +198,7 @@ def _judged(inputs: _Inputs, labels: LabelOutput, where: Where) -> list[Row]:
     from ivos.report.review_cases import CaseReview
 
     files = LabelFiles(labels.form, labels.pseudonyms)
-    job = PseudoLabelJob(inputs.settings, tuple(map(str, inputs.predictions)), CaseReview, files)
+    job = PseudoLabelJob(inputs.settings, tuple(map(str, inputs.predictions)), CaseReview, files, inputs.by)
     cases = [
         job.case(name, paths, inputs.previous.get(name), inputs.scans.get(name)) for name, paths in inputs.cases.items()
     ]
@@ -218,7 +227,7 @@ def _end(
 
 def _tell(manifest: ReviewManifest, page: Path) -> None:
     accepted = sum(case.accepted for case in manifest.cases)
-    print_line(f"{accepted} of {len(manifest.cases)} scans accepted: {page}")
+    print_line(f"{accepted} of {counted(len(manifest.cases), 'scan')} accepted: {page}")
     left = [case for case in manifest.cases if not case.accepted]
     for case in left[:_SHOWN]:
         print_line(f"left out: {case.case}: {case.reason}")

@@ -30,10 +30,11 @@ from ivos.cli.cohort_options import (
 )
 from ivos.cli.cohort_view import Measured
 from ivos.cli.label_options import FormatOption, PseudonymiseOption, label_format, pseudonyms_of
-from ivos.cli.propagate import DeviceChoice, ModalityChoice
+from ivos.cli.propagate import DeviceChoice, ModalityChoice, tell_windows
+from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.terminal import numbers, print_json, print_line, progress_bar
-from ivos.errors import InputError
-from ivos.files import stem_of
+from ivos.errors import InputError, counted
+from ivos.files import check_writable, stem_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -130,7 +131,8 @@ def segment(
     pseudonymise: PseudonymiseOption = None,
     modality: Annotated[ModalityChoice, typer.Option(help="Intensity windows.")] = ModalityChoice.auto,
     device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = DeviceChoice.auto,
-    series: Annotated[str | None, typer.Option(help="DICOM: last characters of the series to take.")] = None,
+    series: SeriesOption = None,
+    stack: StackOption = None,
     series_modality: SeriesModalityOption = None,
     series_thickness: SeriesThicknessOption = None,
     series_kernel: SeriesKernelOption = None,
@@ -173,18 +175,26 @@ def segment(
         labels=LabelFiles(label_format(form), pseudonyms_of(pseudonymise)),
         reports=None if report is None else Reports(report.absolute(), write_report),
     )
-    where = Where(workers, cluster, deliver)
+    where, chosen = Where(workers, cluster, deliver), (series, stack)
+    if report is not None:
+        check_writable(report, "--report")
     with Sampler() if measure else nullcontext() as sampler:  # before the networks: they take of the GPU's memory
         if is_cohort(scan, output):
             rules = series_rules(series, series_modality, series_thickness, series_kernel, series_slices)
-            _many(job, scan, output, where, rules, again=again, series=series, sampler=sampler, as_json=as_json)
+            _many(job, scan, output, where, rules, again=again, chosen=chosen, sampler=sampler, as_json=as_json)
         else:
             check_one(where, again=again)
-            _one(job, scan, output, series=series, sampler=sampler, as_json=as_json)
+            _one(job, scan, output, chosen=chosen, sampler=sampler, as_json=as_json)
 
 
 def _one(
-    job: SegmentJob, scan: str, output: Path, *, series: str | None, sampler: Sampler | None, as_json: bool
+    job: SegmentJob,
+    scan: str,
+    output: Path,
+    *,
+    chosen: tuple[str | None, int | None],
+    sampler: Sampler | None,
+    as_json: bool,
 ) -> None:
     """A scan by itself: no manifest, no page."""
     from ivos.cohort.addresses import is_address
@@ -194,7 +204,7 @@ def _one(
     job.labels.check_file(output, scan)
     if not is_address(scan) and Path(scan).exists() and output.exists() and output.samefile(scan):
         raise InputError(f"{output}: is an input of this command; give the output another name")
-    case = Case(stem_of(output), {"scan": scan}, series)
+    case = Case(stem_of(output), {"scan": scan}, *chosen)
     worker = job.open()
     with sampler.interval() if sampler else nullcontext() as interval:
         started = time.perf_counter()
@@ -213,6 +223,7 @@ def _one(
         print_json([told])
     else:
         print_line(_line(told))
+        tell_windows(told)
 
 
 def _many(
@@ -223,7 +234,7 @@ def _many(
     rules: SeriesRules,
     *,
     again: bool,
-    series: str | None,
+    chosen: tuple[str | None, int | None],
     sampler: Sampler | None,
     as_json: bool,
 ) -> None:
@@ -234,7 +245,7 @@ def _many(
     check_folder(output, source)
     if sampler and not where.here:
         raise InputError("--measure is for one scan after the other: leave --workers and --cluster out")
-    found = with_series(cases_from(source, rules=rules), series)
+    found = with_series(cases_from(source, rules=rules), *chosen)
     job.labels.check(found.cases, where.folder(output))
     if not as_json:
         tell_left_out(found)
@@ -244,7 +255,7 @@ def _many(
     if as_json:
         print_json(done)
     else:
-        print_line(f"{len(done)} of {len(rows)} scans segmented: {output / PAGE}")
+        print_line(f"{len(done)} of {counted(len(rows), 'scan')} segmented: {output / PAGE}")
     tell_failures(rows)
 
 
@@ -254,8 +265,8 @@ def _structures(text: str | None) -> tuple[int, ...] | Literal["all"]:
 
 def _line(told: Mapping[str, Any]) -> str:
     count, references = len(told["structures"]), len(told["reference_slices"])
-    begun = f" from {references} reference slice{'s' * (references != 1)}" if references else ""
-    found = f"{count} structure{'s' * (count != 1)}" if count else "nothing found"
+    begun = f" from {counted(references, 'reference slice')}" if references else ""
+    found = counted(count, "structure") if count else "nothing found"
     estimated = [(row["estimated_dsc"], row["name"]) for row in told["structures"] if "estimated_dsc" in row]
     if estimated:
         worst, name = min(estimated, key=lambda pair: pair[0]["dsc"])

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ivos.cli.propagate import AxisChoice, DeviceChoice, EngineChoice, ModalityChoice, complete_slices
+from ivos.cli.propagate import AxisChoice, DeviceChoice, EngineChoice, ModalityChoice, complete_slices, tell_windows
+from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.terminal import numbers, print_json, print_line, print_table, progress_bar
 from ivos.errors import InputError
 
@@ -37,7 +38,8 @@ def suggest(
     ] = None,
     modality: Annotated[ModalityChoice, typer.Option(help="Intensity windows.")] = ModalityChoice.auto,
     device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = DeviceChoice.auto,
-    series: Annotated[str | None, typer.Option(help="DICOM: last characters of the series to take.")] = None,
+    series: SeriesOption = None,
+    stack: StackOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Say which slices to draw next, the one that helps most first: for all structures together and for each."""
@@ -47,12 +49,14 @@ def suggest(
     from ivos.volume.geometry import AXIS_NAMES
     from ivos.volume.read import read, read_labels
     from ivos.volume.volume import on_grid_of
+    from ivos.volume.windows import windows_told, with_modality
 
     if count < 1:
         raise InputError(f"-n {count}: give at least 1")
     ids = None if structures is None else numbers(structures)
     chosen = choose_engine(engine.value, checkpoint=checkpoint, device=device.value)
-    volume = read(scan, series=series)
+    volume = with_modality(read(scan, series=series, stack=stack), modality.value)
+    windows = windows_told(volume, modality.value)
     drawn = on_grid_of(read_labels(annotations, scan=volume), volume, str(annotations))
     along = drawn_axis(drawn) if axis is None else axis_number(axis.value)
     with progress_bar("Propagating", shown=not as_json) as progress:
@@ -69,12 +73,13 @@ def suggest(
         )
     best, by_structure = (_rows(part, drawn, along) for part in (found.slices, found.by_structure))
     if as_json:
-        print_json({"axis": AXIS_NAMES[along], "slices": best, "by_structure": by_structure})
+        print_json({"axis": AXIS_NAMES[along], "slices": best, "by_structure": by_structure, **windows})
     elif not best:
         print_line("No slice is expected to change much.")
     else:
         print_table(f"Draw next, of the {AXIS_NAMES[along]} slices", _COLUMNS, [_cells(row) for row in best])
         print_table("The slice that helps each structure most", _COLUMNS, [_cells(row) for row in by_structure])
+        tell_windows(windows)
 
 
 def _rows(suggestions: Sequence[Suggestion], drawn: Volume, axis: int) -> list[dict[str, Any]]:

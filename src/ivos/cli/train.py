@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,11 +13,23 @@ from ivos.cli.terminal import print_line, progress_bar
 from ivos.config import load_settings
 from ivos.errors import InputError
 
+if TYPE_CHECKING:
+    from ivos.training.continuing import OnChange
+
 Given = Annotated[
     list[str] | None,
     typer.Argument(metavar="[FILE.yaml]... [KEY=VALUE]...", help="Settings: files like those in configs/, and values."),
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder of the run; one that is there goes on.")]
+
+Restart = Annotated[
+    bool,
+    typer.Option("--restart", help="Begin a run that is there again; what is there is kept in a folder beside."),
+]
+Continue = Annotated[
+    bool,
+    typer.Option("--continue", help="Train on though the data have changed, or the run had ended early."),
+]
 
 train = typer.Typer(help="Train networks.", no_args_is_help=True)
 
@@ -28,11 +40,12 @@ def _group() -> None:
 
 
 @train.command()
-def reference(output: Output, given: Given = None) -> None:
+def reference(output: Output, given: Given = None, restart: Restart = False, go_on: Continue = False) -> None:
     """Train networks that segment single slices, on labelled scans alone or with unlabelled ones.
 
     May be stopped and taken up again at any time: the same command goes on.
     """
+    on_change = _on_change(restart=restart, go_on=go_on)
     try:
         from ivos.training.reference.settings import ReferenceSettings
 
@@ -42,16 +55,17 @@ def reference(output: Output, given: Given = None) -> None:
         raise InputError(f"training needs {error.name}: pip install 'ivos[train]'") from error
 
     silence_lightning()
-    for path in train_reference(settings, output):
+    for path in train_reference(settings, output, on_change=on_change):
         _say(f"Weights: {path}")
 
 
 @train.command()
-def propagation(output: Output, given: Given = None) -> None:
+def propagation(output: Output, given: Given = None, restart: Restart = False, go_on: Continue = False) -> None:
     """Train the engine `fast` on endless synthetic scans, fine-tune it on your own (data.scans=FOLDER), or train STCN.
 
     May be stopped and taken up again at any time: the same command goes on.
     """
+    on_change = _on_change(restart=restart, go_on=go_on)
     try:
         from ivos.training.propagation_settings import PropagationSettings
 
@@ -62,17 +76,18 @@ def propagation(output: Output, given: Given = None) -> None:
         raise InputError(f"training needs {error.name}: pip install 'ivos[train]'") from error
 
     silence_lightning()
-    weights = train_stcn(settings, output) if settings.network.name == "stcn" else train_fast(settings, output)
     engine = settings.network.name
+    weights = (train_stcn if engine == "stcn" else train_fast)(settings, output, on_change=on_change)
     _say(f"Weights: {weights}. Use them: ivos propagate ... --engine {engine} --checkpoint {weights}")
 
 
 @train.command()
-def fusion(output: Output, given: Given = None) -> None:
+def fusion(output: Output, given: Given = None, restart: Restart = False, go_on: Continue = False) -> None:
     """Train the network that fuses a corrected slice with the masks around it, on corrections of synthetic scans.
 
     The corrections are made first. May be stopped and taken up again at any time: the same command goes on.
     """
+    on_change = _on_change(restart=restart, go_on=go_on)
     try:
         from ivos.training.fusion.settings import FusionSettings
 
@@ -83,16 +98,17 @@ def fusion(output: Output, given: Given = None) -> None:
 
     silence_lightning()
     with progress_bar("Correcting scans") as progress:
-        weights = train_fusion(settings, output, progress)
+        weights = train_fusion(settings, output, progress, on_change=on_change)
     _say(f"Weights: {weights}")
 
 
 @train.command()
-def strokes(output: Output, given: Given = None) -> None:
+def strokes(output: Output, given: Given = None, restart: Restart = False, go_on: Continue = False) -> None:
     """Train the network that makes masks of clicks, scribbles and boxes, on endless synthetic slices.
 
     May be stopped and taken up again at any time: the same command goes on.
     """
+    on_change = _on_change(restart=restart, go_on=go_on)
     try:
         from ivos.training.strokes.settings import StrokesSettings
 
@@ -102,16 +118,17 @@ def strokes(output: Output, given: Given = None) -> None:
         raise InputError(f"training needs {error.name}: pip install 'ivos[train]'") from error
 
     silence_lightning()
-    weights = train_strokes(settings, output)
+    weights = train_strokes(settings, output, on_change=on_change)
     _say(f"Weights: {weights}. Use them: ivos annotate ... --strokes {weights}")
 
 
 @train.command()
-def refinement(output: Output, given: Given = None) -> None:
+def refinement(output: Output, given: Given = None, restart: Restart = False, go_on: Continue = False) -> None:
     """Train the network that corrects propagated structures in three dimensions.
 
     Volumes are propagated first. May be stopped and taken up again at any time: the same command goes on.
     """
+    on_change = _on_change(restart=restart, go_on=go_on)
     try:
         from ivos.training.refine.settings import RefinementSettings
 
@@ -122,8 +139,14 @@ def refinement(output: Output, given: Given = None) -> None:
 
     silence_lightning()
     with progress_bar("Propagating volumes") as progress:
-        weights = train_refinement(settings, output, progress)
+        weights = train_refinement(settings, output, progress, on_change=on_change)
     _say(f"Weights: {weights}. Use them: ivos propagate ... --refinement {weights}")
+
+
+def _on_change(*, restart: bool, go_on: bool) -> OnChange:
+    if restart and go_on:
+        raise InputError("--restart and --continue: give one of them")
+    return "restart" if restart else "continue" if go_on else "refuse"
 
 
 def _say(line: str) -> None:

@@ -30,7 +30,7 @@ class InputChecksums:
     def of(self, case: Case) -> str:
         """The checksum of a case, in hexadecimal digits."""
         told = [f"{role}={self._place(place)}" for role, place in sorted(case.inputs.items())]
-        return hashlib.sha256("\n".join([*told, case.series or ""]).encode()).hexdigest()
+        return hashlib.sha256("\n".join([*told, case.part]).encode()).hexdigest()
 
     def _place(self, place: str) -> str:
         if place not in self._seen:

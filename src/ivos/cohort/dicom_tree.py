@@ -17,12 +17,13 @@ from ivos.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ivos.volume.dicom_header import SliceHeader
+
 _TAGS = (
-    "ImageType", "Modality", "SliceThickness", "ConvolutionKernel", "SeriesInstanceUID", "ImagePositionPatient",
-    "ImageOrientationPatient", "Rows", "PixelSpacing",
+    "ImageType", "SOPInstanceUID", "Modality", "SliceThickness", "ConvolutionKernel", "SeriesInstanceUID",
+    "ImagePositionPatient", "ImageOrientationPatient", "Rows", "Columns", "PixelSpacing",
 )  # fmt: skip
 _LAST_TAG = 0x00280030  # of those, PixelSpacing: what comes after it is not looked at
-_PREAMBLE = 132  # bytes, of which the last four say DICM
 _NAME_DIGITS = 16
 
 
@@ -34,7 +35,7 @@ class SeriesRules:
         modality: "CT" or "MR" for example; None for any.
         thickness_mm: least and largest slice thickness; None for any.
         kernel: letters that the convolution kernel's name holds, upper or lower case; None for any.
-        slices: so many at least.
+        slices: so many at least, in the longest stack.
         series: the last characters of the SeriesInstanceUID; None for any.
     """
 
@@ -55,7 +56,7 @@ class _Header:
     localiser: bool
     thickness_mm: float | None
     kernel: str
-    position_mm: tuple[float, ...] | None  # None: not a slice of a volume
+    placed: SliceHeader | None  # None: not a slice of a volume
 
 
 def cases_in_tree(folder: Path, rules: SeriesRules) -> tuple[list[Case], dict[str, int]]:
@@ -98,16 +99,13 @@ def _files(folder: Path) -> Iterator[Path]:
 def _header(path: Path) -> _Header | str | None:
     """A file's header, why there is none, or None where the file is not DICOM."""
     from pydicom.datadict import tag_for_keyword
-    from pydicom.filereader import read_partial
+
+    from ivos.volume.dicom_files import open_partly
 
     try:
-        with path.open("rb") as file:
-            if file.read(_PREAMBLE)[-4:] != b"DICM":
-                return None
-            file.seek(0)
-            tags = [tag for tag in map(tag_for_keyword, _TAGS) if tag is not None]
-            data: Any = read_partial(file, lambda tag, *_: tag > _LAST_TAG, specific_tags=tags)
-            return _read(path, data)
+        tags = [tag for tag in map(tag_for_keyword, _TAGS) if tag is not None]
+        data: Any = open_partly(path, lambda tag, *_: tag > _LAST_TAG, tags)
+        return None if data is None else _read(path, data)
     except Exception:  # a damaged header makes pydicom raise nearly anything
         return "files with a damaged header"
 
@@ -116,7 +114,8 @@ def _read(path: Path, data: Any) -> _Header | str:
     uid = str(data.get("SeriesInstanceUID", ""))
     if not uid:
         return "files without a series"
-    placed = all(data.get(tag) for tag in ("ImagePositionPatient", "ImageOrientationPatient", "Rows", "PixelSpacing"))
+    from ivos.volume.dicom_header import is_placed, slice_header
+
     kernel = data.get("ConvolutionKernel", "")
     return _Header(
         path=path,
@@ -125,24 +124,25 @@ def _read(path: Path, data: Any) -> _Header | str:
         localiser="LOCALIZER" in (data.get("ImageType") or ()),
         thickness_mm=float(data.SliceThickness) if data.get("SliceThickness") else None,
         kernel=kernel if isinstance(kernel, str) else " ".join(map(str, kernel or ())),
-        position_mm=tuple(map(float, data.ImagePositionPatient)) if placed else None,
+        placed=slice_header(data, path) if is_placed(data) else None,
     )
 
 
 def _against(headers: list[_Header], rules: SeriesRules) -> str | None:
     """Why a series is not taken."""
-    placed = [header for header in headers if header.position_mm is not None]
+    placed = [header for header in headers if header.placed is not None]
     slices = [header for header in placed if not header.localiser]
     if not placed:
         return "series without slices of a volume"
     if not slices:
         return "localisers"
-    first, thickness_mm = slices[0], _thickness_mm(slices)
+    stack = _longest_stack(slices)
+    first, thickness_mm = slices[0], _thickness_mm(slices, stack)
     if rules.series is not None and not first.series.endswith(rules.series):
         return "series that are not asked for"
     if rules.modality is not None and first.modality.upper() != rules.modality.upper():
         return f"series of modality {first.modality or 'unknown'}"
-    if len(slices) < rules.slices:
+    if len(stack) < rules.slices:
         return f"series of fewer than {rules.slices} slices"
     if rules.thickness_mm is not None and not rules.thickness_mm[0] <= thickness_mm <= rules.thickness_mm[1]:
         return "series of another slice thickness"
@@ -151,14 +151,20 @@ def _against(headers: list[_Header], rules: SeriesRules) -> str | None:
     return None
 
 
-def _thickness_mm(slices: list[_Header]) -> float:
+def _longest_stack(slices: list[_Header]) -> tuple[SliceHeader, ...]:
+    """What is read of a series: the slices of one orientation, copies once."""
+    from ivos.volume.dicom_stacks import series_of, without_copies
+
+    kept, _ = without_copies(header.placed for header in slices if header.placed is not None)
+    return series_of(kept)[0].longest.slices
+
+
+def _thickness_mm(slices: list[_Header], stack: tuple[SliceHeader, ...]) -> float:
     """What the headers say; where they say nothing, how far the slices are apart."""
     told = [header.thickness_mm for header in slices if header.thickness_mm is not None]
     if told:
         return median(told)
-    positions = [header.position_mm for header in slices if header.position_mm is not None]
-    extents = [max(axis) - min(axis) for axis in zip(*positions, strict=True)]
-    return hypot(*extents) / max(len(positions) - 1, 1)
+    return hypot(*(stack[-1].position_mm - stack[0].position_mm)) / max(len(stack) - 1, 1)
 
 
 def _case(uid: str, headers: list[_Header]) -> Case:

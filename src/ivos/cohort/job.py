@@ -18,11 +18,18 @@ class Case:
         name: its own among the cases, and a safe file name; says nothing of the patient.
         inputs: path or address by role: ``"scan"``, ``"annotations"`` and others by the job.
         series: SeriesInstanceUID where the scan is one of several DICOM series in a folder.
+        stack: its number where it is one of several stacks of a series.
     """
 
     name: str
     inputs: Mapping[str, str]
     series: str | None = None
+    stack: int | None = None
+
+    @property
+    def part(self) -> str:
+        """Which part of the scan's folder is taken: the same for the same series and stack, empty for all of it."""
+        return (self.series or "") + ("" if self.stack is None else f" stack {self.stack}")
 
 
 @dataclass(frozen=True)

@@ -42,9 +42,9 @@ def cases_from(source: str | Path, *, roles: Sequence[str] = (), rules: SeriesRu
 
     Args:
         source: a folder with an image file, or DICOM zip, for each case, named as it; a folder with DICOM series
-            anywhere below it; a .csv list with the columns ``case`` and ``scan`` and, where they are wanted, ``series``
-            and roles; a .json list of objects with the same names, paths in both relative to the list; the address of
-            a folder of image files or of a list.
+            anywhere below it; a .csv list with the columns ``case`` and ``scan`` and, where they are wanted, roles,
+            ``series`` and ``stack``; a .json list of objects with the same names, paths in both relative to the list;
+            the address of a folder of image files or of a list.
         roles: further inputs that every case of a list has to have, ``"annotations"`` for example.
         rules: which DICOM series of a tree are taken.
 
@@ -137,7 +137,16 @@ def _listed_case(entry: Any, number: int, source: str, base: str, roles: Sequenc
     if name.startswith(".") or not all(c.isalnum() or c in "._- " for c in name):
         raise InputError(f"{source}: entry {number}: '{name}' cannot be a file's name; use letters, digits, . _ -")
     inputs = {role: _place(texts[role].strip(), base) for role in ("scan", *roles)}
-    return Case(name, inputs, series=str(texts.get("series") or "").strip() or None)
+    return Case(
+        name, inputs, str(texts.get("series") or "").strip() or None, _stack(texts.get("stack"), number, source)
+    )
+
+
+def _stack(value: Any, number: int, source: str) -> int | None:
+    text = "" if value is None else str(value).strip()
+    if text and not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise InputError(f"{source}: entry {number}: stack '{text}' is no number from 1; ivos info lists the stacks")
+    return int(text) if text else None
 
 
 def _place(text: str, base: str) -> str:

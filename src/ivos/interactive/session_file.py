@@ -133,7 +133,7 @@ def _grid(path: Path, described: SessionJson, scan: Volume | None) -> Volume:
     geometry = described.geometry.plain()
     if scan is None:
         labels = np.broadcast_to(np.uint8(0), geometry.shape)  # takes no memory, whatever the shape
-        return Volume(labels, geometry, described.source.plain(), described.modality)
+        return Volume(labels, geometry, described.source.plain(), described.modality, nifti=described.nifti)
     differs = difference(geometry, scan.geometry)
     if differs:
         raise InputError(f"{path}: a session on another scan: {differs}; give the scan that it was begun on")

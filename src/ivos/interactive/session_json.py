@@ -12,6 +12,7 @@ from ivos.interactive.history import ArrayName, Patch, Step
 from ivos.interactive.state import FIGURES
 from ivos.volume.geometry import Geometry
 from ivos.volume.labels import Label
+from ivos.volume.nifti_forms import NiftiForms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -112,6 +113,7 @@ class SessionJson(_Part):
         version: of the file's form.
         geometry: the scan's grid.
         source: the grid of the scan's file.
+        nifti: what the header of a NIfTI file says of that grid.
         modality: of the scan.
         checksum: of the scan.
         facts: names, committed structures, drawn slices.
@@ -119,9 +121,12 @@ class SessionJson(_Part):
         undone: steps that can be done again, the next one last.
     """
 
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
     version: Literal[1] = 1
     geometry: GeometryJson
     source: GeometryJson
+    nifti: NiftiForms | None = None
     modality: str | None
     checksum: str
     facts: FactsJson
@@ -134,6 +139,7 @@ class SessionJson(_Part):
         return SessionJson(
             geometry=GeometryJson.of(grid.geometry),
             source=GeometryJson.of(grid.source),
+            nifti=grid.nifti,
             modality=grid.modality,
             checksum=checksum,
             facts=FactsJson.of(facts),

@@ -23,6 +23,7 @@ from ivos.metrics.overlap import dsc
 from ivos.segmentation.segmenter import SegmentationSettings, Segmenter
 from ivos.training.data.cases import chosen_cases
 from ivos.training.data.store import SUFFIX, StoredScan
+from ivos.training.record import changes, read_record, record_of, write_record
 from ivos.training.reference.train import train_reference
 
 if TYPE_CHECKING:
@@ -59,12 +60,13 @@ def run_loop(
         The rounds.
 
     Raises:
-        InputError: the folder holds another loop, or what training, segmentation or reading refuse.
+        InputError: the folder holds another loop, or one on other data; what training, segmentation or reading refuse.
     """
     _settle(settings, folder)
     base = chosen_cases(settings.train.data, folder, settings.train.seed)
     if not base.unlabelled:
         raise InputError(f"{settings.train.data.scans}: no unlabelled scans to make labels for")
+    _settle_data(settings, folder, base)
     told = changed or (lambda _: None)
     told(base)
     rounds = read_rounds(folder)
@@ -131,6 +133,17 @@ def _settle(settings: LoopSettings, folder: Path) -> None:
             raise InputError(f"{folder}: holds a loop with other settings ({path}); give another folder with -o")
     (folder / REVIEW).mkdir(parents=True, exist_ok=True)
     save_settings(settings, path)
+
+
+def _settle_data(settings: LoopSettings, folder: Path, base: ChosenCases) -> None:
+    """Keep in the folder what the loop works on; rounds on other cases would not belong together."""
+    before, now = read_record(folder), record_of(settings.train, base, unlabelled=True)
+    change = None if before is None else changes(before, now)
+    if change is not None and change.told:
+        raise InputError(
+            f"{folder}: the data of the loop have changed: {'; '.join(change.told)}; give another folder with -o"
+        )
+    write_record(folder, now)
 
 
 def _training(settings: LoopSettings, files: RoundFiles) -> ReferenceSettings:

@@ -12,8 +12,8 @@ from ivos.errors import InputError
 from ivos.metrics.bootstrap import RESAMPLES
 from ivos.metrics.paired import holm, mean_of, paired_differences
 from ivos.metrics.ranking import rank
+from ivos.metrics.run_agreement import cases_of_other_truth, check_settings, in_one_numbering
 from ivos.metrics.runs import Cost, Overlap
-from ivos.volume.labels import canonical_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ivos.metrics.paired import Difference
     from ivos.metrics.ranking import Ranking
     from ivos.metrics.runs import Run
+    from ivos.volume.label_matching import By
 
     Floats = npt.NDArray[np.float64]
 
@@ -39,6 +40,7 @@ class Row:
         structure: label id; None for every case's mean over its structures.
         name: the structure's name.
         means: of each run, over the cases that all runs have and where it has a score.
+        counts: how many cases these are.
         differences: of each run but the first to the first.
     """
 
@@ -46,6 +48,7 @@ class Row:
     structure: int | None
     name: str
     means: tuple[float, ...]
+    counts: tuple[int, ...]
     differences: tuple[Difference, ...]
 
 
@@ -60,6 +63,10 @@ class Comparison:
         unmeasured: the runs without a file of costs; if there are any, the ranking is by DSC and NSD alone.
         rows: every metric's mean over the structures, then its structures by ascending label id.
         ranking: over the cases of all runs, those that some lack among them.
+        settings: how the scores were computed, in words; empty where that is not known of any run.
+        unknown_settings: the runs whose files do not say it.
+        other_truth: cases in which the true volumes are not the same in all runs.
+        notes: what is to be said of runs that were matched by the names of their structures.
     """
 
     runs: tuple[str, ...]
@@ -68,20 +75,27 @@ class Comparison:
     unmeasured: tuple[str, ...]
     rows: tuple[Row, ...]
     ranking: Ranking
+    settings: str = ""
+    unknown_settings: tuple[str, ...] = ()
+    other_truth: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def compare(runs: Sequence[Run], *, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
+def compare(runs: Sequence[Run], *, by: By = "auto", resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
     """Compare runs over the same cases with the first of them.
 
     Args:
         runs: two or more.
+        by: what tells which label ids of the runs are the same structure.
         resamples: bootstrap resamples.
         seed: of the bootstrap. The order of the cases in the files does not matter.
 
     Raises:
-        InputError: no case is in all runs, or a structure is called differently in two of them.
+        InputError: no case is in all runs, a structure is called differently in two of them, or their scores were
+            computed with different settings.
     """
-    names = _names(runs)
+    runs, names, notes = in_one_numbering(runs, by)
+    check_settings(runs)
     everywhere = sorted({case for run in runs for case in run.scores})
     cases = [case for case in everywhere if all(case in run.scores for run in runs)]
     if not cases:
@@ -96,24 +110,23 @@ def compare(runs: Sequence[Run], *, resamples: int = RESAMPLES, seed: int = 0) -
         unmeasured=unmeasured,
         rows=tuple(row for metric in METRICS for row in _rows(runs, cases, names, metric, resamples, seed)),
         ranking=rank(_figures(runs, everywhere, measured=not unmeasured), resamples=resamples, seed=seed),
+        settings=_settings(runs),
+        unknown_settings=tuple(run.name for run in runs if not run.settings),
+        other_truth=tuple(cases_of_other_truth(runs)),
+        notes=tuple(notes),
     )
 
 
-def _names(runs: Sequence[Run]) -> dict[int, str]:
-    """The structures' names, by ascending label id."""
-    told: dict[int, tuple[str, str]] = {}
-    for run in runs:
-        for structure, name in run.names.items():
-            if name in ("", f"label {structure}"):
-                continue
-            called, where = told.setdefault(structure, (name, run.name))
-            if canonical_name(called) != canonical_name(name):
-                raise InputError(
-                    f"structure {structure} is {called} in {where} and {name} in {run.name}; "
-                    "bring the labels of both to one numbering"
-                )
-    structures = sorted({structure for run in runs for structure in run.names})
-    return {structure: told[structure][0] if structure in told else f"label {structure}" for structure in structures}
+def _settings(runs: Sequence[Run]) -> str:
+    """The protocol and the tolerance of the NSD, or tolerances by structure, in words."""
+    every = {structure: setting for run in runs for structure, setting in run.settings.items()}
+    protocols = sorted({setting.protocol for setting in every.values()})
+    tolerances = sorted({setting.tolerance_mm for setting in every.values() if setting.tolerance_mm is not None})
+    parts = [f"protocol {', '.join(protocols)}"] if protocols else []
+    if tolerances:
+        low, high = tolerances[0], tolerances[-1]
+        parts.append(f"NSD at {low:g} mm" if low == high else f"NSD at {low:g} to {high:g} mm by structure")
+    return ", ".join(parts)
 
 
 def _example(runs: Sequence[Run]) -> str:
@@ -134,6 +147,7 @@ def _rows(
             structure=structure,
             name=name,
             means=tuple(mean_of(of_run[:, column]) for of_run in values),
+            counts=tuple(int(np.isfinite(of_run[:, column]).sum()) for of_run in values),
             differences=tuple(of_run[column] for of_run in corrected),
         )
         for column, (structure, name) in enumerate(heads)

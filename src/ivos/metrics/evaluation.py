@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import statistics
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 from ivos.metrics import flare22
 from ivos.metrics.overlap import dsc
+from ivos.metrics.same_structures import match_cases, match_pair
 from ivos.metrics.surface import hd95_mm, nsd
 from ivos.volume.box import bounding_box
 from ivos.volume.cases import labels_by_case
-from ivos.volume.labels import IGNORE, structures_in
+from ivos.volume.checks import checked_labels
+from ivos.volume.label_layers import LabelLayers, layers_of
+from ivos.volume.labels import IGNORE
 from ivos.volume.read_pair import read_pair
-from ivos.volume.volume import on_grid_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    import numpy as np
     import numpy.typing as npt
 
+    from ivos.volume.label_matching import By
     from ivos.volume.volume import Volume
 
     Mask = npt.NDArray[np.bool_]
@@ -33,6 +36,7 @@ Protocol = Literal["standard", "flare22", "flare22-corrected"]
 """By which rules DSC and NSD are computed: the plain definitions, the FLARE22 challenge's, those less their error."""
 
 _METRICS = ("dsc", "nsd", "hd95_mm")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,9 @@ class Score:
             it is in neither.
         volume_ml: volume in the prediction.
         true_volume_ml: volume in the truth.
+        protocol: by which rules it was computed.
+        tolerance_mm: of the NSD.
+        matched_by: what told which labels of prediction and truth are the same structure, ``"id"`` or ``"name"``.
     """
 
     case: str
@@ -59,76 +66,113 @@ class Score:
     hd95_mm: float
     volume_ml: float
     true_volume_ml: float
+    protocol: str = "standard"
+    tolerance_mm: float = 2.0
+    matched_by: str = "id"
 
 
 def evaluate(
-    prediction: Volume,
-    truth: Volume,
+    prediction: Volume | LabelLayers,
+    truth: Volume | LabelLayers,
     *,
     protocol: Protocol = "standard",
     tolerance_mm: float = 2.0,
     structures: Sequence[int] | None = None,
     names: Mapping[int, str] | None = None,
+    by: By = "auto",
     case: str = "",
+    note: Callable[[str], None] = _log.warning,
 ) -> list[Score]:
     """Compare two label volumes, structure by structure.
+
+    Equal ids are the same structure, unless the names that both have contradict that: then names decide, if all labels
+    of one of the two have their counterpart in the other. Structures may overlap.
 
     Args:
         prediction: labels; in any axis order, on the same grid of points as the truth.
         truth: labels; its voxels of label :data:`~ivos.volume.labels.IGNORE` count in neither.
         protocol: the rules of DSC and NSD; HD95 and volumes are the same in all.
         tolerance_mm: tolerance of the NSD in the standard protocol; FLARE22 has its own (:mod:`ivos.metrics.flare22`).
-        structures: label ids; by default all that are in either, in FLARE22 all 13.
+        structures: label ids of the truth; by default all that are in either, in FLARE22 all 13.
         names: names of label ids, instead of those in the files.
+        by: what tells which labels are the same structure: ``"id"``, ``"name"``, or ``"auto"`` as above.
         case: the case's name in the scores.
+        note: is called with a sentence where names have decided.
 
     Raises:
-        InputError: the grids differ; FLARE22: the labels or structures are not of its scheme.
+        InputError: the grids differ; the names contradict each other; what :func:`ivos.read_labels` would refuse;
+            FLARE22: the labels or structures are not of its scheme.
     """
-    prediction, truth = _where_told(on_grid_of(prediction, truth, case or "prediction"), truth)
+    found, true = _checked(prediction, case or "prediction"), _checked(truth, f"{case} truth".strip())
+    found, true = _where_told(found.on_grid_of(true.layers[0], case or "prediction"), true)
+    found, true, notes = match_pair(found, true, names, by)
+    for sentence in notes:
+        note(sentence)
     if protocol == "standard":
-        own_names = {**prediction.names, **truth.names}
-        present = structures_in(np.union1d(prediction.array, truth.array))
+        own_names: Mapping[int, str] = {**found.names, **true.names}
+        present = sorted({*found.ids, *true.ids} - {IGNORE})
     else:
-        flare22.check_labels(prediction, f"{case} prediction".strip(), names)
-        flare22.check_labels(truth, f"{case} truth".strip(), names)
-        flare22.check_organs(structures or [], "structures")
+        _check_flare22(found, true, structures, names, by, case)
         own_names, present = flare22.ORGANS, list(flare22.ORGANS)
     called = names or own_names
     ids = present if structures is None else structures
-    spacing_mm, voxel_ml = truth.geometry.spacing_mm, truth.geometry.voxel_volume_ml
+    grid = true.layers[0]
+    spacing_mm, voxel_ml = grid.geometry.spacing_mm, grid.geometry.voxel_volume_ml
     scores = []
     for structure in ids:
-        found, true = prediction.array == structure, truth.array == structure
-        box = bounding_box(found | true, margin=1)
+        mask, true_mask = found.mask(structure), true.mask(structure)
+        box = bounding_box(mask | true_mask, margin=1)
         if box is not None:
-            found, true = found[box], true[box]
+            mask, true_mask = mask[box], true_mask[box]
         if protocol == "standard":
-            overlap, surface = dsc(found, true), nsd(found, true, spacing_mm, tolerance_mm)
+            overlap, surface = dsc(mask, true_mask), nsd(mask, true_mask, spacing_mm, tolerance_mm)
         else:
-            overlap, surface = _by_flare22(found, true, truth, structure, corrected=protocol == "flare22-corrected")
+            overlap, surface = _by_flare22(mask, true_mask, grid, structure, corrected=protocol == "flare22-corrected")
         scores.append(
             Score(
                 case=case,
                 structure=structure,
-                name=called.get(structure, f"label {structure}"),
+                name=called.get(structure) or own_names.get(structure) or f"label {structure}",
                 dsc=overlap,
                 nsd=surface,
-                hd95_mm=hd95_mm(found, true, spacing_mm),
-                volume_ml=float(found.sum()) * voxel_ml,
-                true_volume_ml=float(true.sum()) * voxel_ml,
+                hd95_mm=hd95_mm(mask, true_mask, spacing_mm),
+                volume_ml=float(mask.sum()) * voxel_ml,
+                true_volume_ml=float(true_mask.sum()) * voxel_ml,
+                protocol=protocol,
+                tolerance_mm=tolerance_mm
+                if protocol == "standard"
+                else flare22.TOLERANCE_MM[flare22.ORGANS[structure]],
+                matched_by="name" if notes or by == "name" else "id",
             )
         )
     return scores
 
 
-def _where_told(prediction: Volume, truth: Volume) -> tuple[Volume, Volume]:
+def _checked(labels: Volume | LabelLayers, what: str) -> LabelLayers:
+    return LabelLayers(tuple(checked_labels(layer, what) for layer in layers_of(labels).layers))
+
+
+def _where_told(prediction: LabelLayers, truth: Volume | LabelLayers) -> tuple[LabelLayers, LabelLayers]:
     """Both without the voxels of which the truth says nothing."""
-    ignored = truth.array == IGNORE
-    if not ignored.any():
-        return prediction, truth
-    told = [volume.with_array(np.where(ignored, 0, volume.array), volume.names) for volume in (prediction, truth)]
-    return told[0], told[1]
+    true = layers_of(truth)
+    ignored = true.mask(IGNORE)
+    return (prediction.without(ignored), true.without(ignored)) if ignored.any() else (prediction, true)
+
+
+def _check_flare22(
+    prediction: LabelLayers,
+    truth: LabelLayers,
+    structures: Sequence[int] | None,
+    names: Mapping[int, str] | None,
+    by: By,
+    case: str,
+) -> None:
+    """Refuse what is not of the challenge's scheme; by id, whatever the files call it."""
+    for what, labels in (("prediction", prediction), ("truth", truth)):
+        for layer in labels.layers:
+            unnamed = layer.with_array(layer.array) if by == "id" else layer
+            flare22.check_labels(unnamed, f"{case} {what}".strip(), names)
+    flare22.check_organs(structures or [], "structures")
 
 
 def _by_flare22(found: Mask, true: Mask, truth: Volume, organ: int, *, corrected: bool) -> tuple[float, float]:
@@ -138,17 +182,25 @@ def _by_flare22(found: Mask, true: Mask, truth: Volume, organ: int, *, corrected
 
 
 def paired(prediction: Path, truth: Path) -> dict[str, tuple[Path, Path]]:
-    """Prediction and truth of every case in a folder of true labels, by name and in the order of names.
+    """Prediction and truth of the cases that both folders have, by name and in the order of names.
 
     Raises:
-        InputError: no labels, or a case without a prediction.
+        InputError: no labels, or no case that both have.
     """
     predictions, truths = (labels_by_case(folder) for folder in (prediction, truth))
-    missing = sorted(set(truths) - set(predictions))
-    if missing:
-        some = ", ".join(missing[:3]) + ", ..." * (len(missing) > 3)
-        raise InputError(f"{prediction}: no prediction for {len(missing)} of {len(truths)} cases: {some}")
-    return {case: (predictions[case], path) for case, path in sorted(truths.items())}
+    found = {case: (predictions[case], path) for case, path in sorted(truths.items()) if case in predictions}
+    if not found:
+        raise InputError(f"{prediction}: no prediction for {_some(sorted(truths), len(truths))}")
+    return found
+
+
+def unpaired(prediction: Path, truth: Path) -> list[str]:
+    """The cases of a folder of true labels that a folder of predictions lacks, in the order of names."""
+    return sorted(set(labels_by_case(truth)) - set(labels_by_case(prediction)))
+
+
+def _some(cases: Sequence[str], of: int) -> str:
+    return f"{len(cases)} of {counted(of, 'case')}: {', '.join(cases[:3])}" + ", ..." * (len(cases) > 3)
 
 
 def evaluate_folders(
@@ -159,30 +211,63 @@ def evaluate_folders(
     tolerance_mm: float = 2.0,
     structures: Sequence[int] | None = None,
     names: Mapping[int, str] | None = None,
+    by: By = "auto",
+    scans: Mapping[str, Path] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    failed: Callable[[str, InputError], None] | None = None,
+    note: Callable[[str], None] = _log.warning,
 ) -> list[Score]:
     """Compare every case in a folder of true labels with the file of that name in a folder of predictions.
 
     Suffixes may differ; predictions without a truth are left alone.
 
+    Args:
+        prediction: folder of label files.
+        truth: folder of label files.
+        protocol: see :func:`evaluate`, as for the next four.
+        tolerance_mm: of the NSD.
+        structures: label ids.
+        names: of label ids.
+        by: what tells which labels are the same structure, in a case and among cases.
+        scans: by case, for DICOM files of labels.
+        progress: called with cases done and cases to do.
+        failed: is called with a case that cannot be compared and the reason; the other cases are compared.
+        note: is called with a sentence where names have decided; the same one once.
+
     Raises:
-        InputError: no labels, a case without a prediction, or what :func:`evaluate` and reading refuse.
+        InputError: no labels, or no case that both folders have; where ``failed`` is not given, also a case without a
+            prediction, and what :func:`evaluate` and reading refuse.
     """
-    pairs = paired(prediction, truth)
+    pairs, missing = paired(prediction, truth), unpaired(prediction, truth)
+    if missing and failed is None:
+        raise InputError(f"{prediction}: no prediction for {_some(missing, len(missing) + len(pairs))}")
+    if failed is not None:
+        for case in missing:
+            failed(case, InputError(f"{prediction}: no prediction for it"))
+    images = scans or {}
     scores: list[Score] = []
+    notes: list[str] = []
     for number, (case, files) in enumerate(pairs.items(), start=1):
-        found, true = read_pair(*files, structures=structures, names=names)
-        scores += evaluate(
-            found,
-            true,
-            protocol=protocol,
-            tolerance_mm=tolerance_mm,
-            structures=structures,
-            names=names,
-            case=case,
-        )
+        try:
+            scores += evaluate(
+                *read_pair(*files, scan=images.get(case), names=names),
+                protocol=protocol,
+                tolerance_mm=tolerance_mm,
+                structures=structures,
+                names=names,
+                by=by,
+                case=case,
+                note=notes.append,
+            )
+        except InputError as error:
+            if failed is None:
+                raise
+            failed(case, error)
         if progress is not None:
             progress(number, len(pairs))
+    scores, sentence = match_cases(scores, by)
+    for text in dict.fromkeys([*notes, *([sentence] if sentence else [])]):
+        note(text)
     return scores
 
 
@@ -199,6 +284,11 @@ def means(scores: Sequence[Score]) -> dict[str, float]:
     the FLARE22 protocol.
     """
     return {metric: _mean(values) for metric, values in _finite(scores).items()}
+
+
+def counts(scores: Sequence[Score]) -> dict[str, int]:
+    """Over how many figures :func:`means` takes the mean of each metric."""
+    return {metric: len(values) for metric, values in _finite(scores).items()}
 
 
 def deviations(scores: Sequence[Score]) -> dict[str, float]:

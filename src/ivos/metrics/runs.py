@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ivos.errors import InputError
 from ivos.files import stem_of
+from ivos.metrics.flare22 import ORGANS, TOLERANCE_MM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 SCORES, EFFICIENCY = "scores.csv", "efficiency.csv"
@@ -24,6 +26,13 @@ class Overlap(NamedTuple):
 
     dsc: float
     nsd: float
+
+
+class Setting(NamedTuple):
+    """How the scores of a structure were computed; None for a tolerance that is not known."""
+
+    protocol: str
+    tolerance_mm: float | None
 
 
 class Cost(NamedTuple):
@@ -43,12 +52,16 @@ class Run:
         scores: of every case, by structure (label id).
         names: of the structures.
         costs: of every case that was measured; None if none was.
+        settings: of every structure, as far as they are known.
+        true_volumes_ml: of every case, by structure, as far as they are known.
     """
 
     name: str
     scores: Mapping[str, Mapping[int, Overlap]]
     names: Mapping[int, str]
     costs: Mapping[str, Cost] | None = None
+    settings: Mapping[int, Setting] = field(default_factory=dict)
+    true_volumes_ml: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
 
 
 def read_run(path: Path, name: str | None = None) -> Run:
@@ -56,27 +69,30 @@ def read_run(path: Path, name: str | None = None) -> Run:
 
     Args:
         path: a CSV file as ``ivos evaluate --csv`` writes it, or a folder that holds ``scores.csv``; an
-            ``efficiency.csv`` beside a ``scores.csv`` is read too.
+            ``efficiency.csv`` beside a ``scores.csv`` is read too, and a ``scores.json`` where the table does not say
+            how it was computed.
         name: what to call it; by default the folder's or the file's name.
 
     Raises:
         InputError: not there, not such a file, a column is missing, a figure is not a number or beyond its range, a
-            structure of a case is there twice.
+            structure of a case is there twice, or its scores were computed in several ways.
     """
     file = path / SCORES if path.is_dir() else path
-    scores, names = _scores(file)
+    run = _scored(file, name or _called(file))
     costs = file.with_name(EFFICIENCY)
     measured = file.name == SCORES and costs.is_file()
-    return Run(name or _called(file), scores, names, _costs(costs, scores) if measured else None)
+    return replace(run, costs=_costs(costs, run.scores)) if measured else run
 
 
 def _called(file: Path) -> str:
     return file.resolve().parent.name if file.name == SCORES else stem_of(file)
 
 
-def _scores(file: Path) -> tuple[dict[str, dict[int, Overlap]], dict[int, str]]:
+def _scored(file: Path, called: str) -> Run:
     scores: dict[str, dict[int, Overlap]] = {}
     names: dict[int, str] = {}
+    settings: dict[int, Setting] = {}
+    volumes: dict[str, dict[int, float]] = {}
     for where, row in _rows(file, _COLUMNS):
         structure = _label(row["structure"], where)
         of_case = scores.setdefault(row["case"], {})
@@ -84,9 +100,41 @@ def _scores(file: Path) -> tuple[dict[str, dict[int, Overlap]], dict[int, str]]:
             raise InputError(f"{where}: structure {structure} of case '{row['case']}' is there twice")
         of_case[structure] = Overlap(*(_number(row, column, where, highest=1.0) for column in Overlap._fields))
         names.setdefault(structure, row["name"])
+        if row.get("true_volume_ml"):
+            volumes.setdefault(row["case"], {})[structure] = _number(row, "true_volume_ml", where)
+        if row.get("protocol"):
+            setting = Setting(row["protocol"].strip(), _tolerance_mm(row, where))
+            if settings.setdefault(structure, setting) != setting:
+                one, other = (_described(s) for s in (settings[structure], setting))
+                raise InputError(f"{where}: computed by {other}, and other rows of structure {structure} by {one}")
     if not scores:
         raise InputError(f"{file}: holds no scores")
-    return scores, names
+    return Run(called, scores, names, settings=settings or _settings_beside(file, names), true_volumes_ml=volumes)
+
+
+def _tolerance_mm(row: Mapping[str, str], where: str) -> float | None:
+    value = _number(row, "tolerance_mm", where) if row.get("tolerance_mm") else math.nan
+    return None if math.isnan(value) else value
+
+
+def _described(setting: Setting) -> str:
+    of = "" if setting.tolerance_mm is None else f", NSD at {setting.tolerance_mm:g} mm"
+    return f"the protocol {setting.protocol}{of}"
+
+
+def _settings_beside(file: Path, structures: Iterable[int]) -> dict[int, Setting]:
+    """Settings from the ``scores.json`` of a report whose table does not have them."""
+    beside = file.with_name("scores.json")
+    try:
+        content = json.loads(beside.read_text("utf-8")) if file.name == SCORES else {}
+        protocol, tolerance_mm = content.get("protocol"), content.get("tolerance_mm")
+    except (OSError, ValueError, AttributeError):
+        return {}
+    if not isinstance(protocol, str):
+        return {}
+    if isinstance(tolerance_mm, (int, float)):
+        return {structure: Setting(protocol, float(tolerance_mm)) for structure in structures}
+    return {structure: Setting(protocol, TOLERANCE_MM.get(ORGANS.get(structure, ""))) for structure in structures}
 
 
 def _costs(file: Path, scores: Mapping[str, object]) -> dict[str, Cost]:

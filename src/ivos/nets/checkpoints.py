@@ -11,6 +11,7 @@ import torch
 
 from ivos.errors import InputError
 from ivos.files import replacing
+from ivos.nets.downloaded import check_downloaded
 from ivos.nets.fast import FastNet
 from ivos.nets.fusion import OURS, FusionNet
 from ivos.nets.key_encoders import OF_TIMM
@@ -158,14 +159,18 @@ def fusion_of(weights: Weights, path: Path) -> FusionNet:
 
 
 def save_propagation(network: FastNet | STCN | StrokesNet | FusionNet | RefineNet, path: Path) -> None:
-    """Write the weights of a network that propagates, or makes masks of strokes, as float16 safetensors.
+    """Write the weights of a network that propagates, or makes masks of strokes, as safetensors in float16.
+
+    What is beyond float16 stays as it is.
 
     Raises:
-        InputError: the folder cannot be written to.
+        InputError: the folder cannot be written to, or the weights are not finite.
     """
     from safetensors.torch import save_file
 
-    weights = {n: v.half() if v.is_floating_point() else v for n, v in network.state_dict().items()}
+    given = network.state_dict()
+    check_finite(given, path)
+    weights = {name: _narrowed(value) for name, value in given.items()}
     with replacing(path) as temporary:
         save_file({name: value.contiguous() for name, value in weights.items()}, temporary)
 
@@ -174,7 +179,7 @@ def read_weights(path: Path) -> Weights:
     """The named tensors of a .safetensors file, or of a PyTorch file that holds nothing but tensors.
 
     Raises:
-        InputError: no such file, damaged, not a checkpoint, or one that would run code.
+        InputError: no such file, damaged, not a checkpoint, one that would run code, or weights that are not finite.
     """
     return _table(_content(path), path)
 
@@ -192,6 +197,20 @@ def read_networks(path: Path) -> dict[str, Weights]:
     if isinstance(content, dict) and all(isinstance(content.get(name), dict) for name in _PAIR):
         return {name: _table(content[name], path) for name in _PAIR}
     return {"": _table(content, path)}
+
+
+def check_finite(weights: Weights, path: Path) -> None:
+    """Whether weights are numbers.
+
+    Raises:
+        InputError: some are not finite, as a training that failed leaves them.
+    """
+    bad = [name for name, value in weights.items() if value.is_floating_point() and not torch.isfinite(value).all()]
+    if bad:
+        raise InputError(
+            f"{path}: {len(bad)} of {len(weights)} weights are not finite (nan or inf), as {bad[0]}: the training that "
+            "they are of has failed; train again"
+        )
 
 
 def load_strictly(network: torch.nn.Module, weights: Weights, path: Path) -> None:
@@ -226,6 +245,11 @@ def _widened(value: Tensor) -> Tensor:
     return value.float() if value.is_floating_point() else value
 
 
+def _narrowed(value: Tensor) -> Tensor:
+    half = value.half() if value.is_floating_point() else value
+    return half if not half.is_floating_point() or torch.isfinite(half).all() else value
+
+
 def _renamed(name: str, names: tuple[tuple[str, str], ...]) -> str:
     for pattern, replacement in names:
         name = re.sub(pattern, replacement, name)
@@ -235,6 +259,7 @@ def _renamed(name: str, names: tuple[tuple[str, str], ...]) -> str:
 def _content(path: Path) -> Any:
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint file")
+    check_downloaded(path)
     content = _safetensors(path) if path.suffix == ".safetensors" else _pickled(path)
     for wrapper in _WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
@@ -245,7 +270,9 @@ def _content(path: Path) -> Any:
 def _table(content: Any, path: Path) -> Weights:
     if not isinstance(content, dict) or not content or not all(isinstance(v, torch.Tensor) for v in content.values()):
         raise InputError(f"{path}: not a checkpoint: it holds no table of named tensors")
-    return {str(name).removeprefix("module."): value for name, value in content.items()}
+    weights = {str(name).removeprefix("module."): value for name, value in content.items()}
+    check_finite(weights, path)
+    return weights
 
 
 def _safetensors(path: Path) -> Any:
@@ -264,10 +291,14 @@ def _pickled(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "Unsupported" in str(error) or "weights_only" in str(error).lower():
+        with path.open("rb") as file:
+            known = file.read(2) in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+        if known and ("Unsupported" in str(error) or "weights_only" in str(error).lower()):
             raise InputError(
                 f"{path}: refused: it holds more than tensors and could run code when loaded; save its state_dict alone"
             ) from error
         raise InputError(f"{path}: not a PyTorch checkpoint, or damaged; download it again") from error
     except Exception as error:  # a damaged archive raises nearly anything
-        raise InputError(f"{path}: not a PyTorch checkpoint, or truncated; download it again") from error
+        cut = isinstance(error, EOFError) or "unexpected EOF" in str(error)
+        what = "truncated: its end is cut off" if cut else "not a PyTorch checkpoint, or damaged"
+        raise InputError(f"{path}: {what}; download it again") from error

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ivos.errors import InputError
 from ivos.files import replacing
-from ivos.nets.checkpoints import load_strictly, read_weights
+from ivos.nets.checkpoints import check_finite, load_strictly, read_weights
+from ivos.nets.downloaded import check_downloaded
 from ivos.nets.reference import ReferenceName, reference_network
 from ivos.nets.transunet import resized_positions
 
@@ -56,11 +57,12 @@ def save_reference(network: nn.Module, info: ReferenceInfo, path: Path) -> None:
     """Write weights and what they are for as safetensors.
 
     Raises:
-        InputError: the folder cannot be written to.
+        InputError: the folder cannot be written to, or the weights are not finite.
     """
     from safetensors.torch import save_file
 
     weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    check_finite(weights, path)
     with replacing(path) as temporary:
         save_file(weights, temporary, {_META: info.model_dump_json()})
 
@@ -112,6 +114,7 @@ def load_reference(path: Path) -> tuple[nn.Module, ReferenceInfo]:
 
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint file")
+    check_downloaded(path)
     try:
         with safe_open(path, "pt") as file:
             info = ReferenceInfo.model_validate_json((file.metadata() or {})[_META])

@@ -58,7 +58,7 @@ class ShiftedConv(nn.Module):
         y = self.norm(self.conv(torch.cat([before, after, x[:, :, 2 * n :]], 2).flatten(0, 1)))
         if self.relu:
             y = F.relu(y)
-        return y.unflatten(0, (batch, depth))
+        return _by_slice(y, batch, depth)
 
 
 class ShiftedResidual(nn.Module):
@@ -126,7 +126,7 @@ class RefineNet(nn.Module):
         y = self.up8(torch.cat([x8, _twice(x16)], 2), scalars)
         y = self.up4(torch.cat([x4, _twice(y)], 2), scalars)
         y = self.up2(torch.cat([x2, _twice(y)], 2), scalars)
-        added = F.pixel_shuffle(self.out(y.flatten(0, 1)), 2).squeeze(1).unflatten(0, (batch, depth))
+        added = _by_slice(F.pixel_shuffle(self.out(y.flatten(0, 1)), 2).squeeze(1), batch, depth)
         return added, presence + 2
 
 
@@ -137,4 +137,9 @@ def refined_logits(planes: Tensor, added: Tensor, presence: Tensor) -> Tensor:
 
 def _twice(x: Tensor) -> Tensor:
     """(B, Z, C, h, w) at twice the height and width."""
-    return upsampled(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+    return _by_slice(upsampled(x.flatten(0, 1)), x.shape[0], x.shape[1])
+
+
+def _by_slice(x: Tensor, batch: int, depth: int) -> Tensor:
+    """(B * Z, ...) to (B, Z, ...)."""
+    return x.reshape(batch, depth, *x.shape[1:])

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.errors import InputError
-from ivos.propagation.masks import Masks
-from ivos.propagation.patch import Patch
+from ivos.propagation.masks import masks_of
 from ivos.volume.geometry import AXIS_NAMES
 from ivos.volume.labels import structures_in
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ivos.propagation.engines.protocol import BoolArray, FloatArray
+    from ivos.propagation.masks import Masks
     from ivos.volume.volume import Array, Volume
 
 
@@ -54,9 +54,7 @@ class Annotations:
 
     def masks(self, index: int) -> Masks:
         """What is drawn on a slice, 0 or 1."""
-        drawn = self.labels[index]
-        patches = tuple(Patch.of(drawn == structure) for structure in self.structures)
-        return Masks((drawn.shape[0], drawn.shape[1]), patches)
+        return masks_of(self.labels[index], self.structures)
 
     def distances(self, index: int) -> tuple[FloatArray, FloatArray]:
         """Slices from the last known slice at or before ``index``, and to the next at or after it; (K,) each.

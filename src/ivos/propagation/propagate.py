@@ -13,6 +13,7 @@ from ivos.propagation.fuse import decide
 from ivos.propagation.refine.refine import refine
 from ivos.propagation.refine.soft_labels import SoftLabels
 from ivos.propagation.walk import SliceStack, steps, walk
+from ivos.volume.checks import check_scan, checked_labels
 from ivos.volume.volume import Volume, on_grid_of
 
 if TYPE_CHECKING:
@@ -73,9 +74,11 @@ def propagate(
         Labels and confidence in the scan's geometry.
 
     Raises:
-        InputError: the grids differ, nothing is drawn, or an argument is not possible.
+        InputError: the grids differ, nothing is drawn, an argument is not possible, or :func:`ivos.read` and
+            :func:`ivos.read_labels` would refuse the arrays.
     """
-    drawn = on_grid_of(drawn, scan, "annotations")
+    check_scan(scan)
+    drawn = on_grid_of(checked_labels(drawn, "annotations"), scan, "annotations")
     along = drawn_axis(drawn) if axis is None else axis_number(axis)
     annotations = annotations_along(drawn, along, structures=structures, complete=complete)
     stack = SliceStack.of(scan, along, modality)

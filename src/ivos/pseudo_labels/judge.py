@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.consensus import consensus
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 from ivos.pseudo_labels.change import Change, Rounds
 from ivos.pseudo_labels.trust import StructureTrust, trust_in_scan, trust_in_structures
 from ivos.volume.labels import IGNORE, IGNORE_NAME
@@ -163,7 +163,12 @@ def _decision(
     named = ", ".join(structure.name for structure in left_open[:_NAMED]) + ", ..." * (len(left_open) > _NAMED)
     if not any(structure.trusted and structure.volume_ml for structure in structures):
         return False, f"no structure is trusted: {named}"
-    return True, f"{len(left_open)} of {len(structures)} structures left open: {named}" if left_open else "all trusted"
+    return (
+        True,
+        f"{len(left_open)} of {counted(len(structures), 'structure')} left open: {named}"
+        if left_open
+        else "all trusted",
+    )
 
 
 def _lowest_first(structure: StructureTrust) -> float:

@@ -2,38 +2,52 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from ivos.errors import InputError
 from ivos.training.data.raw import dataset_names
 from ivos.volume.dicom_labels import holds_dicom_labels
+from ivos.volume.label_matching import in_one_numbering
 from ivos.volume.labels import with_ignore
 from ivos.volume.probabilities import PROBABILITIES, read_probabilities, read_probability
 from ivos.volume.read import read, read_labels
 from ivos.volume.volume import on_grid_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from ivos.volume.label_matching import By
     from ivos.volume.volume import Array, Volume
+
+_log = logging.getLogger(__name__)
 
 _NAMED = 5  # labels in a message
 
 
-def read_predictions(paths: Sequence[Path], scan: Path | None = None) -> list[Volume]:
-    """The labels of one case, all in the orientation of the first.
+def read_predictions(
+    paths: Sequence[Path],
+    scan: Path | None = None,
+    *,
+    by: By = "auto",
+    note: Callable[[str], None] = _log.warning,
+) -> list[Volume]:
+    """The labels of one case, all in the orientation and under the label ids of the first.
 
     Args:
         paths: their files.
         scan: the scan that they lie on: a DICOM file of labels has only the slices that something is on.
+        by: what tells which labels are the same structure: see :func:`ivos.volume.label_matching.matched_ids`.
+        note: is called with a sentence where names have decided.
 
     Raises:
-        InputError: what reading refuses, or grids that differ.
+        InputError: what reading refuses, grids that differ, or names that contradict each other.
     """
     grid = read(scan) if scan is not None and any(map(holds_dicom_labels, paths)) else None
     first = read_prediction(paths[0], grid)
-    return [first, *(on_grid_of(read_prediction(path, first), first, str(path)) for path in paths[1:])]
+    others = (on_grid_of(read_prediction(path, first), first, str(path)) for path in paths[1:])
+    return in_one_numbering([first, *others], paths, by, note)
 
 
 def read_prediction(path: Path, scan: Volume | None = None) -> Volume:
@@ -49,6 +63,15 @@ def read_prediction(path: Path, scan: Volume | None = None) -> Volume:
         InputError: what reading refuses.
     """
     return with_ignore(read_labels(path, scan=scan), dataset_names(path.parent / "dataset.json"))
+
+
+def refuse_other_numbering(sentence: str) -> None:
+    """What to do with a note of :func:`read_predictions` where probabilities are joined too: their files have ids.
+
+    Raises:
+        InputError: always.
+    """
+    raise InputError(f"{sentence}; probabilities are joined by id: bring all to one numbering, or take --by id")
 
 
 def probabilities_of(predictions: Sequence[Path], case: str, labels: Volume) -> dict[int, Iterator[Array]]:

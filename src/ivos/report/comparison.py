@@ -52,7 +52,10 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
                 "metrics": [
                     {
                         "name": metric.upper(),
-                        "rows": [(row, row.means[number + 1], row.differences[number]) for row in rows],
+                        "rows": [
+                            (row, row.means[number + 1], row.counts[number + 1], row.differences[number])
+                            for row in rows
+                        ],
                         "chart": _chart(comparison, rows, number, {None: _GREY, **colours}),
                     }
                     for metric, rows in by_metric
@@ -77,7 +80,9 @@ def difference_rows(comparison: Comparison) -> list[dict[str, Any]]:
             "run": run,
             "reference": comparison.runs[0],
             "mean": row.means[number],
+            "mean_over": row.counts[number],
             "reference_mean": row.means[0],
+            "reference_mean_over": row.counts[0],
             "pairs": difference.pairs,
             "difference": difference.mean,
             "low": difference.low,

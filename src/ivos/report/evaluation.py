@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ivos.files import replacing
-from ivos.metrics.evaluation import by_structure, deviations, means
+from ivos.metrics.evaluation import by_structure, counts, deviations, means
+from ivos.metrics.same_structures import match_pair
 from ivos.report.boxplot import Group, box_plot
 from ivos.report.page import template
 from ivos.volume.labels import IGNORE, scheme_from_names
 from ivos.volume.read import read
 from ivos.volume.read_pair import read_pair
-from ivos.volume.volume import on_grid_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from ivos.metrics.evaluation import Score
     from ivos.report.pictures import Picture
+    from ivos.volume.label_matching import By
     from ivos.volume.volume import Volume
 
 _WORST = 12
@@ -39,11 +40,15 @@ class CaseFiles:
         prediction: label file.
         truth: label file.
         scan: the scan that is shown below the labels; without one they are shown on a dark ground.
+        names: of label ids, instead of those in the files.
+        by: what tells which labels are the same structure.
     """
 
     prediction: Path
     truth: Path
     scan: Path | None = None
+    names: Mapping[int, str] | None = None
+    by: By = "auto"
 
 
 def write_evaluation(
@@ -53,6 +58,7 @@ def write_evaluation(
     *,
     title: str,
     nsd: str = "NSD",
+    failed: Mapping[str, str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Write ``evaluation.html``, a page that needs no other file.
@@ -63,6 +69,7 @@ def write_evaluation(
         files: of every case.
         title: the heading.
         nsd: what to call the NSD, with its tolerance for example.
+        failed: cases without scores, and why.
         progress: called with pictures done and pictures to do.
 
     Returns:
@@ -84,8 +91,13 @@ def write_evaluation(
         title=title,
         nsd=nsd,
         by_case=by_case,
-        structures=[{"of": of[0], "cases": len(of), "mean": means(of), "sd": deviations(of)} for of in structures],
+        structures=[
+            {"of": of[0], "cases": counts(of)["dsc"], "mean": means(of), "sd": deviations(of), "counts": counts(of)}
+            for of in structures
+        ],
         mean=means(scores),
+        counts=counts(scores),
+        failed=failed or {},
         colours=colours,
         charts=[_chart(metric, {**_METRICS, "nsd": nsd}[metric], structures, colours) for metric in _METRICS],
         table=[(case, {score.structure: score for score in of_case}) for case, of_case in by_case.items()],
@@ -144,7 +156,7 @@ def _pictured(files: CaseFiles, scores: Sequence[Score]) -> dict[str, Any]:
     from ivos.report.film import Column, Film
 
     structure, names = scores[0].structure, _names(scores)
-    truth, prediction, scan = _volumes(files)
+    truth, prediction, scan = _volumes(files, scores)
     axis = truth.geometry.through_plane_axis
     others = tuple(other for other in range(3) if other != axis)
     wrong = np.count_nonzero((truth.array == structure) != (prediction.array == structure), axis=others)
@@ -157,16 +169,22 @@ def _pictured(files: CaseFiles, scores: Sequence[Score]) -> dict[str, Any]:
     return {"picture": _embedded(picture), "slice": truth.source_index(axis, index), "wrong": int(wrong[index])}
 
 
-def _volumes(files: CaseFiles) -> tuple[Volume, Volume, Volume]:
-    """Truth, prediction and scan on one grid, without the voxels of which the truth says nothing."""
-    prediction, truth = read_pair(files.prediction, files.truth)
-    scan = truth.with_array(np.zeros(truth.array.shape, np.uint8)) if files.scan is None else read(files.scan)
-    truth = on_grid_of(truth, scan, str(files.truth))
-    prediction = on_grid_of(prediction, scan, str(files.prediction))
-    told = truth.array != IGNORE
-    if told.all():
-        return truth, prediction, scan
-    return truth.with_array(truth.array * told), prediction.with_array(prediction.array * told), scan
+def _volumes(files: CaseFiles, scores: Sequence[Score]) -> tuple[Volume, Volume, Volume]:
+    """Truth, prediction and scan on one grid, under the ids of the scores, the first of which is shown whole.
+
+    Voxels of which the truth says nothing are background in both.
+    """
+    prediction, truth = read_pair(files.prediction, files.truth, scan=files.scan, names=files.names)
+    grid = truth.layers[0]
+    scan = grid.with_array(np.zeros(grid.array.shape, np.uint8)) if files.scan is None else read(files.scan)
+    truth = truth.on_grid_of(scan, str(files.truth))
+    prediction = prediction.on_grid_of(scan, str(files.prediction))
+    ignored = truth.mask(IGNORE)
+    pair = match_pair(prediction.without(ignored), truth.without(ignored), files.names, files.by)[:2]
+    own = {name: label for labels in pair for label, name in labels.names.items()}
+    ids = {own.get(score.name, score.structure): score.structure for score in scores}
+    shown = [labels.numbered(ids, _names(scores)).flat(scores[0].structure) for labels in pair]
+    return shown[1], shown[0], scan
 
 
 def _embedded(picture: Picture) -> str:

@@ -20,6 +20,7 @@ from ivos.propagation.fuse import fuse, fuse_by_sum, fuse_smallest_first
 from ivos.segmentation.components import fill_holes, keep_largest_components
 from ivos.segmentation.reference import Combination, load_reference_networks
 from ivos.segmentation.segment import Sampling, segment, segment_slices
+from ivos.volume.checks import check_scan
 from ivos.volume.windows import Modality
 
 if TYPE_CHECKING:
@@ -141,7 +142,11 @@ class Segmenter:
             scan: the scan.
             probabilities: label ids whose probabilities are kept.
             progress: called with slices visited and slices to visit.
+
+        Raises:
+            InputError: a scan that :func:`ivos.read` would refuse.
         """
+        check_scan(scan)
         result = self._segment(scan, probabilities=probabilities, progress=progress)
         keep_largest_components(result.labels.array, self._one_piece)
         fill_holes(result.labels.array, self._filled)

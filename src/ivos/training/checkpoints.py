@@ -12,6 +12,8 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from ivos.errors import InputError
 from ivos.files import replacing
+from ivos.nets.checkpoints import check_finite
+from ivos.training.finite import check_module
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
@@ -57,8 +59,13 @@ class Checkpoints(Callback):
         if step % self._save_every == 0 and not validates:
             self.save_last(trainer)
 
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
-        """Save the step; also as the best one if it is."""
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save the step; also as the best one if it is.
+
+        Raises:
+            InputError: its weights are not finite.
+        """
+        check_module(pl_module, self._folder, trainer.global_step)
         score = float(trainer.callback_metrics.get(SCORE, float("nan")))
         self._waited = 0 if score > self._best else self._waited + 1
         if score > self._best:
@@ -70,8 +77,13 @@ class Checkpoints(Callback):
         self.save_last(trainer)
 
     def save_last(self, trainer: Trainer) -> None:
-        """Save the step, if it is not saved yet."""
+        """Save the step, if it is not saved yet.
+
+        Raises:
+            InputError: its weights are not finite.
+        """
         if self._saved != trainer.global_step:
+            check_module(trainer.lightning_module, self._folder, trainer.global_step)
             self._saved = trainer.global_step
             trainer.save_checkpoint(self._folder / LAST)
 
@@ -80,8 +92,10 @@ class Checkpoints(Callback):
         return {"best": self._best, "waited": self._waited}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take it up."""
-        self._best, self._waited = state_dict["best"], state_dict["waited"]
+        """Take it up; without the best checkpoint nothing has been best, and a run that had ended waits again."""
+        there = (self._folder / BEST).exists()
+        self._best = state_dict["best"] if there else float("-inf")
+        self._waited = 0 if self.ended(state_dict) or not there else state_dict["waited"]
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -97,12 +111,13 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """A checkpoint of a run, its tensors not read before they are used; empty where there is none.
 
     Raises:
-        InputError: damaged.
+        InputError: damaged, or with weights that are not finite.
     """
     if not path.exists():
         return {}
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (RuntimeError, OSError, EOFError, pickle.UnpicklingError, ValueError) as error:
-        raise InputError(f"{path}: a damaged checkpoint; remove it to begin the run again") from error
+        raise InputError(f"{path}: a damaged checkpoint; begin the run again with --restart") from error
+    check_finite(content.get("state_dict", {}), path)
     return content

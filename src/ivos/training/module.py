@@ -10,6 +10,8 @@ from lightning.pytorch import LightningModule
 from ivos.training.optimiser import optimiser_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import nn
 
     from ivos.training.run_settings import RunSettings
@@ -47,6 +49,10 @@ class Training(LightningModule):
     def progress(self) -> float:
         """How far the training is, 0..1."""
         return self.global_step / self._run.total_steps
+
+    def cases_of(self, batch: Any) -> Sequence[str]:
+        """Names of the cases that a batch is of."""
+        raise NotImplementedError
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
         """What is random in a step depends on its number alone, so that a run that is taken up again is the same."""

@@ -46,3 +46,20 @@ def share_of_rate(chosen: OptimiserSettings, steps: int, step: int) -> float:
     if chosen.schedule == "multistep":
         return rising * 0.1 ** sum(step >= drop * steps for drop in chosen.drops)
     return rising
+
+
+def stretched(chosen: OptimiserSettings, rate: float, done: int, before: int, now: int) -> str:
+    """What becomes of the rate of a run that continues with another number of steps, in words.
+
+    Args:
+        chosen: the settings.
+        rate: the learning rate at its highest.
+        done: steps done.
+        before: steps in all, until now.
+        now: steps in all, from now on.
+    """
+    old, new = (rate * share_of_rate(chosen, steps, done) for steps in (before, now))
+    spans = "stays as it is" if old == new else f"spans {now} steps now, not {before}"
+    return (
+        f"optimiser.schedule={chosen.schedule} {spans}: the learning rate at step {done} is {new:.1e} (was {old:.1e})"
+    )

@@ -16,7 +16,10 @@ from ivos.config import load_settings, save_settings
 from ivos.device import has_bfloat16, pick_device
 from ivos.errors import InputError
 from ivos.training.checkpoints import BEST, LAST, Checkpoints, WholeCheckpoints, read_checkpoint
+from ivos.training.continuing import BEST_BEFORE, SETTINGS, OnChange, continued, is_first_process, set_aside
+from ivos.training.finite import FiniteOnly
 from ivos.training.numbers import From
+from ivos.training.record import write_record
 from ivos.training.run_settings import RunSettings
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ivos.training.module import Training
+    from ivos.training.record import DataRecord
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +37,7 @@ _MAY_CHANGE = {"steps", "validate_every", "save_every", "patience", "precision",
 Kind = TypeVar("Kind", bound=RunSettings)
 
 
-def resolved(settings: Kind, folder: Path, *, steps: int, rate: float) -> Kind:
+def resolved(settings: Kind, folder: Path, *, steps: int, rate: float, on_change: OnChange = "refuse") -> Kind:
     """Settings without anything left open, except for a rate to be found that a run in the folder has not found yet.
 
     Args:
@@ -41,6 +45,7 @@ def resolved(settings: Kind, folder: Path, *, steps: int, rate: float) -> Kind:
         folder: of the run.
         steps: the method's usual number.
         rate: the method's usual rate.
+        on_change: with ``"restart"`` a run in the folder does not matter.
 
     Raises:
         InputError: the folder holds a run with other settings.
@@ -48,14 +53,17 @@ def resolved(settings: Kind, folder: Path, *, steps: int, rate: float) -> Kind:
     optimiser = settings.optimiser
     optimiser = optimiser.model_copy(update={"rate": rate if optimiser.rate is None else optimiser.rate})
     whole = settings.model_copy(update={"steps": settings.steps or steps, "optimiser": optimiser})
-    if not (folder / LAST).exists():
+    if not (folder / LAST).exists() or (on_change == "restart" and is_first_process()):
         return whole
-    before = load_settings(type(settings), [folder / "settings.yaml"])
+    before = load_settings(type(settings), [folder / SETTINGS])
     if optimiser.rate == "find":
         whole = whole.model_copy(update={"optimiser": optimiser.model_copy(update={"rate": before.optimiser.rate})})
     for key, old, new in _differing(before.model_dump(mode="json"), whole.model_dump(mode="json")):
         if key not in _MAY_CHANGE:
-            raise InputError(f"{folder}: holds a run with {key}={old}, not {new}; give another folder with -o")
+            raise InputError(
+                f"{folder}: holds a run with {key}={old}, not {new}; begin it again with --restart, or give another "
+                "folder with -o"
+            )
     return whole
 
 
@@ -66,14 +74,30 @@ class Run:
         folder: for checkpoints, logs and settings; a run that is there already goes on.
         settings: without anything left open, but for a rate to be found.
         validates: whether there is something to validate on: the best checkpoint is kept then.
+        record: of the data.
+        on_change: what becomes of a run in the folder whose data have changed, or which had ended early.
+
+    Attributes:
+        done: steps done.
 
     Raises:
-        InputError: a damaged checkpoint, devices that are not there, a logger that is not installed.
+        InputError: a damaged checkpoint, devices that are not there, a logger that is not installed; data that have
+            changed, or more steps after an early end, where nobody says what to do or the run cannot continue.
     """
 
-    def __init__(self, folder: Path, settings: RunSettings, *, validates: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: RunSettings,
+        *,
+        validates: bool,
+        record: DataRecord,
+        on_change: OnChange = "refuse",
+    ) -> None:
         self.folder, self.settings, self.validates = folder, settings, validates
         self._last, self._best = folder / LAST, folder / BEST
+        if on_change == "restart" and is_first_process():
+            set_aside(folder)
         last = read_checkpoint(self._last)
         self.done = int(last.get("global_step", 0))
         self._checkpoints = Checkpoints(
@@ -82,8 +106,15 @@ class Run:
             validate_every=self._validate_every if validates else None,
             patience=settings.patience,
         )
-        ended = self._checkpoints.ended(last.get("callbacks", {}).get(self._checkpoints.state_key, {}))
-        self._finished = ended or self.done >= settings.total_steps
+        state = last.get("callbacks", {}).get(self._checkpoints.state_key, {})
+        going_on = None
+        if last:
+            going_on = continued(
+                folder, settings, record, done=self.done, ended=self._checkpoints.ended(state), on_change=on_change
+            )
+        self._finished = going_on is not None and going_on.finished
+        self._forgets_best = going_on is not None and going_on.forgets_best
+        self._record = record.after(None, told_to_continue=None) if going_on is None else going_on.record
         self.trainer = self._trainer()
 
     @property
@@ -109,7 +140,9 @@ class Run:
         """
         module = made(self._rate(made, batches))
         seed_everything(self.settings.seed, verbose=False)
-        if not self._finished:
+        if self._finished:
+            _log.warning("%s: has ended at step %d; nothing is left to train", self.folder, self.done)
+        else:
             self.trainer.fit(
                 module,
                 batches,
@@ -132,7 +165,10 @@ class Run:
             _log.warning("learning rate found: %.1e", rate)
         optimiser = self.settings.optimiser.model_copy(update={"rate": rate})
         if self.is_first:
-            save_settings(self.settings.model_copy(update={"optimiser": optimiser}), self.folder / "settings.yaml")
+            if self._forgets_best and self._best.exists():  # its score was of other data
+                self._best.replace(self._best.with_name(BEST_BEFORE))
+            write_record(self.folder, self._record)
+            save_settings(self.settings.model_copy(update={"optimiser": optimiser}), self.folder / SETTINGS)
         return rate
 
     def _found(self, module: Training, batches: Any) -> float:
@@ -165,7 +201,7 @@ class Run:
                 use_distributed_sampler=False,
                 precision=self._precision,
                 logger=self._loggers(),
-                callbacks=[self._checkpoints],
+                callbacks=[FiniteOnly(self.folder), self._checkpoints],
                 plugins=[WholeCheckpoints()],
                 enable_checkpointing=False,
                 gradient_clip_val=settings.optimiser.clip,

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ivos.config import Settings
+from ivos.volume.windows import Modality
 
 Schedule = Literal["poly", "cosine", "multistep", "late", "constant"]
 
@@ -17,12 +18,14 @@ class CohortSettings(Settings):
 
     Attributes:
         scans: folder of ``ivos prepare``, or one as it was downloaded: that is prepared in the run's folder first.
+        modality: which windows show scans that are prepared in the run's folder; ``"auto"`` goes by each scan.
         fold: whose labelled cases validate; None to train on all.
-        labelled: how many labelled cases to train on, in an order that the seed draws; None for all. The others are
-            unlabelled then.
+        labelled: how many labelled cases to train on, in an order that the seed draws and in which cases that came
+            later follow; None for all. The others are unlabelled then.
     """
 
     scans: Path
+    modality: Modality = "auto"
     fold: int | None = Field(default=0, ge=0)
     labelled: int | None = Field(default=None, ge=1)
 
@@ -34,7 +37,8 @@ class OptimiserSettings(Settings):
         rate: learning rate at its highest; ``"find"`` tries rates on the first batches; None for the method's own.
         weight_decay: of AdamW.
         schedule: how the rate falls over the training: by a power, along a cosine, at some steps, to 0 over the last
-            third, or not at all.
+            third, or not at all. It spans all steps: where a run continues with more of them, it is stretched, and the
+            rate rises again.
         drops: where a ``"multistep"`` rate falls to a tenth, as shares of the steps.
         warm_up: steps over which it rises first.
         clip: norm to which gradients are clipped.

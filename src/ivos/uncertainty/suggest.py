@@ -19,6 +19,7 @@ from ivos.propagation.walk import SliceStack, steps, walk
 from ivos.uncertainty.evidence import Evidence
 from ivos.uncertainty.expected_errors import expected_errors, remoteness
 from ivos.uncertainty.undiscovered import undiscovered
+from ivos.volume.checks import check_scan, checked_labels
 from ivos.volume.volume import on_grid_of
 
 if TYPE_CHECKING:
@@ -106,9 +107,10 @@ def suggest(
         progress: called with slices visited and slices to visit.
 
     Raises:
-        InputError: the grids differ, nothing is drawn, or an argument is not possible.
+        InputError: as :func:`ivos.propagate`.
     """
-    drawn = on_grid_of(drawn, scan, "annotations")
+    check_scan(scan)
+    drawn = on_grid_of(checked_labels(drawn, "annotations"), scan, "annotations")
     along = drawn_axis(drawn) if axis is None else axis_number(axis)
     annotations = annotations_along(drawn, along, structures=structures, complete=complete)
     stack = SliceStack.of(scan, along, modality)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydicom.dataset import Dataset
 
+from ivos.volume.dicom_names import dicom_text
 from ivos.volume.labels import canonical_name
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 OWN_SCHEME = "99IVOS"
 """Our own coding scheme, for structures that SNOMED CT is not known to have: the code is the name in one spelling."""
 
-_CODE_LIMIT, _MEANING_LIMIT = 16, 64  # characters; longer codes have an element of their own
+_CODE_LIMIT = 16  # characters; longer codes have an element of their own
 
 _SINGLE = {
     "liver": "Liver",
@@ -127,7 +128,7 @@ def concept_or_own(structure: Label) -> Concept:
     if found is not None:
         return found
     code = canonical_name(structure.name) or f"label-{structure.id}"
-    return Concept(codes.SCT.Tissue, Code(code, OWN_SCHEME, structure.name[:_MEANING_LIMIT]))
+    return Concept(codes.SCT.Tissue, Code(code, OWN_SCHEME, dicom_text(structure.name)))
 
 
 def code_item(code: Code) -> Dataset:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ivos.errors import InputError
 from ivos.files import replacing
 from ivos.volume.anatomy_codes import code_item, concept_or_own
+from ivos.volume.dicom_names import dicom_names, dicom_text
 from ivos.volume.dicom_segments import note_of
 from ivos.volume.dicom_source import SERIES_NUMBER, DicomSource, read_source
 from ivos.volume.labels import Label, apply_mapping, scheme_from_names, structures_in
@@ -15,14 +16,13 @@ from ivos.volume.provenance import Manner, Provenance
 from ivos.volume.volume import on_grid_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from highdicom.seg import SegmentDescription
 
     from ivos.volume.pseudonyms import Pseudonyms
     from ivos.volume.volume import Array, Volume
-
-_TEXT_LIMIT = 64  # characters in DICOM's short texts
 
 
 def write_dicom_seg(
@@ -31,6 +31,7 @@ def write_dicom_seg(
     source: Path,
     *,
     series: str | None = None,
+    stack: int | None = None,
     pseudonyms: Pseudonyms | None = None,
     provenance: Provenance | None = None,
 ) -> None:
@@ -46,6 +47,7 @@ def write_dicom_seg(
         labels: on the grid of the series, in any orientation; ``names`` say what they are.
         source: the folder or zip file of the DICOM series.
         series: the last characters of its SeriesInstanceUID, where there are several.
+        stack: the number of its stack, where the series holds several.
         pseudonyms: stand in for the patient.
         provenance: how the labels came about.
 
@@ -56,9 +58,10 @@ def write_dicom_seg(
     References:
         DICOM PS3.3 A.51 and C.8.20: Segmentation; PS3.16 CID 7150, 7151 and 7162.
     """
-    on_series = read_source(source, series)
+    on_series = read_source(source, series, stack)
     numbered, structures = on_grid_of_series(path, labels, on_series)
-    written = _segmentation(on_series, numbered, structures, provenance or Provenance())
+    names = dicom_names({structure.id: structure.name for structure in structures}, path)
+    written = _segmentation(on_series, numbered, structures, names, provenance or Provenance())
     on_series.carry_identity(written, pseudonyms)
     with replacing(path) as temporary:
         written.save_as(temporary)
@@ -78,7 +81,13 @@ def on_grid_of_series(path: Path, labels: Volume, source: DicomSource) -> tuple[
     return numbered, scheme_from_names({k: labels.names.get(k) or f"label {k}" for k in present}).labels
 
 
-def _segmentation(source: DicomSource, numbered: Array, structures: tuple[Label, ...], provenance: Provenance) -> Any:
+def _segmentation(
+    source: DicomSource,
+    numbered: Array,
+    structures: tuple[Label, ...],
+    names: Mapping[int, str],
+    provenance: Provenance,
+) -> Any:
     """The object of segment numbers (Z, Y, X), one plane for each slice on which a segment is."""
     try:
         import highdicom as hd
@@ -89,7 +98,9 @@ def _segmentation(source: DicomSource, numbered: Array, structures: tuple[Label,
             source_images=source.slices,
             pixel_array=numbered,
             segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-            segment_descriptions=[_described(n, label, provenance) for n, label in enumerate(structures, start=1)],
+            segment_descriptions=[
+                _described(n, label, names[label.id], provenance) for n, label in enumerate(structures, start=1)
+            ],
             series_instance_uid=hd.UID(),
             series_number=SERIES_NUMBER,
             series_description="ivos: labels",
@@ -106,13 +117,13 @@ def _segmentation(source: DicomSource, numbered: Array, structures: tuple[Label,
         raise InputError(f"the DICOM series cannot be referred to: {error}; write NIfTI instead") from error
 
 
-def _described(number: int, structure: Label, provenance: Provenance) -> SegmentDescription:
+def _described(number: int, structure: Label, name: str, provenance: Provenance) -> SegmentDescription:
     import highdicom as hd
 
     concept = concept_or_own(structure)
     described = hd.seg.SegmentDescription(
         segment_number=number,
-        segment_label=structure.name[:_TEXT_LIMIT],
+        segment_label=name,
         segmented_property_category=concept.category,
         segmented_property_type=concept.kind,
         algorithm_type=provenance.manner.value,
@@ -137,8 +148,8 @@ def _identified(provenance: Provenance) -> Any:
     if provenance.manner is Manner.manual:
         return None
     return hd.AlgorithmIdentificationSequence(
-        name=provenance.algorithm[:_TEXT_LIMIT],
+        name=dicom_text(provenance.algorithm),
         family=codes.cid7162.ArtificialIntelligence,
-        version=(provenance.version or version("ivos"))[:_TEXT_LIMIT],
+        version=dicom_text(provenance.version or version("ivos")),
         parameters=dict(provenance.parameters) or None,
     )

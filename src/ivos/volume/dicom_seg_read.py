@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pydicom
 from pydicom.pixels.utils import iter_pixels
 
 from ivos.errors import InputError
-from ivos.volume.dicom_segments import label_ids, segments_of
+from ivos.volume.dicom_files import open_whole
+from ivos.volume.dicom_grid import ROUNDING_LIMIT_MM, same_direction
+from ivos.volume.dicom_segments import SegmentSummary, label_ids, segments_of
 from ivos.volume.geometry import Geometry, difference, reorientation
 from ivos.volume.label_canvas import LabelCanvas
 from ivos.volume.volume import Volume
@@ -22,9 +24,14 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from ivos.volume.geometry import Shape
+    from ivos.volume.label_layers import LabelLayers
     from ivos.volume.volume import Array
 
 _STEP_TOLERANCE = 0.05  # as a share of the slice spacing
+
+
+class NoGridError(InputError):
+    """A file alone does not say on which grid its frames lie."""
 
 
 def read_dicom_seg(
@@ -56,6 +63,48 @@ def read_dicom_seg(
     References:
         DICOM PS3.3 A.51 and C.8.20: Segmentation; C.7.6.16: multi-frame functional groups.
     """
+    return _painted(path, scan, structures, names, overlapping=False).finished()
+
+
+def read_dicom_seg_layers(
+    path: Path, scan: Volume | None = None, *, names: Mapping[int, str] | None = None
+) -> LabelLayers:
+    """As :func:`read_dicom_seg`, but segments may overlap: they lie in layers then.
+
+    Raises:
+        InputError: as there, but for overlap.
+    """
+    return _painted(path, scan, None, names, overlapping=True).finished_layers()
+
+
+def summarise_dicom_seg(path: Path) -> list[SegmentSummary]:
+    """What segments a file has, in its order, as far as its header says; their voxels are not looked at.
+
+    Raises:
+        InputError: damaged.
+    """
+    data = _opened(path)
+    try:
+        frames, segments = _frames(data), segments_of(data)
+    except Exception as error:  # values are parsed when they are first used: anything may be wrong with them
+        raise InputError(f"{path}: not a DICOM Segmentation with frames in space, or damaged") from error
+    ids, places = label_ids(segments, None), defaultdict(list)
+    for frame in frames:
+        places[frame.segment].append(frame.grid.origin_mm)
+    return [
+        SegmentSummary(ids[s.number], s.name, {"frames": len(places[s.number])}, len(set(places[s.number])))
+        for s in segments
+    ]
+
+
+def _painted(
+    path: Path,
+    scan: Volume | None,
+    structures: Collection[int] | None,
+    names: Mapping[int, str] | None,
+    *,
+    overlapping: bool,
+) -> LabelCanvas:
     data = _opened(path)
     try:
         frames, segments = _frames(data), segments_of(data)
@@ -70,13 +119,14 @@ def read_dicom_seg(
     if structures is not None:
         ids = {number: label for number, label in ids.items() if label in structures}
     called = {ids[segment.number]: segment.name for segment in segments if segment.number in ids}
-    canvas, places = LabelCanvas(grid, called, path), _Places(path, grid.geometry)
+    canvas = LabelCanvas(grid, called, path, overlapping=overlapping)
+    places = _Places(path, grid.geometry)
     for frame, pixels in zip(frames, _pixels(path, data), strict=True):
         for number in [frame.segment] if kind != "LABELMAP" else [int(n) for n in np.unique(pixels) if n]:
             if number in ids:
                 mask = pixels == number if kind == "LABELMAP" else pixels > half
                 canvas.paint(*places.of(frame.grid, mask), ids[number])
-    return canvas.finished()
+    return canvas
 
 
 def check_frame_of_reference(path: Path, found: str | None, scan: Volume | None) -> None:
@@ -104,7 +154,7 @@ class _Frame:
 
 def _opened(path: Path) -> Dataset:
     try:
-        return pydicom.dcmread(path)
+        return open_whole(path)
     except Exception as error:  # a damaged header makes pydicom raise nearly anything
         raise InputError(f"{path}: damaged DICOM file; copy it again") from error
 
@@ -142,16 +192,16 @@ def _pixels(path: Path, data: Dataset) -> Iterator[Array]:
 def _own_grid(path: Path, frames: list[_Frame], frame_of_reference: str | None) -> Volume:
     """The smallest grid that holds all frames."""
     first = frames[0].grid
-    if any(frame.grid.axes != first.axes for frame in frames):
-        raise InputError(f"{path}: its frames lie in several orientations; give the scan that it was drawn on")
+    if not all(same_direction(*pair) for frame in frames for pair in zip(frame.grid.axes, first.axes, strict=True)):
+        raise NoGridError(f"{path}: its frames lie in several orientations; give the scan that it was drawn on")
     normal = np.asarray(first.axes[0])
     along = np.array([np.asarray(frame.grid.origin_mm) @ normal for frame in frames])
     steps = np.diff(np.unique(np.round(along, 2)))
     if not steps.size:
-        raise InputError(f"{path}: lies on one slice; give the scan that it was drawn on")
+        raise NoGridError(f"{path}: lies on one slice; give the scan that it was drawn on")
     fitting = [s for s in (first.spacing_mm[0], float(steps.min())) if s > 0 and _even(steps / s)]
     if not fitting:
-        raise InputError(f"{path}: its slices are unevenly spaced; give the scan that it was drawn on")
+        raise NoGridError(f"{path}: its slices are unevenly spaced; give the scan that it was drawn on")
     step = fitting[0]
     lowest = frames[int(along.argmin())].grid
     shape = (round(float(np.ptp(along)) / step) + 1, *first.shape[1:])
@@ -193,7 +243,7 @@ class _Places:
         corner = np.rint(target.indices_at([turned.origin_mm])[0])
         x, y, z = target.points_mm([corner])[0]
         expected = replace(target, shape=turned.shape, origin_mm=(float(x), float(y), float(z)))
-        differs = difference(expected, turned)
+        differs = difference(expected, turned, rounding_mm=ROUNDING_LIMIT_MM)
         if differs:
             raise InputError(
                 f"{self._path}: does not lie on the scan's slices: {differs}; give the scan that it was drawn on"

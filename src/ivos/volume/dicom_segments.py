@@ -38,6 +38,23 @@ class Segment:
     side: Code | None
 
 
+@dataclass(frozen=True)
+class SegmentSummary:
+    """What the header of a file says of a segment or a region of interest.
+
+    Attributes:
+        label: the label id that it is read as.
+        name: its name.
+        pieces: how many pieces of each kind it has: ``{"frames": 12}``, or contours by their type in the file.
+        slices: on how many planes it lies.
+    """
+
+    label: int
+    name: str
+    pieces: Mapping[str, int]
+    slices: int
+
+
 def note_of(label: int) -> str:
     """What a segment's description says, so that its label id is not lost: segments are numbered from 1."""
     return _NOTE.format(label)

@@ -7,20 +7,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pydicom
 from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.config import IGNORE
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
-from pydicom.valuerep import TEXT_VR_DELIMS, PersonName
+from pydicom.valuerep import TEXT_VR_DELIMS, DSfloat, PersonName
 
 from ivos.errors import InputError
-from ivos.volume.dicom import dicom_folder, series_files
+from ivos.volume.dicom import series_files
+from ivos.volume.dicom_files import dicom_folder, open_header
 from ivos.volume.volume import Volume
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from ivos.volume.geometry import Geometry
@@ -36,7 +37,6 @@ _NEEDED = (*_IN_FILE_HEADER, "FrameOfReferenceUID")
 _MADE = ("StudyInstanceUID", "SeriesInstanceUID")
 """Anonymised files may lack these; nothing is found by them alone."""
 
-_GEOMETRY = ("Rows", "Columns", "PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient")
 _IDENTITY = (
     "PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyID", "StudyDate",
     "StudyTime", "AccessionNumber", "ReferringPhysicianName",
@@ -91,29 +91,30 @@ class DicomSource:
         return {"PatientID": pseudonym, "PatientName": f"{pseudonym}^"}  # a family name alone
 
 
-def read_source(source: Path, series: str | None = None) -> DicomSource:
+def read_source(source: Path, series: str | None = None, stack: int | None = None) -> DicomSource:
     """The series in a folder or zip file as :func:`ivos.volume.dicom.read_series` finds it.
 
     Args:
         source: the folder or zip file.
         series: the last characters of its SeriesInstanceUID, where there are several.
+        stack: the number of its stack, where the series holds several.
 
     Raises:
         InputError: no such series, or one whose files lack what a reference needs.
     """
     with dicom_folder(source) as folder:
-        files, geometry = series_files(folder, series, named=source)
-        headers = [pydicom.dcmread(file, stop_before_pixels=True) for file in files]
-    slices = [_placed(header, geometry.spacing_mm[0], source) for header in headers]
+        files, geometry = series_files(folder, series, stack, named=source)
+        headers = [open_header(file) for file in files]
+    slices = [_placed(header, geometry, index, source) for index, header in enumerate(headers)]
     _fill_in(slices, source)
     return DicomSource(slices, geometry, {keyword: _text(headers[0], keyword) for keyword in _IDENTITY})
 
 
-def _placed(header: Dataset, spacing_mm: float, source: Path) -> Dataset:
-    """What identifies and places a slice."""
+def _placed(header: Dataset, geometry: Geometry, index: int, source: Path) -> Dataset:
+    """What identifies a slice, and its place on the grid: headers are rounded, and labels lie on the grid."""
     slice_ = Dataset()
     slice_.SpecificCharacterSet = UTF_8
-    for name in (*_NEEDED, *_MADE, *_GEOMETRY):
+    for name in (*_NEEDED, *_MADE, "Rows", "Columns"):
         if name in header:
             slice_[name] = header[name]
     for name, twin in _IN_FILE_HEADER.items():
@@ -125,12 +126,21 @@ def _placed(header: Dataset, spacing_mm: float, source: Path) -> Dataset:
             f"{source}: its DICOM files have no {', '.join(missing)}: nothing can refer to them; use NIfTI"
         )
     slice_.Modality = str(header.get("Modality") or "OT")
-    slice_.SpacingBetweenSlices = spacing_mm  # as the slices lie: what headers say of it is not always so
-    slice_.SliceThickness = header.get("SliceThickness") or spacing_mm
+    _, column, row = geometry.axes
+    slice_.ImageOrientationPatient = _decimals([*row, *column])
+    slice_.ImagePositionPatient = _decimals(geometry.points_mm([[index, 0, 0]])[0])
+    slice_.PixelSpacing = _decimals(geometry.spacing_mm[1:])
+    slice_.SpacingBetweenSlices = geometry.spacing_mm[0]  # as the slices lie: what headers say of it is not always so
+    slice_.SliceThickness = header.get("SliceThickness") or geometry.spacing_mm[0]
     for name in _IDENTITY:
         if name not in _OPTIONAL:
             setattr(slice_, name, "")  # whoever makes objects of these asks for them
     return slice_
+
+
+def _decimals(values: Iterable[float]) -> list[DSfloat]:
+    """Numbers with as many digits as DICOM has room for."""
+    return [DSfloat(float(value), auto_format=True) for value in values]
 
 
 def _fill_in(slices: list[Dataset], source: Path) -> None:

@@ -7,7 +7,7 @@ SimpleITK; NIfTI files are RAS+, which SimpleITK converts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations, product
 from typing import TypeVar
 
@@ -23,6 +23,12 @@ CANONICAL_AXES: tuple[Triple, Triple, Triple] = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0
 
 AXIS_NAMES = ("axial", "coronal", "sagittal")
 """The name of a stack of slices along each canonical array axis."""
+
+
+LARGEST_SHEAR_DEGREES = 0.2
+"""By how much axes may be off right angles, from rounding for example; DICOM readers allow as much."""
+
+TILTED = "its axes are not at right angles (gantry tilt or shear); resample it to an upright grid first"
 
 
 @dataclass(frozen=True)
@@ -123,23 +129,44 @@ def reorientation(source: Geometry, axes: tuple[Triple, Triple, Triple] = CANONI
     return Reorientation((a, b, c), (flips[0], flips[1], flips[2]))
 
 
+def largest_shear_degrees(grid: Geometry) -> float:
+    """By how much the angle between two axes is off 90 degrees, at most."""
+    axes = np.asarray(grid.axes)
+    cosines = np.abs(axes @ axes.T)[np.triu_indices(3, 1)]
+    return float(np.degrees(np.arcsin(np.minimum(cosines, 1.0))).max())
+
+
+def upright(grid: Geometry) -> Geometry:
+    """The grid with axes at right angles that is closest to a slightly sheared one; its middle stays where it is."""
+    axes = np.asarray(grid.axes)
+    if np.allclose(axes @ axes.T, np.eye(3), rtol=0, atol=1e-6):
+        return grid
+    left, _, right = np.linalg.svd(axes)
+    straight = left @ right
+    middle = (np.asarray(grid.shape) - 1) / 2
+    x, y, z = grid.points_mm(middle[None])[0] - (middle * np.asarray(grid.spacing_mm)) @ straight
+    rows = [(float(a), float(b), float(c)) for a, b, c in straight]
+    return replace(grid, origin_mm=(float(x), float(y), float(z)), axes=(rows[0], rows[1], rows[2]))
+
+
 def displacement_mm(a: Geometry, b: Geometry) -> float:
     """The largest distance between the same corner voxel of two grids of one shape."""
     corners = [[i * (n - 1) for i, n in zip(corner, a.shape, strict=True)] for corner in product((0, 1), repeat=3)]
     return float(np.linalg.norm(a.points_mm(corners) - b.points_mm(corners), axis=1).max())
 
 
-def difference(expected: Geometry, found: Geometry) -> str | None:
+def difference(expected: Geometry, found: Geometry, *, rounding_mm: float = 0.0) -> str | None:
     """How ``found`` differs from ``expected``, in a few words with figures; None for the same grid of points.
 
     Both are compared in the axis order given: align them first with :func:`reorientation`. Rounding of file headers
-    is not a difference: corners may be apart by a twentieth of the smallest spacing.
+    is not a difference: corners may be apart by a twentieth of the smallest spacing, or by ``rounding_mm`` where more
+    of it is known, but never by more than a quarter of that spacing.
     """
     if expected.shape != found.shape:
         sizes = [" x ".join(str(n) for n in reversed(g.shape)) for g in (found, expected)]
         return f"its size is {sizes[0]}, the scan's {sizes[1]} (x, y, z in the scan's axis order)"
     apart = displacement_mm(expected, found)
-    if apart <= 0.05 * min(expected.spacing_mm):
+    if apart <= max(0.05 * min(expected.spacing_mm), min(rounding_mm, 0.25 * min(expected.spacing_mm))):
         return None
     parts = [f"corners are up to {apart:.3g} mm apart"]
     spacing = max(abs(p - q) for p, q in zip(expected.spacing_mm, found.spacing_mm, strict=True))

@@ -97,6 +97,7 @@ def write_labels(
     *,
     source: Path | None = None,
     series: str | None = None,
+    stack: int | None = None,
     form: LabelFormat | None = None,
     pseudonyms: Pseudonyms | None = None,
     provenance: Provenance | None = None,
@@ -108,6 +109,7 @@ def write_labels(
         labels: on the scan's grid in any orientation, with names.
         source: folder or zip file of the DICOM series that they lie on; the DICOM forms need it.
         series: the last characters of its SeriesInstanceUID, where there are several.
+        stack: the number of its stack, where the series holds several.
         form: what to write; by default what the suffix says, where .dcm is a DICOM Segmentation.
         pseudonyms: stand in for the patient in DICOM headers; other forms say nothing of the patient.
         provenance: how the labels came about, for DICOM headers.
@@ -125,4 +127,6 @@ def write_labels(
         from ivos.volume.dicom_seg import write_dicom_seg as write
     else:
         from ivos.volume.rtstruct import write_rtstruct as write
-    write(path, labels, source, series=series, pseudonyms=pseudonyms, provenance=provenance or Provenance())
+    write(
+        path, labels, source, series=series, stack=stack, pseudonyms=pseudonyms, provenance=provenance or Provenance()
+    )

@@ -193,12 +193,17 @@ def apply_mapping(array: npt.NDArray[Any], ids: Mapping[int, int]) -> npt.NDArra
     """Label ids replaced by others; ids that the mapping does not have become 0, background.
 
     Args:
-        array: unsigned integers of any shape.
+        array: whole numbers of any shape.
         ids: old ids to new ones.
 
     Returns:
         The smallest unsigned type that holds the new ids.
+
+    Raises:
+        InputError: the array is not of whole numbers.
     """
+    if array.dtype.kind not in "bui":
+        raise InputError(f"label ids of type {array.dtype}; give whole numbers, as ivos.read_labels does")
     present, where = np.unique(array, return_inverse=True)
     dtype = np.min_scalar_type(max(ids.values(), default=0))
     replaced: npt.NDArray[Any] = np.array([ids.get(int(old), 0) for old in present], dtype)[where]

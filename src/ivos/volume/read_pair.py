@@ -2,67 +2,101 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ivos.volume.dicom_labels import holds_dicom_labels
-from ivos.volume.read import read_labels
+from ivos.errors import InputError
+from ivos.volume.cropping import joint_grid, on_one_grid, uncropped
+from ivos.volume.dicom_labels import holds_contours, holds_dicom_labels, read_dicom_label_layers
+from ivos.volume.label_layers import LabelLayers, layers_of
+from ivos.volume.read import read, read_labels
+from ivos.volume.slicer_segments import is_segmentation, read_segmentation_layers
 from ivos.volume.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
-
-    from ivos.volume.geometry import Geometry
 
 
 def read_pair(
     one: Path,
     other: Path,
     *,
-    structures: Collection[int] | None = None,
+    scan: Path | None = None,
     names: Mapping[int, str] | None = None,
-) -> tuple[Volume, Volume]:
-    """Read two label files that are to be compared.
+) -> tuple[LabelLayers, LabelLayers]:
+    """Read two label files that are to be compared; structures of a DICOM file may overlap.
 
-    A DICOM file is put on the grid of the other one; two of them on the smallest grid that holds both.
+    DICOM files are put on the grid of the scan. Without it one is put on the grid of the other file, and two of them on
+    the smallest grid that holds both; two files with contours need the scan, and so do contours and segments. A cropped
+    segmentation of 3D Slicer is put on the grid of the other file, two of them on the smallest that holds both.
 
     Args:
         one: a label file.
         other: another one.
-        structures: of DICOM files, the label ids to take.
+        scan: the scan that they lie on; it is read where a file is DICOM.
         names: of DICOM files, names by label id of the structures to take.
 
     Raises:
-        InputError: as :func:`ivos.volume.read.read_labels`.
+        InputError: as :func:`ivos.volume.read.read_labels`, or contours without a grid.
     """
     by_header = [holds_dicom_labels(path) for path in (one, other)]
+    if not any(by_header):
+        first, second = (read_label_layers(path, names=names) for path in (one, other))
+        return _uncropped_pair(first, second, one, other)
+    if scan is not None:
+        grid = read(scan)
+        first, second = (read_label_layers(path, grid, names=names) for path in (one, other))
+        return first, second
     if by_header == [False, True]:
-        first = read_labels(one)
-        return first, read_labels(other, scan=first, structures=structures, names=names)
+        first = read_label_layers(one, names=names)
+        return first, read_label_layers(other, first.layers[0], names=names)
     if by_header == [True, False]:
-        second = read_labels(other)
-        return read_labels(one, scan=second, structures=structures, names=names), second
-    if by_header == [False, False]:
-        return read_labels(one), read_labels(other)
-    both = _joint(read_labels(one), read_labels(other))
-    first, second = (read_labels(path, scan=both, structures=structures, names=names) for path in (one, other))
+        second = read_label_layers(other, names=names)
+        return read_label_layers(one, second.layers[0], names=names), second
+    for path in (one, other):
+        if holds_contours(path):
+            raise InputError(
+                f"{path}: an RT Structure Set has contours and no voxels; give the scan too, with --scans, or "
+                "compare it with a file of voxels such as NIfTI"
+            )
+    both = _joint(read_label_layers(one), read_label_layers(other))
+    first, second = (read_label_layers(path, both, names=names) for path in (one, other))
     return first, second
 
 
-def _joint(one: Volume, other: Volume) -> Volume:
+def read_label_layers(path: Path, scan: Volume | None = None, *, names: Mapping[int, str] | None = None) -> LabelLayers:
+    """Read labels of which some may overlap: those of DICOM files and 3D Slicer; of other files as a single layer.
+
+    Args:
+        path: a label file.
+        scan: on whose grid a DICOM file, or a cropped segmentation of 3D Slicer, is put.
+        names: of such a file, names by label id of the structures to take.
+
+    Raises:
+        InputError: as :func:`ivos.volume.read.read_labels`, but for overlap.
+    """
+    if holds_dicom_labels(path):
+        return read_dicom_label_layers(path, scan, names=names)
+    if not is_segmentation(path):
+        return layers_of(read_labels(path))
+    layers = read_segmentation_layers(path, names=names).layers
+    if scan is not None:
+        layers = tuple(uncropped(layer, scan.geometry, str(path)) for layer in layers)
+    return LabelLayers(layers)
+
+
+def _uncropped_pair(first: LabelLayers, second: LabelLayers, one: Path, other: Path) -> tuple[LabelLayers, LabelLayers]:
+    """Both on one grid, where only the margins that a segmentation left out tell their grids apart."""
+    count = len(first.layers)
+    named = [str(one)] * count + [str(other)] * len(second.layers)
+    placed = on_one_grid([*first.layers, *second.layers], named)
+    return LabelLayers(tuple(placed[:count])), LabelLayers(tuple(placed[count:]))
+
+
+def _joint(one: LabelLayers, other: LabelLayers) -> Volume:
     """An empty volume on the grid of the first that reaches as far as both."""
-    grid = one.geometry
-    ends = np.rint(grid.indices_at(other.geometry.points_mm(_corners(other.geometry))))
-    lowest = np.minimum(ends.min(axis=0), 0).astype(int)
-    highest = np.maximum(ends.max(axis=0).astype(int), np.asarray(grid.shape) - 1)
-    z, y, x = (int(n) for n in highest - lowest + 1)
-    a, b, c = (float(v) for v in grid.points_mm([lowest])[0])
-    wide = replace(grid, shape=(z, y, x), origin_mm=(a, b, c))
-    return Volume.from_array(np.zeros(wide.shape, np.uint8), wide, frame_of_reference=one.frame_of_reference)
-
-
-def _corners(grid: Geometry) -> list[tuple[int, ...]]:
-    return [(0, 0, 0), tuple(n - 1 for n in grid.shape)]
+    wide = joint_grid(one.geometry, other.geometry)
+    frame = one.layers[0].frame_of_reference
+    return Volume.from_array(np.zeros(wide.shape, np.uint8), wide, frame_of_reference=frame)

@@ -16,6 +16,7 @@ from scipy.ndimage import find_objects
 from ivos.files import replacing
 from ivos.volume.anatomy_codes import code_item, concept_or_own
 from ivos.volume.contours import outlines
+from ivos.volume.dicom_names import dicom_names, dicom_text
 from ivos.volume.dicom_seg import on_grid_of_series
 from ivos.volume.dicom_source import SERIES_NUMBER, DicomSource, read_source
 from ivos.volume.provenance import Provenance
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 _STUDY_CLASS = "1.2.840.10008.3.1.2.3.1"  # a retired class by whose UID a structure set still refers to its study
 _CONTOUR_DATA = Tag(0x3006, 0x0050)
-_TEXT_LIMIT = 64
 _DECIMALS = 3  # of a millimetre: far finer than a pixel, and within the 16 characters that DICOM gives a number
 
 
@@ -42,6 +42,7 @@ def write_rtstruct(
     source: Path,
     *,
     series: str | None = None,
+    stack: int | None = None,
     pseudonyms: Pseudonyms | None = None,
     provenance: Provenance | None = None,
 ) -> None:
@@ -55,6 +56,7 @@ def write_rtstruct(
         labels: on the grid of the series, in any orientation; ``names`` say what they are.
         source: the folder or zip file of the DICOM series.
         series: the last characters of its SeriesInstanceUID, where there are several.
+        stack: the number of its stack, where the series holds several.
         pseudonyms: stand in for the patient.
         provenance: how the labels came about.
 
@@ -65,14 +67,17 @@ def write_rtstruct(
     References:
         DICOM PS3.3 A.19 and C.8.8.5 to C.8.8.8: Structure Set, ROI Contour, RT ROI Observations.
     """
-    on_series = read_source(source, series)
+    on_series = read_source(source, series, stack)
     numbered, structures = on_grid_of_series(path, labels, on_series)
+    names = dicom_names({structure.id: structure.name for structure in structures}, path)
     provenance = provenance or Provenance()
     written = _general(on_series, provenance)
     on_series.carry_identity(written, pseudonyms)
     written.ReferencedFrameOfReferenceSequence = [_referred(on_series)]
     frame = on_series.slices[0].FrameOfReferenceUID
-    written.StructureSetROISequence = [_region(structure, frame, provenance) for structure in structures]
+    written.StructureSetROISequence = [
+        _region(structure, names[structure.id], frame, provenance) for structure in structures
+    ]
     written.ROIContourSequence = [
         _contoured(structure, list(_contours(numbered, number, box, on_series)))
         for number, (structure, box) in enumerate(zip(structures, find_objects(numbered), strict=True), start=1)
@@ -96,7 +101,7 @@ def _general(source: DicomSource, provenance: Provenance) -> Dataset:
     data.Manufacturer = data.ManufacturerModelName = "ivos"
     data.SoftwareVersions, data.DeviceSerialNumber = version("ivos"), "0"
     data.FrameOfReferenceUID, data.PositionReferenceIndicator = source.slices[0].FrameOfReferenceUID, ""
-    data.StructureSetLabel, data.StructureSetName = "ivos", provenance.algorithm[:_TEXT_LIMIT]
+    data.StructureSetLabel, data.StructureSetName = "ivos", dicom_text(provenance.algorithm)
     data.StructureSetDate = data.InstanceCreationDate = now.strftime("%Y%m%d")
     data.StructureSetTime = data.InstanceCreationTime = now.strftime("%H%M%S")
     data.ApprovalStatus = "UNAPPROVED"
@@ -117,14 +122,14 @@ def _referred(source: DicomSource) -> Dataset:
     return _item(FrameOfReferenceUID=first.FrameOfReferenceUID, RTReferencedStudySequence=[study])
 
 
-def _region(structure: Label, frame: str, provenance: Provenance) -> Dataset:
+def _region(structure: Label, name: str, frame: str, provenance: Provenance) -> Dataset:
     told = "".join(f", {name} {value}" for name, value in provenance.parameters.items())
     return _item(
         ROINumber=structure.id,
         ReferencedFrameOfReferenceUID=frame,
-        ROIName=structure.name[:_TEXT_LIMIT],
+        ROIName=name,
         ROIGenerationAlgorithm=provenance.manner.value,
-        ROIGenerationDescription=f"{provenance.algorithm} {provenance.version or version('ivos')}{told}"[:_TEXT_LIMIT],
+        ROIGenerationDescription=dicom_text(f"{provenance.algorithm} {provenance.version or version('ivos')}{told}"),
     )
 
 

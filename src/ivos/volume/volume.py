@@ -9,10 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ivos.errors import InputError
+from ivos.volume.checks import check_array, check_grid
+from ivos.volume.cropping import uncropped
 from ivos.volume.geometry import Geometry, Reorientation, difference, reorientation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from ivos.volume.nifti_forms import NiftiForms
 
 Array = npt.NDArray[Any]
 
@@ -30,6 +34,8 @@ class Volume:
         names: label ids to names where the file says so.
         frame_of_reference: the UID of the coordinate system of its points, where it came as DICOM: points of two files
             can be compared if theirs is the same.
+        cropped: whether the grid may leave out margins where nothing is labelled, as segmentations of 3D Slicer do.
+        nifti: what the header of a NIfTI file says of the place of ``source``: a NIfTI file on it is written with that.
     """
 
     array: Array
@@ -38,6 +44,8 @@ class Volume:
     modality: str | None = None
     names: Mapping[int, str] = field(default_factory=dict)
     frame_of_reference: str | None = None
+    cropped: bool = False
+    nifti: NiftiForms | None = None
 
     @staticmethod
     def from_array(
@@ -47,28 +55,46 @@ class Volume:
         modality: str | None = None,
         names: Mapping[int, str] | None = None,
         frame_of_reference: str | None = None,
+        nifti: NiftiForms | None = None,
+        what: str = "array",
     ) -> Volume:
         """A volume from voxels (Z, Y, X) in any orientation, given by ``source``.
 
+        Args:
+            array: intensities or label ids.
+            source: the grid that the array lies on.
+            modality: as in :class:`Volume`.
+            names: as in :class:`Volume`.
+            frame_of_reference: as in :class:`Volume`.
+            nifti: as in :class:`Volume`.
+            what: how to name the array in an error, a path for example.
+
         Raises:
-            ValueError: the array's shape is not that of the grid.
+            InputError: the array is not three-dimensional or not of the grid's shape, its voxels are not real numbers,
+                or some are NaN or infinite; the grid has no spacing, or axes that are not at right angles. What takes a
+                scan refuses a single slice, what takes labels those that are negative or fractional.
         """
-        if array.shape != source.shape:
-            raise ValueError(f"array of shape {array.shape} on a grid of shape {source.shape}")
+        check_grid(source, what)
+        check_array(array, source.shape, what)
         change = reorientation(source)
         return Volume(
-            array=np.ascontiguousarray(change.array(array)),
+            array=np.ascontiguousarray(change.array(array), array.dtype.newbyteorder("=")),
             geometry=change.geometry(source),
             source=source,
             modality=modality,
             names=names or {},
             frame_of_reference=frame_of_reference,
+            nifti=nifti,
         )
 
     def with_array(self, array: Array, names: Mapping[int, str] | None = None) -> Volume:
-        """Other voxels (Z, Y, X) on the same grid: labels of this scan, for example."""
+        """Other voxels (Z, Y, X) on the same grid: labels of this scan, for example.
+
+        Raises:
+            InputError: another shape.
+        """
         if array.shape != self.array.shape:
-            raise ValueError(f"array of shape {array.shape} for a volume of shape {self.array.shape}")
+            raise InputError(f"array of shape {array.shape} for a volume of shape {self.array.shape}")
         return replace(self, array=array, names=names or {})
 
     @property
@@ -88,7 +114,9 @@ class Volume:
 def on_grid_of(labels: Volume, scan: Volume, what: str) -> Volume:
     """``labels`` in the orientation of ``scan``, if both have the same grid of points.
 
-    The same grid in another axis order or direction is the same grid.
+    The same grid in another axis order or direction is the same grid. Where a NIfTI header can be read in several ways
+    (:mod:`ivos.volume.nifti_forms`), labels fit that lie where some program puts the scan. Cropped labels are put where
+    their origin says.
 
     Args:
         labels: a label volume.
@@ -96,11 +124,50 @@ def on_grid_of(labels: Volume, scan: Volume, what: str) -> Volume:
         what: how to name the label volume in an error, a path for example.
 
     Raises:
-        InputError: the grids differ; the message says by how much.
+        InputError: the grids differ; the message says by how much. Or they are the same in two ways that turn the
+            labels differently.
     """
-    change = reorientation(labels.geometry, scan.geometry.axes)
-    geometry = change.geometry(labels.geometry)
-    differs = difference(scan.geometry, geometry)
-    if differs:
+    grids = _grids(scan)
+    if labels.cropped:
+        labels = _uncropped_on_any(labels, grids, what)
+    fitting = [_changes(_grids(labels), grid) for grid in grids]
+    changes = [change for changes in fitting for change in changes]
+    if not changes:
+        change = reorientation(labels.geometry, scan.geometry.axes)
+        differs = difference(scan.geometry, change.geometry(labels.geometry))
         raise InputError(f"{what}: not on the scan's grid: {differs}; draw on this scan or resample the labels to it")
-    return scan.with_array(np.ascontiguousarray(change.array(labels.array)), labels.names)
+    if any(found and changes[0] not in found for found in fitting):
+        raise InputError(
+            f"{what}: the scan's sform and qform turn these labels differently; give labels with both of its forms, or "
+            "a scan with one of them"
+        )
+    return scan.with_array(np.ascontiguousarray(changes[0].array(labels.array)), labels.names)
+
+
+def _uncropped_on_any(labels: Volume, grids: list[Geometry], what: str) -> Volume:
+    """Cropped labels on the first of some grids that they are part of.
+
+    Raises:
+        InputError: they are part of none; the message is about the first.
+    """
+    refused: list[InputError] = []
+    for grid in grids:
+        try:
+            return uncropped(labels, grid, what)
+        except InputError as error:  # noqa: PERF203 - of a handful of grids
+            refused.append(error)
+    raise refused[0]
+
+
+def _changes(labels: list[Geometry], scan: Geometry) -> list[Reorientation]:
+    """What brings the grids of labels, those that it can, onto one of the scan."""
+    changes = [(reorientation(grid, scan.axes), grid) for grid in labels]
+    return [change for change, grid in changes if difference(scan, change.geometry(grid)) is None]
+
+
+def _grids(volume: Volume) -> list[Geometry]:
+    """The grid of a volume's array, then the others that its file may be read with, in the same axis order."""
+    if volume.nifti is None:
+        return [volume.geometry]
+    change = reorientation(volume.source)
+    return [volume.geometry, *(change.geometry(grid) for grid in volume.nifti.grids(volume.source.shape))]

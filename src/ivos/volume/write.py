@@ -9,8 +9,9 @@ import numpy as np
 
 from ivos.errors import InputError
 from ivos.files import replacing, suffix_of
+from ivos.volume.checks import check_volume
 from ivos.volume.itk import image_of
-from ivos.volume.names import embed_names
+from ivos.volume.nifti import SUFFIXES, write_nifti
 
 if TYPE_CHECKING:
     from ivos.volume.volume import Array, Volume
@@ -33,37 +34,46 @@ def check_writable(path: Path) -> None:
 def write_volume(path: str | Path, volume: Volume) -> None:
     """Write a scan or labels in the size, spacing, origin and direction of ``volume.source``.
 
-    The file appears whole or not at all.
+    The file appears whole or not at all. A NIfTI file carries sform, qform, codes and unit of the NIfTI file that the
+    volume came from, so that every program puts it where it puts that one.
 
     Args:
         path: .nii, .nii.gz, .nrrd or .mha.
         volume: integer labels are stored in the smallest unsigned type that holds them.
 
     Raises:
-        InputError: unknown format, or a folder that cannot be written to.
+        InputError: unknown format, a folder that cannot be written to, or voxels that are NaN or infinite.
     """
     import SimpleITK as sitk
 
     path = Path(path)
     check_writable(path)
-    image = image_of(_compact(volume.source_array()), volume.source)
+    check_volume(volume, str(path))
+    array = _compact(volume.source_array())
+    if suffix_of(path) in SUFFIXES:
+        with replacing(path) as temporary:
+            try:
+                write_nifti(temporary, array, volume.source, forms=volume.nifti, names=volume.names)
+            except OSError as error:
+                raise InputError(f"{path}: could not be written: {error.strerror or error}") from error
+        return
+    image = image_of(array, volume.source)
     if suffix_of(path) == ".nrrd":
         for key, value in _segment_fields(volume).items():
             image.SetMetaData(key, value)
     with replacing(path) as temporary:
         try:
-            sitk.WriteImage(image, str(temporary), useCompression=suffix_of(path) != ".nii")
+            sitk.WriteImage(image, str(temporary), useCompression=True)
         except RuntimeError as error:
             raise InputError(f"{path}: could not be written (disk full or not permitted?)") from error
-        if suffix_of(path) in (".nii", ".nii.gz") and volume.names:
-            embed_names(temporary, volume.names)
 
 
 def _compact(array: Array) -> Array:
-    """Labels in the smallest unsigned type; intensities as they are."""
-    if not np.issubdtype(array.dtype, np.unsignedinteger):
-        return array.astype(np.uint8) if array.dtype == bool else array
-    return array.astype(np.min_scalar_type(int(array.max(initial=0))))
+    """Labels in the smallest unsigned type; intensities as they are, in a type and byte order that files have."""
+    if array.dtype.kind == "u":
+        return array.astype(np.min_scalar_type(int(array.max(initial=0))))
+    replaced = {"bool": "uint8", "float16": "float32"}.get(array.dtype.name, array.dtype.newbyteorder("="))
+    return array.astype(replaced, copy=False)
 
 
 def _segment_fields(volume: Volume) -> dict[str, str]:

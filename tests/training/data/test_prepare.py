@@ -143,3 +143,18 @@ def test_what_is_named_ignore_is_no_structure_whichever_id_it_has(tmp_path: Path
     stored = StoredScan(out / manifest.cases[0].file)
     np.testing.assert_array_equal(stored.labels().array, np.where(labels.array == 8, IGNORE, labels.array))
     assert list(stored.info.runs) == [3]
+
+
+def test_signed_mr_keeps_its_windows_in_the_store_and_modality_decides_them(tmp_path: Path) -> None:
+    scan, labels = moving_discs(slices=5, size=24)
+    scored = (scan.array - scan.array.mean()) / scan.array.std()
+    package.write(tmp_path / "raw" / "images" / "a.nrrd", scan.with_array(scored.astype(np.float32)))
+    package.write(tmp_path / "raw" / "labels" / "a.nrrd", labels)
+    prepare(tmp_path / "raw", tmp_path / "out")
+    stored = StoredScan(tmp_path / "out" / "scans" / "a.b2nd")
+    assert stored.info.seen_as == "mr"
+    assert stored.scan().array.min() < -1000  # as it is stored, which must not be taken for HU
+    np.testing.assert_allclose(windows_for(stored.scan()), stored.info.windows, atol=20)
+    prepare(tmp_path / "raw", tmp_path / "out", modality="ct")
+    stored = StoredScan(tmp_path / "out" / "scans" / "a.b2nd")
+    assert (stored.info.seen_as, stored.scan().modality) == ("ct", "CT")

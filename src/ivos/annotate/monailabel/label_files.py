@@ -12,6 +12,7 @@ from ivos.errors import InputError
 from ivos.files import suffix_of
 from ivos.volume.itk import image_of
 from ivos.volume.labels import structures_in
+from ivos.volume.nifti import SUFFIXES, write_nifti
 from ivos.volume.read import read_labels
 from ivos.volume.volume import Volume, on_grid_of
 
@@ -97,9 +98,13 @@ def write_result(path: Path, labels: Volume, asked: Parameters) -> None:
         labels: ids up to 254.
         asked: the type, and whether voxels are to be packed.
     """
+    array = labels.source_array().astype(asked.result_dtype)
+    if suffix_of(path) in SUFFIXES:
+        write_nifti(path, array, labels.source, forms=labels.nifti)
+        return
     import SimpleITK as sitk
 
-    image = image_of(labels.source_array().astype(asked.result_dtype), labels.source)
+    image = image_of(array, labels.source)
     sitk.WriteImage(image, str(path), useCompression=asked.result_compress)
 
 

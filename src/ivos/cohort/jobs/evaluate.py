@@ -17,24 +17,27 @@ if TYPE_CHECKING:
 
     from ivos.cohort.job import Case
     from ivos.metrics.evaluation import Protocol
-    from ivos.volume.volume import Volume
+    from ivos.volume.label_layers import LabelLayers
+    from ivos.volume.label_matching import By
 
 
 @dataclass(frozen=True)
 class EvaluateJob:
-    """Compare label files; cases have ``prediction`` and ``truth``.
+    """Compare label files; cases have ``prediction`` and ``truth``, and ``scan`` where DICOM labels need it.
 
     Attributes:
         protocol: see :func:`ivos.metrics.evaluation.evaluate`, as for the others.
         tolerance_mm: of the NSD.
         structures: label ids.
         names: of label ids.
+        by: what tells which labels are the same structure.
     """
 
     protocol: Protocol = "standard"
     tolerance_mm: float = 2.0
     structures: tuple[int, ...] | None = None
     names: Mapping[int, str] | None = None
+    by: By = "auto"
     name: str = field(default="evaluate", init=False)
 
     def settings(self) -> dict[str, Any]:
@@ -45,6 +48,7 @@ class EvaluateJob:
             "tolerance_mm": self.tolerance_mm,
             "structures": None if self.structures is None else list(self.structures),
             "names": None if self.names is None else {str(label): name for label, name in self.names.items()},
+            "by": self.by,
         }
 
     def open(self) -> EvaluateWorker:
@@ -58,30 +62,38 @@ class EvaluateWorker:
     def __init__(self, job: EvaluateJob) -> None:
         self._job = job
 
-    def read(self, case: Case) -> tuple[Volume, Volume]:
+    def read(self, case: Case) -> tuple[LabelLayers, LabelLayers]:
         """See :class:`ivos.cohort.job.Worker`."""
         with all_at_hand(case.inputs) as paths:
-            return read_pair(
-                paths["prediction"], paths["truth"], structures=self._job.structures, names=self._job.names
-            )
+            return read_pair(paths["prediction"], paths["truth"], scan=paths.get("scan"), names=self._job.names)
 
-    def work(self, case: Case, data: tuple[Volume, Volume]) -> list[Score]:
+    def work(self, case: Case, data: tuple[LabelLayers, LabelLayers]) -> tuple[list[Score], list[str]]:
         """See :class:`ivos.cohort.job.Worker`."""
         job = self._job
-        return evaluate(
+        notes: list[str] = []
+        scores = evaluate(
             *data,
             protocol=job.protocol,
             tolerance_mm=job.tolerance_mm,
             structures=job.structures,
             names=job.names,
+            by=job.by,
             case=case.name,
+            note=notes.append,
         )
+        return scores, notes
 
-    def write(self, case: Case, result: list[Score], output: Path) -> Done:  # noqa: ARG002 - the manifest has it all
-        """See :class:`ivos.cohort.job.Worker`."""
-        return Done({}, {"scores": [asdict(score) for score in result]})
+    def write(self, case: Case, result: tuple[list[Score], list[str]], output: Path) -> Done:  # noqa: ARG002
+        """See :class:`ivos.cohort.job.Worker`; no file is written, the manifest has it all."""
+        scores, notes = result
+        return Done({}, {"scores": [asdict(score) for score in scores], "notes": notes})
 
 
 def scores_in(figures: Mapping[str, Any]) -> list[Score]:
     """The scores of a case from its figures, digit for digit; NaN and infinity too, which Python's JSON has."""
     return [Score(**score) for score in figures["scores"]]
+
+
+def notes_in(figures: Mapping[str, Any]) -> list[str]:
+    """What is to be said of a case: that its labels were matched by name, for example."""
+    return list(figures["notes"])

@@ -21,9 +21,10 @@ from ivos.volume.geometry import AXIS_NAMES
 from ivos.volume.provenance import Manner, Provenance
 from ivos.volume.read import read, read_labels
 from ivos.volume.volume import on_grid_of
+from ivos.volume.windows import windows_told, with_modality
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ivos.cohort.job import Case
     from ivos.device import DeviceChoice
@@ -98,12 +99,14 @@ class Propagated:
         drawn: its annotations.
         result: of the propagation.
         seconds: that it took.
+        windows: see :func:`ivos.volume.windows.windows_told`.
     """
 
     scan: Volume
     drawn: Volume
     result: Propagation
     seconds: float
+    windows: Mapping[str, str]
 
 
 class PropagateWorker:
@@ -129,7 +132,7 @@ class PropagateWorker:
     def read(self, case: Case) -> tuple[Volume, Volume]:
         """See :class:`ivos.cohort.job.Worker`."""
         with all_at_hand(case.inputs) as paths:
-            scan = read(paths["scan"], series=case.series)
+            scan = with_modality(read(paths["scan"], series=case.series, stack=case.stack), self._job.modality)
             self._job.labels.check_scan(scan, case.inputs["scan"])
             drawn = read_labels(paths["annotations"], scan=scan, structures=self._job.structures)
             return scan, on_grid_of(drawn, scan, case.inputs["annotations"])
@@ -155,7 +158,7 @@ class PropagateWorker:
             refiner=self._refiner,
             progress=progress,
         )
-        return Propagated(scan, drawn, result, time.perf_counter() - started)
+        return Propagated(scan, drawn, result, time.perf_counter() - started, windows_told(scan, job.modality))
 
     def write(self, case: Case, result: Propagated, output: Path) -> Done:
         """See :class:`ivos.cohort.job.Worker`."""
@@ -189,6 +192,7 @@ class PropagateWorker:
             "axis": AXIS_NAMES[result.axis],
             "annotated_slices": annotated,
             "structures": structure_rows(result),
+            **propagated.windows,
         }
         return Done({"labels": path.name}, figures)
 

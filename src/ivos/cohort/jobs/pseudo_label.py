@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -9,7 +10,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ivos.cohort.job import Case, Done
 from ivos.cohort.jobs.files import LabelFiles
 from ivos.pseudo_labels import judge
-from ivos.pseudo_labels.predictions import probabilities_of, read_prediction, read_predictions
+from ivos.pseudo_labels.predictions import (
+    probabilities_of,
+    read_prediction,
+    read_predictions,
+    refuse_other_numbering,
+)
+from ivos.volume.label_matching import in_one_numbering
 from ivos.volume.probabilities import PROBABILITIES
 from ivos.volume.provenance import Provenance
 from ivos.volume.read import read
@@ -19,7 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ivos.pseudo_labels import Judged, PseudoLabelSettings
+    from ivos.volume.label_matching import By
     from ivos.volume.volume import Volume
+
+_log = logging.getLogger(__name__)
 
 
 class Review(Protocol):
@@ -47,12 +57,14 @@ class PseudoLabelJob:
         predictions: what their folders are called.
         review: is called once in each process.
         labels: how label files are written.
+        by: what tells which labels are the same structure.
     """
 
     judging: PseudoLabelSettings
     predictions: tuple[str, ...]
     review: Callable[[], Review]
     labels: LabelFiles = field(default_factory=LabelFiles)
+    by: By = "auto"
     name: str = field(default="pseudo-label", init=False)
 
     @property
@@ -62,7 +74,7 @@ class PseudoLabelJob:
 
     def settings(self) -> dict[str, Any]:
         """See :class:`ivos.cohort.job.Job`."""
-        return {**self.labels.settings(), **self.judging.model_dump(mode="json")}
+        return {**self.labels.settings(), **self.judging.model_dump(mode="json"), "by": self.by}
 
     def case(self, name: str, files: Sequence[Path], previous: Path | None, scan: Path | None) -> Case:
         """A case of this job.
@@ -114,9 +126,13 @@ class PseudoLabelWorker:
     def read(self, case: Case) -> Predicted:
         """See :class:`ivos.cohort.job.Worker`."""
         files = [Path(place) for place in list(case.inputs.values())[: len(self._job.predictions)]]
-        labels = read_predictions(files, _path(case, "scan"))
+        by, note = self._job.by, refuse_other_numbering if self._job.by_probability else _log.warning
+        labels = read_predictions(files, _path(case, "scan"), by=by, note=note)
         path = _path(case, "previous")
-        previous = None if path is None else on_grid_of(read_prediction(path, labels[0]), labels[0], str(path))
+        previous = None
+        if path is not None:
+            before = on_grid_of(read_prediction(path, labels[0]), labels[0], str(path))
+            *_, previous = in_one_numbering([*labels, before], [*files, path], by)
         return Predicted(files, labels, previous)
 
     def work(self, case: Case, data: Predicted) -> tuple[Judged, dict[str, Any]]:

@@ -20,6 +20,7 @@ from ivos.uncertainty.estimate import load_estimator
 from ivos.volume.probabilities import write_probabilities
 from ivos.volume.provenance import Provenance
 from ivos.volume.read import read
+from ivos.volume.windows import windows_told, with_modality
 from ivos.volume.write import write_volume
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class SegmentWorker:
     def read(self, case: Case) -> Volume:
         """See :class:`ivos.cohort.job.Worker`."""
         with at_hand(case.inputs["scan"]) as path:
-            scan = read(path, series=case.series)
+            scan = with_modality(read(path, series=case.series, stack=case.stack), self._job.how.modality)
         self._job.labels.check_scan(scan, case.inputs["scan"])
         return scan
 
@@ -156,7 +157,8 @@ class SegmentWorker:
             doubt = result.confidence.with_array(255 - result.confidence.array)
             write_volume(folder / outputs["uncertainty"], doubt)
         self._job.labels.write(path, result.labels, case, self._provenance())
-        return Done({**outputs, "labels": path.name}, _figures(segmented))
+        windows = windows_told(segmented.scan, self._job.how.modality)
+        return Done({**outputs, "labels": path.name}, {**_figures(segmented), **windows})
 
     def report(self, segmented: Segmented, reports: Reports, folder: Path, title: str) -> None:
         """Write the report of a case."""

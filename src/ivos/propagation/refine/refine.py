@@ -67,7 +67,7 @@ class Refiner:
             added[part] += weight[:, None, None] * logits[0].float().cpu().numpy()
             lowered[part] += weight * presence[0].float().clamp(max=0).cpu().numpy()
             weights[part] += weight
-        return added / weights[:, None, None], lowered / weights
+        return np.asarray(added / weights[:, None, None], np.float32), np.asarray(lowered / weights, np.float32)
 
 
 def load_refiner(weights: Path, *, device: DeviceChoice = "auto") -> Refiner:

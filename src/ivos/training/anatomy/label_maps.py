@@ -136,7 +136,7 @@ def _paint(cut: Cut, rng: np.random.Generator) -> Field:
     image = means[labels]
     empty = labels == 0
     image[empty] = _filler(labels, steps, tissues, rng)[empty]
-    slow = smooth_field(rng, labels.shape, steps, float(rng.uniform(10, 40)))  # type: ignore[arg-type]
+    slow = smooth_field(rng, labels.shape, steps, float(rng.uniform(10, 40)))
     image += np.float32(rng.uniform(0, 0.06)) * slow
     texture = rng.standard_normal(labels.shape, dtype=np.float32)
     sigma = float(rng.uniform(0.5, 2))
@@ -148,7 +148,7 @@ def _filler(labels: LabelArray, steps: Triple, tissues: Field, rng: np.random.Ge
     """What lies where the map says nothing: random tissues, those of the structures among them; air further away."""
     count = int(rng.integers(3, 8))
     values = np.where(rng.random(count) < 0.5, rng.choice(tissues, count), rng.uniform(0, 1, count)).astype(np.float32)
-    field = smooth_field(rng, labels.shape, steps, float(rng.uniform(25, 90)))  # type: ignore[arg-type]
+    field = smooth_field(rng, labels.shape, steps, float(rng.uniform(25, 90)))
     filler = values[np.clip((field * 0.9 + 1.2) / 2.4 * count, 0, count - 1).astype(np.int64)]
     if rng.random() < 0.5:
         reach_mm = float(rng.uniform(4, 40))
@@ -156,7 +156,7 @@ def _filler(labels: LabelArray, steps: Triple, tissues: Field, rng: np.random.Ge
         sampling = [2 * s for s in steps]
         away = ndimage.distance_transform_edt(labels[coarse] == 0, sampling).astype(np.float32)
         away = away.repeat(2, 0).repeat(2, 1).repeat(2, 2)[tuple(slice(n) for n in labels.shape)]
-        wavy = reach_mm * (1 + 0.3 * smooth_field(rng, labels.shape, steps, 50.0))  # type: ignore[arg-type]
+        wavy = reach_mm * (1 + 0.3 * smooth_field(rng, labels.shape, steps, 50.0))
         filler = np.where(away > wavy, np.float32(rng.uniform(0, 0.05)), filler)
     return np.asarray(filler, np.float32)
 

@@ -24,12 +24,13 @@ _CT_HU = ((-160.0, 260.0), (-500.0, 900.0))  # where regions are looked for: sof
 _OUTER_PERCENTILES = (1.0, 99.0)
 
 
-def part_of_scan(scan: Volume, labels: Volume | None, rng: np.random.Generator) -> LabelledScan:
+def part_of_scan(scan: Volume, labels: Volume | None, case: str, rng: np.random.Generator) -> LabelledScan:
     """Some part of a real scan with pseudo-structures, and what is annotated in it.
 
     Args:
         scan: the scan.
         labels: annotated structures on its grid; they replace the pseudo-structures where they are. None for none.
+        case: the scan's name.
         rng: what is drawn.
     """
     array = np.asarray(scan.array, np.float32)
@@ -40,7 +41,7 @@ def part_of_scan(scan: Volume, labels: Volume | None, rng: np.random.Generator) 
     if annotated is not None:
         last = int(annotated.max())
         found = np.where(annotated > 0, annotated, np.where(found > 0, found + last, 0)).astype(np.uint8)
-    return LabelledScan.of(array, found, windows_for(scan), spacing)
+    return LabelledScan.of(array, found, windows_for(scan), spacing, case)
 
 
 def _seen(

@@ -113,7 +113,7 @@ class AnatomyVolumes:
             return _from_label_map(source.files[file], rng)
         scan, labels = read(source.files[file]), source.labels[file]
         marked = None if labels is None else on_grid_of(read_labels(labels), scan, str(labels))
-        return part_of_scan(scan, marked, rng)
+        return part_of_scan(scan, marked, str(source.files[file]), rng)
 
 
 def _from_label_map(path: Path, rng: np.random.Generator) -> LabelledScan:
@@ -121,7 +121,7 @@ def _from_label_map(path: Path, rng: np.random.Generator) -> LabelledScan:
     image, cut, spacing_mm = synthetic_image(np.asarray(labels.array, np.uint8), labels.geometry.spacing_mm, rng)
     array = np.rint(_GREY_LEVELS * image).astype(np.int16)
     scan = Volume.from_array(array, Geometry(array.shape, spacing_mm, (0.0, 0.0, 0.0)))
-    return LabelledScan.of(array, cut, windows_for(scan, "mr"), spacing_mm)
+    return LabelledScan.of(array, cut, windows_for(scan, "mr"), spacing_mm, str(path))
 
 
 class StoredVolumes:
@@ -146,7 +146,7 @@ class StoredVolumes:
         images, labels = np.flip(made.images, axes), np.flip(made.labels, axes)
         if rng.random() < 0.5:
             images, labels = images.swapaxes(-1, -2), labels.swapaxes(-1, -2)
-        return LabelledScan(np.ascontiguousarray(images), np.ascontiguousarray(labels), made.spacing_mm)
+        return LabelledScan(np.ascontiguousarray(images), np.ascontiguousarray(labels), made.spacing_mm, made.case)
 
     def volume(self, place: int) -> LabelledScan:
         """The volume at a place, 0 to count - 1, from its file if it has one."""
@@ -154,9 +154,11 @@ class StoredVolumes:
         if path.exists():
             with np.load(path) as kept:
                 z, y, x = kept["spacing_mm"].tolist()
-                return LabelledScan(kept["images"], kept["labels"], (z, y, x))
+                return LabelledScan(kept["images"], kept["labels"], (z, y, x), str(kept["case"]))
         made = self._make(self._first + place)
         with replacing(path) as temporary:
             labels = made.labels.astype(np.uint8)
-            np.savez_compressed(temporary, images=made.images, labels=labels, spacing_mm=np.array(made.spacing_mm))
+            np.savez_compressed(
+                temporary, images=made.images, labels=labels, spacing_mm=made.spacing_mm, case=made.case
+            )
         return made

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from ivos.errors import InputError
 from ivos.training.data.prepare import MANIFEST, Manifest, load_manifest, prepare
@@ -32,6 +31,8 @@ class ChosenCases:
         unlabelled: those whose labels are missing or not looked at.
         validating: labelled ones that nothing is learned from.
         pseudo_labelled: ones whose labels are predictions; half of the labelled samples are drawn from them.
+        testing: ones that no training touches.
+        patients: whose each case is.
     """
 
     names: dict[int, str]
@@ -39,6 +40,8 @@ class ChosenCases:
     unlabelled: list[Path]
     validating: list[Path]
     pseudo_labelled: list[Path] = field(default_factory=list)
+    testing: list[Path] = field(default_factory=list)
+    patients: dict[str, str] = field(default_factory=dict)
 
 
 def chosen_cases(cohort: CohortSettings, folder: Path, seed: int) -> ChosenCases:
@@ -52,18 +55,20 @@ def chosen_cases(cohort: CohortSettings, folder: Path, seed: int) -> ChosenCases
     Raises:
         InputError: no prepared scans and none to prepare, or no labelled ones to train on.
     """
-    place, manifest = _prepared(cohort.scans, folder)
+    place, manifest = _prepared(cohort, folder)
     if cohort.fold is not None and cohort.fold >= manifest.folds:
         raise InputError(f"data.fold={cohort.fold}: {cohort.scans} has folds 0 to {manifest.folds - 1}; null for none")
     cases = [case for case in manifest.cases if case.split == "train"]
-    validating = [case for case in cases if case.fold is not None and case.fold == cohort.fold]
-    rest = [case for case in cases if case.info.labelled and case not in validating]
-    order = np.random.default_rng(seed).permutation(len(rest))
-    rest = [rest[n] for n in order]
+    of_fold = [case for case in cases if case.fold is not None and case.fold == cohort.fold]
+    validating = [case for case in of_fold if case.info.labelled]
+    away = {case.patient for case in of_fold}  # nothing is learned of whom the training is validated on
+    rest = [case for case in cases if case.info.labelled and case.patient not in away]
+    rest.sort(key=lambda case: (case.draw, _drawn(seed, case.info.case)))
     if cohort.labelled is not None and cohort.labelled > len(rest):
         raise InputError(f"data.labelled={cohort.labelled}: {cohort.scans} has {len(rest)} to train on")
     training = rest[: cohort.labelled]
-    unlabelled = [case for case in cases if not case.info.labelled] + rest[len(training) :]
+    unlabelled = [case for case in cases if not case.info.labelled and case.patient not in away]
+    unlabelled += rest[len(training) :]
     if not training:
         some = f" beside fold {cohort.fold}; data.fold=null trains on all" if validating else ""
         raise InputError(f"{cohort.scans}: no labelled cases to train on{some}")
@@ -71,10 +76,25 @@ def chosen_cases(cohort: CohortSettings, folder: Path, seed: int) -> ChosenCases
     def paths(chosen: Sequence[ManifestCase]) -> list[Path]:
         return [place / case.file for case in chosen]
 
-    return ChosenCases(manifest.names, paths(training), paths(unlabelled), paths(validating))
+    return ChosenCases(
+        manifest.names,
+        paths(training),
+        paths(unlabelled),
+        paths(validating),
+        testing=paths([case for case in manifest.cases if case.split == "test"]),
+        patients={case.info.case: case.patient for case in manifest.cases},
+    )
 
 
-def _prepared(scans: Path, folder: Path) -> tuple[Path, Manifest]:
+def _drawn(seed: int, case: str) -> str:
+    """Where a case stands in an order that the seed draws, whichever others there are."""
+    return hashlib.sha256(f"{seed} {case}".encode()).hexdigest()
+
+
+def _prepared(cohort: CohortSettings, folder: Path) -> tuple[Path, Manifest]:
+    scans = cohort.scans
+    if (scans / MANIFEST).exists() and cohort.modality != "auto":
+        raise InputError(f"data.modality={cohort.modality}: {scans} is prepared already; ivos prepare has --modality")
     if (scans / MANIFEST).exists():
         return scans, load_manifest(scans)
     place = folder / "prepared"
@@ -87,7 +107,7 @@ def _prepared(scans: Path, folder: Path) -> tuple[Path, Manifest]:
         if done == 1:
             _log.warning("preparing %d scans of %s in %s", total, scans, place)
 
-    manifest = prepare(scans, place, workers=os.cpu_count() or 1, progress=tell)
+    manifest = prepare(scans, place, workers=os.cpu_count() or 1, modality=cohort.modality, progress=tell)
     for refusal in manifest.refused:
         _log.warning("left out: %s: %s", refusal.case, refusal.reason)
     return place, manifest

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import logging
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 from ivos.files import replacing, stem_of
+from ivos.training.data.numbering import names_in_file, number_alike, renumbered
+from ivos.training.data.patients import listed, read_patients
 from ivos.training.data.raw import RawCase, Refusal, find_cases
+from ivos.training.data.split import Part, Split, SplitRules, check_patients, known_by_scan, split_cases
 from ivos.training.data.store import SUFFIX, ScanInfo, StoredScan, store
 from ivos.volume.labels import IGNORE, IGNORE_NAME, canonical_name, is_ignore, structures_in, with_ignore
-from ivos.volume.names import label_names
 from ivos.volume.read import read, read_labels
 from ivos.volume.volume import Volume, on_grid_of
+from ivos.volume.windows import Modality, is_constant, with_modality
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+_log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 _SCANS = "scans"
@@ -38,6 +45,7 @@ class ManifestCase(BaseModel):
         patient: whom it belongs to.
         split: ``"train"``, or ``"test"`` for what is never trained on.
         fold: 0 to n-1 for labelled training cases: the fold in which it validates.
+        draw: number of the draw that gave it that fold, 0 for the first.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,8 +53,15 @@ class ManifestCase(BaseModel):
     info: ScanInfo
     file: str
     patient: str
-    split: str
+    split: Split
     fold: int | None
+    draw: int = 0
+
+    @property
+    def part(self) -> Part:
+        """Where it belongs."""
+        digest = self.info.digest
+        return Part(patient=self.patient, split=self.split, fold=self.fold, draw=self.draw, digest=digest)
 
 
 class Manifest(BaseModel):
@@ -58,6 +73,8 @@ class Manifest(BaseModel):
         folds: how many.
         cases: by name.
         refused: by name.
+        test_share: of labelled patients; None in manifests of earlier versions.
+        former: parts of cases that were there once, should they come back.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -67,6 +84,13 @@ class Manifest(BaseModel):
     folds: int
     cases: tuple[ManifestCase, ...]
     refused: tuple[Refusal, ...]
+    test_share: float | None = None
+    former: dict[str, Part] = Field(default_factory=dict)
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """Where each case belongs, of those that are there and those that were."""
+        return {**self.former, **{case.info.case: case.part for case in self.cases}}
 
 
 def load_manifest(folder: Path) -> Manifest:
@@ -81,64 +105,196 @@ def load_manifest(folder: Path) -> Manifest:
     except FileNotFoundError as error:
         raise InputError(f"{folder}: not a prepared folder: it has no {MANIFEST}; run ivos prepare first") from error
     except (OSError, ValidationError) as error:
-        raise InputError(f"{path}: damaged; run ivos prepare again, which keeps what is whole") from error
+        raise InputError(
+            f"{path}: damaged, and with it the split is lost; ivos prepare --resplit draws it again and keeps what is "
+            "whole of the scans"
+        ) from error
 
 
 def prepare(
     raw: Path,
     output: Path,
     *,
-    folds: int = 5,
-    test_share: float = 0.0,
-    seed: int = 0,
+    folds: int | None = None,
+    test_share: float | None = None,
+    seed: int | None = None,
     workers: int = 1,
     patients: Path | None = None,
+    resplit: bool = False,
+    modality: Modality = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> Manifest:
     """Check every case of a folder, store it, and split the cases.
 
     What is stored already from the same files stays as it is, so that a run that was stopped goes on and a second run
-    does nothing. A case that cannot be used is left out with its reason.
+    does nothing. A case that cannot be used is left out with its reason. A case that was split before keeps its part;
+    new ones join the split.
 
     Args:
         raw: the folder, in one of the layouts of :mod:`ivos.training.data.raw`.
         output: where ``scans/``, ``manifest.json`` and ``refused.csv`` go.
-        folds: into how many the labelled training cases are divided.
-        test_share: share of patients with labels that is kept for testing, beside what the data set itself holds out.
-        seed: of the split.
+        folds: into how many the labelled training cases are divided; None for as many as before, or 5.
+        test_share: share of patients with labels that is kept for testing, beside what the data set itself holds out;
+            None for that of before, or 0.
+        seed: of the split; None for that of before, or 0.
         workers: processes.
         patients: CSV file with columns ``case`` and ``patient``; without it every case is a patient of its own.
+        resplit: draw all cases again, as if there were no split yet.
+        modality: which windows show the scans; ``"auto"`` goes by each scan.
         progress: called with cases done and cases in all.
 
     Raises:
-        InputError: nothing to prepare, or nothing that can be used; the library of the store is not installed.
+        InputError: nothing to prepare, or nothing that can be used; a split that cannot be kept; a table of patients
+            that does not fit; the library of the store is not installed.
     """
     try:
         import blosc2  # noqa: F401 - for every worker: said once, before the work
     except ModuleNotFoundError as error:
         raise InputError(f"preparing needs {error.name}: pip install 'ivos[train]'") from error
-    found, whose = find_cases(raw), _patients(patients)
-    done: list[ScanInfo] = []
-    refused = list(found.refused)
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        tasks = [pool.submit(_stored, case, output / _SCANS, dict(found.names)) for case in found.cases]
-        for number, task in enumerate(as_completed(tasks), start=1):
-            result = task.result()
-            if isinstance(result, Refusal):
-                refused.append(result)
-            else:
-                done.append(result)
-            if progress is not None:
-                progress(number, len(tasks))
-    if not done:
-        raise InputError(f"{raw}: none of {len(found.cases)} cases can be used; the first: {refused[0].reason}")
+    found = find_cases(raw)
+    before = _before(output, resplit=resplit)
+    rules = _rules(output, before, resplit=resplit, folds=folds, test_share=test_share, seed=seed)
+    there = {} if before is None else before.parts
+    known = {} if resplit else there
+    names = [case.name for case in found.cases]
     held_out = {case.name for case in found.cases if case.held_out}
-    cases = _split(sorted(done, key=lambda info: info.case), held_out, whose, folds=folds, share=test_share, seed=seed)
+    table = None if patients is None else read_patients(patients, names)
+    if table is None:
+        _check_table_is_not_missing(output, there, names)
+    told = {case: part.patient for case, part in there.items()} | ({} if table is None else table.whose)
+    check_patients({name: told.get(name, name) for name in names}, known, held_out)
+    done: list[ScanInfo] = []
+    cases_alike, refused = number_alike(found.cases, found.names)
+    refused += found.refused
+    each = partial(_stored, folder=output / _SCANS, names=dict(found.names), modality=modality)
+    for number, result in enumerate(_each(each, cases_alike, workers), start=1):
+        if isinstance(result, Refusal):
+            refused.append(result)
+        else:
+            done.append(result)
+        if progress is not None:
+            progress(number, len(cases_alike))
+    if not done:
+        raise InputError(
+            f"{raw}: none of {counted(len(found.cases), 'case')} can be used; the first: {refused[0].reason}"
+        )
+    done.sort(key=lambda info: info.case)
+    renamed = known_by_scan(done, known)
+    known = _renamed(known, renamed)
+    whose = {case: part.patient for case, part in known.items()} | told
+    parts = split_cases(done, {i.case: whose.get(i.case, i.case) for i in done}, held_out, known, rules)
+    for note in [] if table is None or patients is None else table.notes(patients):
+        _log.warning("%s", note)
+    for new_name, old_name in renamed.items():
+        _log.warning("%s: was %s before, and stays in %s", new_name, old_name, parts[new_name].text)
     left_out = tuple(sorted(refused, key=lambda refusal: refusal.case))
-    names = _of_structures(found.names) or _of_structures(_names_in_files(found.cases, done))
-    manifest = Manifest(names=names, seed=seed, folds=folds, cases=tuple(cases), refused=left_out)
+    manifest = Manifest(
+        names=_of_structures(found.names) or _of_structures(_names_in_files(cases_alike, done)),
+        seed=rules.seed,
+        folds=rules.folds,
+        cases=tuple(_manifest_case(info, parts[info.case]) for info in done),
+        refused=left_out,
+        test_share=rules.test_share,
+        former={case: part for case, part in sorted(known.items()) if case not in parts},
+    )
+    if resplit:
+        _tell_resplit(output, manifest)
     _write(output, manifest)
     return manifest
+
+
+def _each(
+    work: Callable[[RawCase], ScanInfo | Refusal], cases: Sequence[RawCase], workers: int
+) -> Iterator[ScanInfo | Refusal]:
+    """What comes of each case, in the order in which they are done; in this process where there is one worker."""
+    if workers == 1:
+        yield from map(work, cases)
+        return
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for task in as_completed([pool.submit(work, case) for case in cases]):
+            yield task.result()
+
+
+def _before(output: Path, *, resplit: bool) -> Manifest | None:
+    """The manifest that is there; a damaged one is as good as none where the split is drawn again."""
+    if not (output / MANIFEST).exists():
+        return None
+    try:
+        return load_manifest(output)
+    except InputError:
+        if not resplit:
+            raise
+        return None
+
+
+def _rules(
+    output: Path,
+    before: Manifest | None,
+    *,
+    resplit: bool,
+    folds: int | None,
+    test_share: float | None,
+    seed: int | None,
+) -> SplitRules:
+    """Those that are asked for, or else those of the split that is there.
+
+    Raises:
+        InputError: that split is kept, and it has others than what is asked for.
+    """
+    there = (None, None, None) if before is None else (before.folds, before.test_share, before.seed)
+    for name, old, asked in zip(("--folds", "--test-share", "--seed"), there, (folds, test_share, seed), strict=True):
+        if not resplit and asked is not None and old is not None and asked != old:
+            raise InputError(
+                f"{output}: was split with {name} {old}, not {asked}; leave {name} out and new cases join that split, "
+                "or draw all cases again with --resplit"
+            )
+    kept = SplitRules(5, 0.0, 0) if before is None else SplitRules(before.folds, before.test_share or 0.0, before.seed)
+    return SplitRules(
+        kept.folds if folds is None else folds,
+        kept.test_share if test_share is None else test_share,
+        kept.seed if seed is None else seed,
+    )
+
+
+def _check_table_is_not_missing(output: Path, known: Mapping[str, Part], names: Sequence[str]) -> None:
+    """A new case may be of a patient who is in the split, and only the table knows."""
+    new = [name for name in names if name not in known]
+    if new and any(case != part.patient for case, part in known.items()):
+        raise InputError(
+            f"{output}: was split by a table of patients; give it with --patients, with rows for the new cases: "
+            f"{listed(new)}"
+        )
+
+
+def _renamed(known: Mapping[str, Part], renamed: Mapping[str, str]) -> dict[str, Part]:
+    """Parts under the names that cases have now."""
+    now = dict(known)
+    for new, old in renamed.items():
+        part = now.pop(old)
+        now[new] = part.model_copy(update={"patient": new}) if part.patient == old else part
+    return now
+
+
+def _manifest_case(info: ScanInfo, part: Part) -> ManifestCase:
+    file = f"{_SCANS}/{info.case}{SUFFIX}"
+    return ManifestCase(info=info, file=file, patient=part.patient, split=part.split, fold=part.fold, draw=part.draw)
+
+
+def _tell_resplit(output: Path, manifest: Manifest) -> None:
+    """Say how far the new draw is from the split that was there."""
+    try:
+        before = load_manifest(output).parts
+    except InputError:  # none, or damaged
+        before = {}
+    there = manifest.parts
+    moved = [case for case in there if case in before and before[case].text != there[case].text]
+    _log.warning(
+        "split drawn again with seed %d: %d of %d cases are in another part than before%s",
+        manifest.seed,
+        len(moved),
+        len(there),
+        f" ({listed(moved)}); a training of the old split does not continue on this one" if moved else "",
+    )
 
 
 def _names_in_files(cases: Sequence[RawCase], done: Sequence[ScanInfo]) -> dict[int, str]:
@@ -146,8 +302,8 @@ def _names_in_files(cases: Sequence[RawCase], done: Sequence[ScanInfo]) -> dict[
     used = {info.case for info in done}
     names: dict[int, str] = {}
     for case in cases:
-        if case.labels is not None and case.name in used:
-            names |= label_names(case.labels)
+        if case.name in used:
+            names |= names_in_file(case)
     return names
 
 
@@ -155,9 +311,9 @@ def _of_structures(names: Mapping[int, str]) -> dict[int, str]:
     return {label: name for label, name in names.items() if label != IGNORE and not is_ignore(label, name)}
 
 
-def _stored(case: RawCase, folder: Path, names: Mapping[int, str]) -> ScanInfo | Refusal:
+def _stored(case: RawCase, folder: Path, names: Mapping[int, str], modality: Modality) -> ScanInfo | Refusal:
     """A case in the store; what was wrong with it otherwise."""
-    path, fingerprint = folder / f"{case.name}{SUFFIX}", _fingerprint(case, names)
+    path, fingerprint = folder / f"{case.name}{SUFFIX}", _fingerprint(case, names, modality)
     try:
         if path.exists():
             try:
@@ -165,9 +321,11 @@ def _stored(case: RawCase, folder: Path, names: Mapping[int, str]) -> ScanInfo |
             except InputError:
                 pass  # damaged: made anew
             else:
-                if info.fingerprint == fingerprint:
+                if info.fingerprint == fingerprint and info.digest is not None:
                     return info
-        scan = read(case.scan)
+        scan = with_modality(read(case.scan), modality)
+        if is_constant(scan.array):
+            raise InputError(f"{case.scan}: blank: every voxel is {scan.array.flat[0]:g}")
         labels = _labels(case, scan, names)
         if labels is not None:
             _check(labels, names, case)
@@ -179,7 +337,8 @@ def _stored(case: RawCase, folder: Path, names: Mapping[int, str]) -> ScanInfo |
 def _labels(case: RawCase, scan: Volume, names: Mapping[int, str]) -> Volume | None:
     """The case's labels on its scan's grid; masks of single structures under the ids of their names."""
     if case.labels is not None:
-        return on_grid_of(with_ignore(read_labels(case.labels), names), scan, str(case.labels))
+        labels = with_ignore(renumbered(read_labels(case.labels), case), names)
+        return on_grid_of(labels, scan, str(case.labels))
     if not case.masks:
         return None
     joined = np.zeros(scan.array.shape, np.uint16)
@@ -205,45 +364,13 @@ def _check(labels: Volume, names: Mapping[int, str], case: RawCase) -> None:
         raise InputError(f"{case.files[1]}: labels {unknown[:5]} are not among those of the data set")
 
 
-def _fingerprint(case: RawCase, names: Mapping[int, str]) -> str:
-    """Changes when any of the case's files does, the ids of its masks, or the id that is named "ignore"."""
+def _fingerprint(case: RawCase, names: Mapping[int, str], modality: Modality) -> str:
+    """Changes when any of the case's files does, the ids of its masks, the id named "ignore", or the windows."""
     told = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in case.files]
     ids = sorted(names.items()) if case.masks else [item for item in names.items() if is_ignore(*item)] or ""
-    return hashlib.sha256("\n".join([*told, str(ids)]).encode()).hexdigest()
-
-
-def _patients(path: Path | None) -> dict[str, str]:
-    if path is None:
-        return {}
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return {row["case"]: row["patient"] for row in csv.DictReader(file)}
-    except (OSError, KeyError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a CSV file with columns 'case' and 'patient'") from error
-
-
-def _split(
-    infos: Sequence[ScanInfo], held_out: set[str], whose: Mapping[str, str], *, folds: int, share: float, seed: int
-) -> list[ManifestCase]:
-    """Cases into test and training and those into folds, patient by patient, in an order that the seed draws."""
-    patient = {info.case: whose.get(info.case, info.case) for info in infos}
-    tested = {patient[case] for case in held_out if case in patient}
-    drawn = sorted({patient[info.case] for info in infos if info.labelled} - tested)
-    order = np.random.default_rng(seed).permutation(len(drawn))
-    shuffled = [drawn[n] for n in order]
-    for_test = round(share * len(shuffled))
-    tested |= set(shuffled[:for_test])
-    fold = {name: number % folds for number, name in enumerate(shuffled[for_test:])}
-    return [
-        ManifestCase(
-            info=info,
-            file=f"{_SCANS}/{info.case}{SUFFIX}",
-            patient=patient[info.case],
-            split="test" if patient[info.case] in tested else "train",
-            fold=fold.get(patient[info.case]) if info.labelled else None,
-        )
-        for info in infos
-    ]
+    windows = [] if modality == "auto" else [modality]
+    renumbering = [str(sorted(case.ids.items()))] if case.ids else []
+    return hashlib.sha256("\n".join([*told, str(ids), *renumbering, *windows]).encode()).hexdigest()
 
 
 def _write(output: Path, manifest: Manifest) -> None:

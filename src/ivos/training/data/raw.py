@@ -50,6 +50,7 @@ class RawCase:
         labels: its label file; None where there is none.
         masks: instead of that, a file for each structure.
         held_out: whether the data set keeps it for testing or validation.
+        ids: the cohort's label ids by those of its label file, where they are not the same.
     """
 
     name: str
@@ -57,6 +58,7 @@ class RawCase:
     labels: Path | None = None
     masks: tuple[Path, ...] = ()
     held_out: bool = False
+    ids: Mapping[int, int] | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -5,8 +5,9 @@ Slices are read in any order and from any process; the intensities and labels of
 
 from __future__ import annotations
 
+import hashlib
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -43,6 +44,8 @@ class ScanInfo(BaseModel):
         ignored_ml: volume of which the labels say nothing.
         runs: for each structure, first and last slice of every run of slices that show it.
         fingerprint: of the files that it was made from.
+        digest: of the intensities as networks see them, and of the grid; None in stores of earlier versions.
+        labels_digest: of the labels; None without any.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,10 +61,17 @@ class ScanInfo(BaseModel):
     ignored_ml: float = 0.0
     runs: dict[int, tuple[tuple[int, int], ...]]
     fingerprint: str
+    digest: str | None = None
+    labels_digest: str | None = None
 
     def showing(self, label: int) -> list[int]:
         """The slices that show a structure."""
         return [n for first, last in self.runs.get(label, ()) for n in range(first, last + 1)]
+
+    @property
+    def seen_as(self) -> Literal["ct", "mr"]:
+        """Whose windows show it."""
+        return "ct" if self.windows == CT_WINDOWS_HU else "mr"
 
     @property
     def labelled(self) -> bool:
@@ -113,8 +123,9 @@ class StoredScan:
         return Geometry(self.info.shape, self.info.spacing_mm, self.info.origin_mm, self.info.axes)
 
     def scan(self) -> Volume:
-        """The whole scan, in stored intensities."""
-        return Volume.from_array(self._array[:, 0], self.geometry, modality=self.info.modality)
+        """The whole scan, in stored intensities, with a modality that gives it the windows it was stored with."""
+        modality = self.info.modality or self.info.seen_as.upper()  # stored numbers no longer tell it
+        return Volume.from_array(self._array[:, 0], self.geometry, modality=modality)
 
     def labels(self) -> Volume:
         """All labels of a labelled scan, :data:`~ivos.volume.labels.IGNORE` where they say nothing."""
@@ -142,6 +153,7 @@ def store(path: Path, scan: Volume, labels: Volume | None, *, case: str, fingerp
     grid = scan.geometry
     volumes_ml = {} if labels is None else _volumes_ml(labels)
     ignored_ml = volumes_ml.pop(IGNORE, 0.0)
+    parts = [array] if labels is None else [array, labels.array.astype(np.int16)]
     info = ScanInfo(
         case=case,
         modality=scan.modality,
@@ -154,8 +166,9 @@ def store(path: Path, scan: Volume, labels: Volume | None, *, case: str, fingerp
         ignored_ml=ignored_ml,
         runs={} if labels is None else _runs(labels),
         fingerprint=fingerprint,
+        digest=_digest(array, grid, windows),
+        labels_digest=None if labels is None else _digest(parts[1]),
     )
-    parts = [array] if labels is None else [array, labels.array.astype(np.int16)]
     voxels = np.stack(parts, axis=1)  # (Z, 1 or 2, Y, X)
     settings = {"codec": blosc2.Codec.ZSTD, "clevel": 5, "filters": [blosc2.Filter.BITSHUFFLE], "nthreads": 1}
     with replacing(path) as temporary:
@@ -171,13 +184,19 @@ def _whole_numbers(scan: Volume) -> tuple[npt.NDArray[np.int16], Windows]:
     if windows == CT_WINDOWS_HU or whole:
         return np.clip(np.rint(array), -_LIMIT, _LIMIT).astype(np.int16), windows
     low, high = float(array.min()), float(array.max())
-    step = max((high - low) / (2 * _LIMIT), 1e-12)
+    step = (high - low) / (2 * _LIMIT) or 1.0
 
     def scaled(values: Any) -> Any:
         return (values - low) / step - _LIMIT
 
     first, second, third = ((scaled(bottom), scaled(top)) for bottom, top in windows)
     return np.rint(scaled(array.astype(np.float64))).astype(np.int16), (first, second, third)
+
+
+def _digest(array: npt.NDArray[np.int16], *beside: object) -> str:
+    digest = hashlib.sha256(repr((array.shape, *beside)).encode())
+    digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _volumes_ml(labels: Volume) -> dict[int, float]:

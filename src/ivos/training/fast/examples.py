@@ -47,6 +47,7 @@ class Example:
         numbers: the slices' numbers.
         walked: positions of the slices to walk over; those outside are drawn slices to read from.
         between: whether the last walked slice is drawn too.
+        case: of the scan.
     """
 
     images: npt.NDArray[np.uint8]
@@ -56,6 +57,7 @@ class Example:
     numbers: tuple[int, ...]
     walked: range
     between: bool
+    case: str = ""
 
     def image(self, position: int) -> FloatArray:
         """A slice as engines see it: (C, H, W) in [0, 1]."""
@@ -117,6 +119,7 @@ def examples_of(scan: LabelledScan, rng: np.random.Generator, count: int = _PER_
             numbers=tuple(numbers),
             walked=walked,
             between=between,
+            case=scan.case,
         )
 
 

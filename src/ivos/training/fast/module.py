@@ -42,6 +42,10 @@ class FastTraining(Training):
         super().__init__(network.to(memory_format=torch.channels_last), settings, rate)
         self._threads = ThreadPoolExecutor(2)
 
+    def cases_of(self, batch: Walks) -> Sequence[str]:
+        """Those of the walks."""
+        return batch.cases
+
     def training_step(self, batch: Walks, number: int) -> Tensor:  # noqa: ARG002
         """Loss of one slice of each of the walks."""
         walks = batch.under_way()
@@ -53,7 +57,8 @@ class FastTraining(Training):
         """DSC of the averaged network over whole walks that are not trained on, and false and missed pixels."""
         walks = [Walk(example) for example in batch]
         while under_way := [walk for walk in walks if goes_on(walk)]:
-            self._moved_on(self.averaged_network, under_way)
+            if not torch.isfinite(self._moved_on(self.averaged_network, under_way)):
+                return
         counted = [walk.counts for walk in walks if walk.counts.dsc is not None]
         truth = [max(counts.shared + counts.missed, 1) for counts in counted]
         figures = {
@@ -68,7 +73,7 @@ class FastTraining(Training):
         return batch
 
     def _moved_on(self, network: FastNet, walks: Sequence[Walk]) -> Tensor:
-        """Every walk a slice further: the loss."""
+        """Every walk a slice further: the loss. Where that is not finite the walks stay where they are."""
         gathered = list(self._threads.map(_gathered, walks))
         evidence, scalars = (torch.cat([getattr(g[0], part) for g in gathered]) for part in ("evidence", "scalars"))
         target = torch.from_numpy(np.stack([truth for _, truth, _ in gathered]))[:, None].to(self.device)
@@ -77,11 +82,14 @@ class FastTraining(Training):
         memory = self._memory(network, walks)
         logits, presence = network(evidence, scalars.to(self.device), memory)
         logits, presence = logits.float(), presence.float()
+        loss = _loss(logits, presence, target, known)
+        if not torch.isfinite(loss):
+            return loss
         seen = logits.detach().sigmoid() * (presence.detach() > 0)[:, None, None, None]
         answers = seen.squeeze(1).cpu().numpy()
         for walk, answer in zip(walks, answers, strict=True):
             walk.advance(answer)
-        return _loss(logits, presence, target, known)
+        return loss
 
     def _memory(self, network: FastNet, walks: Sequence[Walk]) -> Remembered:
         """The drawn slices that each walk reads from, each of them encoded once."""

@@ -22,12 +22,14 @@ from ivos.training.fast.examples import Examples
 from ivos.training.fast.module import FastTraining
 from ivos.training.fast.scans import LabelledScan, OwnScans, part_in_turn, synthetic
 from ivos.training.fast.walks import Walks
+from ivos.training.record import record_of
 from ivos.training.run import Run, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from ivos.training.continuing import OnChange
     from ivos.training.fast.examples import Example
     from ivos.training.propagation_settings import PropagationSettings
 
@@ -41,12 +43,13 @@ _HELD_OUT, _HELD_OUT_FIRST = 128, 10**9  # walks over scans that no training see
 _PER_HELD_OUT_SCAN = 4
 
 
-def train_fast(settings: PropagationSettings, folder: Path) -> Path:
+def train_fast(settings: PropagationSettings, folder: Path, *, on_change: OnChange = "refuse") -> Path:
     """Train as the settings say.
 
     Args:
         settings: of the training.
         folder: for checkpoints, the logs and the settings; a run that is there already goes on.
+        on_change: what becomes of a run that is there and whose data have changed, or which had ended early.
 
     Returns:
         The averaged network's weights, of the best validation where there was one.
@@ -58,11 +61,14 @@ def train_fast(settings: PropagationSettings, folder: Path) -> Path:
     if settings.anatomy is not None and tuning:
         raise InputError("data and anatomy: give one of them")
     steps, rate = (_TUNING_STEPS if tuning else _STEPS), (_TUNING_RATE if continues else _RATE)
-    settings = resolved(settings, folder, steps=steps, rate=rate)
+    settings = resolved(settings, folder, steps=steps, rate=rate, on_change=on_change)
     seed_everything(settings.seed, verbose=False)
     begun = load_fast(settings.init) if continues or settings.init is not None else FastNet()
-    training, validating = _scans(settings, folder)
-    run = Run(folder, settings, validates=not tuning or bool(validating))
+    cases = None if settings.data is None else chosen_cases(settings.data, folder, settings.seed)
+    training = [] if cases is None else [StoredScan(path) for path in cases.training]
+    validating = [] if cases is None else [StoredScan(path) for path in cases.validating]
+    record = record_of(settings, cases)
+    run = Run(folder, settings, validates=not tuning or bool(validating), record=record, on_change=on_change)
     learned, held_out_volumes = _volumes(settings, folder)
     world = run.trainer.world_size
     first = (
@@ -93,14 +99,6 @@ def train_fast(settings: PropagationSettings, folder: Path) -> Path:
     if run.is_first:
         save_propagation(module.averaged_network, folder / "fast.safetensors")
     return folder / "fast.safetensors"
-
-
-def _scans(settings: PropagationSettings, folder: Path) -> tuple[list[StoredScan], list[StoredScan]]:
-    """The user's own, to train and to validate on."""
-    if settings.data is None:
-        return [], []
-    cases = chosen_cases(settings.data, folder, settings.seed)
-    return [StoredScan(path) for path in cases.training], [StoredScan(path) for path in cases.validating]
 
 
 def _volumes(settings: PropagationSettings, folder: Path) -> tuple[Volumes, Volumes]:

@@ -176,6 +176,11 @@ class Walks:
         while True:
             yield self
 
+    @property
+    def cases(self) -> list[str]:
+        """Of the walks."""
+        return [walk.example.case for walk in self._walks]
+
     def under_way(self) -> list[Walk]:
         """Walks that have somewhere to go and look there."""
         self._walks = [walk for walk in self._walks if goes_on(walk)]

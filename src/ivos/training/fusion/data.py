@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 from ivos.training.fusion.samples import Samples, make_samples, read_samples
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class FusionData(Dataset[Shown]):
     def __init__(self, samples: Sequence[Samples], seed: int | None = None) -> None:
         self._planes = np.concatenate([some.planes for some in samples])
         self._shares = np.concatenate([some.shares for some in samples])
+        self._sessions = np.concatenate([np.full(len(some.planes), some.number) for some in samples])
         self._seed = seed
 
     def __len__(self) -> int:
@@ -47,13 +49,36 @@ class FusionData(Dataset[Shown]):
         if self._seed is None:
             return _tensor(self._planes[number]), torch.from_numpy(self._shares[number])
         rng = np.random.default_rng((self._seed, number))
-        place = int(rng.integers(len(self._planes)))
+        place = self._place(rng)
         planes = torch.rot90(_tensor(self._planes[place]), int(rng.integers(4)), (1, 2))
         if rng.random() < 0.5:
             planes = planes.flip(2)
         factor, offset = 1 + rng.uniform(-_CONTRAST, _CONTRAST), rng.uniform(-_BRIGHTNESS, _BRIGHTNESS)
         image = (planes[:_IMAGES] * factor + offset).clamp(0, 1)
         return torch.cat([image, planes[_IMAGES:]]), torch.from_numpy(self._shares[place])
+
+    def scan_of(self, number: int) -> str:
+        """The name of the synthetic scan that the sample of a number is of."""
+        place = number if self._seed is None else self._place(np.random.default_rng((self._seed, number)))
+        return f"synthetic scan {self._sessions[place]}"
+
+    def _place(self, rng: np.random.Generator) -> int:
+        return int(rng.integers(len(self._planes)))
+
+
+class NamedData(Dataset[tuple["Tensor", "Tensor", str]]):
+    """Samples with the names of the scans that they are of.
+
+    Args:
+        data: drawn from with a seed.
+    """
+
+    def __init__(self, data: FusionData) -> None:
+        self._data = data
+
+    def __getitem__(self, number: int) -> tuple[Tensor, Tensor, str]:
+        """The sample of a number, and its scan."""
+        return *self._data[number], self._data.scan_of(number)
 
 
 def samples_in(
@@ -69,11 +94,11 @@ def samples_in(
         path = folder / f"{number:08d}.npz"
         make_samples(path, number, engine)
         samples = read_samples(path)
-        found += [] if samples is None else [samples]
+        found += [] if samples is None else [replace(samples, number=number)]
         if progress is not None:
             progress(done, len(numbers))
     if not found:
-        raise InputError(f"{folder}: the corrections of {len(numbers)} scans decide nothing; raise scans")
+        raise InputError(f"{folder}: the corrections of {counted(len(numbers), 'scan')} decide nothing; raise scans")
     return found
 
 

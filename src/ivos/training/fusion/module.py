@@ -12,6 +12,8 @@ from ivos.training.checkpoints import SCORE
 from ivos.training.module import Training
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
     from ivos.nets.fusion import FusionNet
@@ -31,9 +33,13 @@ class FusionTraining(Training):
 
     network: FusionNet
 
-    def training_step(self, batch: Shown, number: int) -> Tensor:  # noqa: ARG002
+    def cases_of(self, batch: tuple[Tensor, Tensor, Sequence[str]]) -> Sequence[str]:
+        """Those of the samples."""
+        return batch[2]
+
+    def training_step(self, batch: tuple[Tensor, Tensor, Sequence[str]], number: int) -> Tensor:  # noqa: ARG002
         """Cross-entropy where old and new mask differ, and Dice of what is made of the two."""
-        planes, shares = batch
+        planes, shares, _ = batch
         old, new, true = planes[:, 3:4], planes[:, 4:5], planes[:, 7:]
         logits = self.network(to_fuse(planes[:, :7], shares)).float()
         weight = (old - new).abs() + _AGREED

@@ -36,10 +36,12 @@ class Samples:
     Attributes:
         planes: (N, 8, S, S) those of :func:`ivos.propagation.difference.planes` and the true mask, 0..255.
         shares: (N, 2) see :func:`ivos.propagation.difference.shares`.
+        number: of the session that they are of.
     """
 
     planes: npt.NDArray[np.uint8]
     shares: FloatArray
+    number: int = 0
 
 
 @dataclass
@@ -77,7 +79,8 @@ def make_samples(path: Path, number: int, engine: Engine) -> None:
     session = Session.begun(phantom_of(number), np.random.default_rng((number, 6)), engine)
     samples = None if session is None else recorded(session, np.random.default_rng((number, 7)), engine)
     with replacing(path) as temporary:
-        np.savez_compressed(temporary, **({} if samples is None else vars(samples)))
+        kept = {} if samples is None else {"planes": samples.planes, "shares": samples.shares}
+        np.savez_compressed(temporary, **kept)
 
 
 def recorded(session: Session, rng: np.random.Generator, engine: Engine) -> Samples | None:

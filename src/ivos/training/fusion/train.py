@@ -11,14 +11,16 @@ from torch.utils.data import DataLoader
 from ivos.nets.checkpoints import save_propagation
 from ivos.nets.fusion import OURS, FusionNet
 from ivos.propagation.engines.choose import choose_engine
-from ivos.training.fusion.data import FusionData, samples_in
+from ivos.training.fusion.data import FusionData, NamedData, samples_in
 from ivos.training.fusion.module import FusionTraining
+from ivos.training.record import record_of
 from ivos.training.run import Run, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from ivos.training.continuing import OnChange
     from ivos.training.fusion.settings import FusionSettings
 
 _STEPS, _RATE = 5000, 2e-3
@@ -26,13 +28,20 @@ _APART = 10**6  # numbers of sessions for each seed; those below it validate
 _HELD_OUT = 16
 
 
-def train_fusion(settings: FusionSettings, folder: Path, progress: Callable[[int, int], None] | None = None) -> Path:
+def train_fusion(
+    settings: FusionSettings,
+    folder: Path,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    on_change: OnChange = "refuse",
+) -> Path:
     """Train as the settings say.
 
     Args:
         settings: of the training.
         folder: for samples, checkpoints, the logs and the settings; what is there already is gone on from.
         progress: called with scans corrected and scans to correct, before the training.
+        on_change: what becomes of a run that is there and had ended early, or has other settings.
 
     Returns:
         The averaged network's weights, of the best validation.
@@ -40,15 +49,15 @@ def train_fusion(settings: FusionSettings, folder: Path, progress: Callable[[int
     Raises:
         InputError: the folder holds another run, damaged files, or cannot be written to.
     """
-    settings = resolved(settings, folder, steps=_STEPS, rate=_RATE)
+    settings = resolved(settings, folder, steps=_STEPS, rate=_RATE, on_change=on_change)
     seed_everything(settings.seed, verbose=False)
     begun, engine = FusionNet(OURS), choose_engine("fast")
     first = (settings.seed + 1) * _APART
     held_out = samples_in(folder / "samples", range(min(_HELD_OUT, settings.scans)), engine)
     samples = samples_in(folder / "samples", range(first, first + settings.scans), engine, progress)
-    run = Run(folder, settings, validates=True)
+    run = Run(folder, settings, validates=True, record=record_of(settings), on_change=on_change)
     training: DataLoader[Any] = DataLoader(
-        FusionData(samples, settings.seed), batch_size=settings.batch, sampler=run.samples(settings.batch)
+        NamedData(FusionData(samples, settings.seed)), batch_size=settings.batch, sampler=run.samples(settings.batch)
     )
     validating: DataLoader[Any] = DataLoader(FusionData(held_out), batch_size=settings.batch)
 

@@ -6,8 +6,8 @@ it has not seen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -43,11 +43,13 @@ class Sample:
         labels: (S, S) class numbers, 0 for background, :data:`IGNORED` beyond the slice and where the labels
             say nothing; of a slice without labels 0 wherever it reaches.
         position: its place in the scan, 0..1.
+        case: of the scan.
     """
 
     image: FloatArray
     labels: npt.NDArray[np.int64]
     position: float
+    case: str = ""
 
 
 class LabelledSlices(Dataset[Sample]):
@@ -74,8 +76,10 @@ class LabelledSlices(Dataset[Sample]):
     def __getitem__(self, number: int) -> Sample:
         rng = np.random.default_rng((self._seed, number))
         scan, index = self._drawn(rng)
-        image, labels = _seen(self._scans[scan], index, self._neighbours)
-        return varied(image, self._classes[labels], relative_position(index, len(self._scans[scan])), self._size, rng)
+        drawn = self._scans[scan]
+        image, labels = _seen(drawn, index, self._neighbours)
+        sample = varied(image, self._classes[labels], relative_position(index, len(drawn)), self._size, rng)
+        return replace(sample, case=drawn.info.case)
 
     def _drawn(self, rng: np.random.Generator) -> tuple[int, int]:
         if self._showing and rng.random() < _BY_STRUCTURE:
@@ -117,15 +121,19 @@ class UnlabelledSlices(Dataset[Sample]):
         scan = self._scans[int(rng.integers(len(self._scans)))]
         index = int(rng.integers(len(scan)))
         image, _ = _seen(scan, index, self._neighbours)
-        return varied(image, np.zeros(image.shape[1:], np.int64), relative_position(index, len(scan)), self._size, rng)
+        sample = varied(
+            image, np.zeros(image.shape[1:], np.int64), relative_position(index, len(scan)), self._size, rng
+        )
+        return replace(sample, case=scan.info.case)
 
 
-def collated(samples: Sequence[Sample]) -> dict[str, torch.Tensor]:
-    """A batch: images (B, C, S, S), labels (B, S, S), positions (B,)."""
+def collated(samples: Sequence[Sample]) -> dict[str, Any]:
+    """A batch: images (B, C, S, S), labels (B, S, S), positions (B,), and the names of cases."""
     return {
         "image": torch.from_numpy(np.stack([sample.image for sample in samples])),
         "labels": torch.from_numpy(np.stack([sample.labels for sample in samples])),
         "position": torch.tensor([sample.position for sample in samples], dtype=torch.float32),
+        "cases": [sample.case for sample in samples],
     }
 
 

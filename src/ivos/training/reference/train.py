@@ -22,9 +22,11 @@ from ivos.training.data.cases import ChosenCases, chosen_cases
 from ivos.training.data.store import StoredScan
 from ivos.training.module import Training
 from ivos.training.pictures import log_picture
+from ivos.training.record import record_of
 from ivos.training.reference.losses import balanced_weights
 from ivos.training.reference.methods import Consistency, CrossPseudo, Supervised
 from ivos.training.reference.slices import Alternating, LabelledSlices, UnlabelledSlices, collated
+from ivos.training.reference.structures import structures_of, structures_to_learn
 from ivos.training.reference.supervised_loss import SupervisedLoss
 from ivos.training.run import Run, resolved
 from ivos.volume.labels import IGNORE
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from torch.utils.data import Dataset
 
     from ivos.nets.transunet import TransUNet
+    from ivos.training.continuing import OnChange
     from ivos.training.reference.methods import Batch, Method
     from ivos.training.reference.settings import ReferenceSettings
     from ivos.training.reference.slices import Sample
@@ -59,11 +62,19 @@ class ReferenceTraining(Training):
         super().__init__(method.networks, settings, rate)
         self._method, self._info = method, info
 
-    def training_step(self, batch: dict[str, Batch], number: int) -> Tensor:  # noqa: ARG002
+    def cases_of(self, batch: dict[str, dict[str, Any]]) -> Sequence[str]:
+        """Those of the slices that are not finite themselves, or of all."""
+        named = [pair for part in batch.values() for pair in zip(part["cases"], part["image"], strict=True)]
+        return [case for case, image in named if not torch.isfinite(image).all()] or [case for case, _ in named]
+
+    def training_step(self, batch: dict[str, dict[str, Any]], number: int) -> Tensor:  # noqa: ARG002
         """The loss of labelled and unlabelled slices."""
-        parts = self._method.loss(batch["labelled"], batch.get("unlabelled"), self.progress)
+        slices: dict[str, Batch] = {
+            name: {key: value for key, value in part.items() if key != "cases"} for name, part in batch.items()
+        }
+        parts = self._method.loss(slices["labelled"], slices.get("unlabelled"), self.progress)
         total = torch.stack(list(parts.values())).sum()
-        count = len(batch["labelled"]["image"])
+        count = len(slices["labelled"]["image"])
         self.log_dict({**parts, "loss": total}, prog_bar=True, batch_size=count, sync_dist=True)
         return total
 
@@ -93,13 +104,16 @@ def volume_dsc(found: Array, scan: StoredScan, info: ReferenceInfo) -> list[floa
     return [dsc(found == label, true == label) for label in info.structures]
 
 
-def train_reference(settings: ReferenceSettings, folder: Path, cases: ChosenCases | None = None) -> list[Path]:
+def train_reference(
+    settings: ReferenceSettings, folder: Path, cases: ChosenCases | None = None, *, on_change: OnChange = "refuse"
+) -> list[Path]:
     """Train as the settings say.
 
     Args:
         settings: of the training.
         folder: for checkpoints, the logs and the settings; a run that is there already goes on.
         cases: to learn from, instead of those that ``settings.data`` chooses.
+        on_change: what becomes of a run that is there and whose data have changed, or which had ended early.
 
     Returns:
         The averaged networks' files, of the best validation where there was one.
@@ -107,16 +121,17 @@ def train_reference(settings: ReferenceSettings, folder: Path, cases: ChosenCase
     Raises:
         InputError: the scans do not have what the settings ask for, or the folder holds another run.
     """
-    settings = resolved(settings, folder, steps=_STEPS, rate=_RATE)
+    settings = resolved(settings, folder, steps=_STEPS, rate=_RATE, on_change=on_change)
     cases = cases or chosen_cases(settings.data, folder, settings.seed)
     if not cases.unlabelled and settings.method != "supervised":
         raise InputError(f"{settings.data.scans}: no unlabelled cases, which method={settings.method} learns from")
     info = _info(cases, settings)
-    validating = [path for path in cases.validating if set(info.structures) & _there(path)]
+    validating = [path for path in cases.validating if set(info.structures) & structures_of(path)]
     weights = _class_weights(cases.training, info) if settings.loss.class_balanced else None
     seed_everything(settings.seed, verbose=False)
     method = _method(settings, info, SupervisedLoss(settings.loss, weights))
-    run = Run(folder, settings, validates=bool(validating))
+    record = record_of(settings, cases, structures=info.names, unlabelled=settings.method != "supervised")
+    run = Run(folder, settings, validates=bool(validating), record=record, on_change=on_change)
     batches = {"labelled": _loader(_labelled(cases, info, settings), settings, run)}
     if settings.method != "supervised":
         batches["unlabelled"] = _loader(_unlabelled(cases.unlabelled, settings), settings, run)
@@ -133,11 +148,7 @@ def train_reference(settings: ReferenceSettings, folder: Path, cases: ChosenCase
 
 
 def _info(cases: ChosenCases, settings: ReferenceSettings) -> ReferenceInfo:
-    there = set().union(*(_there(path) for path in cases.training))
-    wanted = settings.data.structures or tuple(sorted(there))
-    missing = [label for label in wanted if label not in there]
-    if missing:
-        raise InputError(f"{settings.data.scans}: no training case has label {missing[0]}; structures: {sorted(there)}")
+    wanted = structures_to_learn(cases, settings.data)
     return ReferenceInfo(
         network=settings.networks[0],
         structures=wanted,
@@ -160,11 +171,6 @@ def _method(settings: ReferenceSettings, info: ReferenceInfo, supervised: Superv
         return Consistency(networks[0], supervised, weight=settings.pseudo_weight)
     rectified = settings.method == "cps-uncertainty"
     return CrossPseudo(networks[0], networks[1], supervised, weight=settings.pseudo_weight, rectified=rectified)
-
-
-def _there(path: Path) -> set[int]:
-    """Ids of the structures of a stored scan."""
-    return set(StoredScan(path).info.volumes_ml or {})
 
 
 def _class_weights(training: Sequence[Path], info: ReferenceInfo) -> Tensor:

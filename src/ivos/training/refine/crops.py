@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,7 @@ class Crop:
         scalars: (2,).
         asked: (Z,).
         truth: (Z, rows, columns) the share of each cell that is the structure's.
+        case: the volume that it is of.
     """
 
     planes: npt.NDArray[np.uint8]
@@ -50,6 +51,7 @@ class Crop:
     scalars: FloatArray
     asked: BoolArray
     truth: npt.NDArray[np.uint8]
+    case: str
 
     @property
     def dsc(self) -> float:
@@ -59,7 +61,7 @@ class Crop:
 
     def evidence(self) -> Evidence:
         """As the network is shown it."""
-        planes = self.planes.astype(np.float32) / 255
+        planes = np.asarray(self.planes / np.float32(255), np.float32)
         planes[:, _LIKELIHOOD] = (planes[:, _LIKELIHOOD] - 0.5) * 2 * _LIKELIHOOD_RANGE
         return Evidence(planes, self.numbers, self.scalars, self.asked)
 
@@ -97,7 +99,7 @@ def crops_of(scan: LabelledScan, engine: Engine, rng: np.random.Generator) -> li
         if box is None or evidence is None or not evidence.asked.any():
             continue
         truth = [box.shrink(box.cut((labels[n] == structure).astype(np.float32))) for n in range(box.first, box.last)]
-        crops.append(_packed(evidence, np.stack(truth)))
+        crops.append(_packed(evidence, np.stack(truth), scan.case))
     return crops
 
 
@@ -133,23 +135,25 @@ def _annotate(labels: Array, rng: np.random.Generator) -> Annotations | None:
     return Annotations(annotated, tuple(chosen))
 
 
-def _packed(evidence: Evidence, truth: FloatArray) -> Crop:
+def _packed(evidence: Evidence, truth: FloatArray, case: str) -> Crop:
     planes = evidence.planes.copy()
     planes[:, _LIKELIHOOD] = planes[:, _LIKELIHOOD] / (2 * _LIKELIHOOD_RANGE) + 0.5
     eight = np.rint(255 * np.clip(planes, 0, 1)).astype(np.uint8)
-    return Crop(eight, evidence.numbers, evidence.scalars, evidence.asked, np.rint(255 * truth).astype(np.uint8))
+    return Crop(eight, evidence.numbers, evidence.scalars, evidence.asked, np.rint(255 * truth).astype(np.uint8), case)
 
 
 def save_crops(crops: list[Crop], path: Path) -> None:
     """All crops of a volume in one file."""
-    tables = {f"{n} {name}": getattr(crop, name) for n, crop in enumerate(crops) for name in _FIELDS}
-    np.savez_compressed(path, count=np.array(len(crops)), **tables)
+    tables: dict[str, Any] = {f"{n} {name}": getattr(crop, name) for n, crop in enumerate(crops) for name in _FIELDS}
+    cases = np.array([crop.case for crop in crops], dtype=str)
+    np.savez_compressed(path, allow_pickle=False, cases=cases, **tables)
 
 
 def load_crops(path: Path) -> list[Crop]:
     """Those of a file again."""
     with np.load(path) as kept:
-        return [Crop(*(kept[f"{n} {name}"] for name in _FIELDS)) for n in range(int(kept["count"]))]
+        cases = kept["cases"].tolist()
+        return [Crop(**{name: kept[f"{n} {name}"] for name in _FIELDS}, case=case) for n, case in enumerate(cases)]
 
 
 _FIELDS = ("planes", "numbers", "scalars", "asked", "truth")

@@ -9,10 +9,13 @@ import torch.nn.functional as F
 
 from ivos.nets.refine import PLANES, RefineNet, refined_logits
 from ivos.training.module import Training
-from ivos.training.refine.samples import Batch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
+
+    from ivos.training.refine.samples import Batch
 
 _SMOOTH = 20.0  # cells
 _PROPAGATED = PLANES.index("propagated")
@@ -22,6 +25,10 @@ class RefinementTraining(Training):
     """Learns to correct what the passes found."""
 
     network: RefineNet
+
+    def cases_of(self, batch: Batch) -> Sequence[str]:
+        """Those of the crops."""
+        return batch.cases
 
     def training_step(self, batch: Batch, number: int) -> Tensor:  # noqa: ARG002
         """Loss of a batch."""
@@ -44,7 +51,7 @@ class RefinementTraining(Training):
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, number: int) -> Any:  # noqa: ARG002
         """All parts of it."""
-        return Batch(*(getattr(batch, name).to(device) for name in Batch.__dataclass_fields__))
+        return batch.to(device)
 
     def _logits(self, network: RefineNet, batch: Batch) -> tuple[Tensor, Tensor]:
         added, presence = network(batch.planes, batch.numbers, batch.scalars)

@@ -41,6 +41,7 @@ class Sample:
         scalars: (2,).
         asked: (Z,).
         truth: (Z, rows, columns).
+        case: the volume that it is of.
     """
 
     planes: FloatArray
@@ -48,6 +49,7 @@ class Sample:
     scalars: FloatArray
     asked: FloatArray
     truth: FloatArray
+    case: str
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Batch:
         scalars: (B, 2).
         counted: (B, Z, H, W) 1 where the loss looks.
         truth: (B, Z, H, W).
+        cases: the volumes that they are of.
     """
 
     planes: Tensor
@@ -67,6 +70,12 @@ class Batch:
     scalars: Tensor
     counted: Tensor
     truth: Tensor
+    cases: tuple[str, ...]
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device."""
+        planes, numbers, scalars = self.planes.to(device), self.numbers.to(device), self.scalars.to(device)
+        return Batch(planes, numbers, scalars, self.counted.to(device), self.truth.to(device), self.cases)
 
 
 class Samples(Endless[Sample]):
@@ -93,8 +102,8 @@ class Samples(Endless[Sample]):
 def whole(crop: Crop) -> Sample:
     """A crop as it is."""
     evidence = crop.evidence()
-    truth = crop.truth.astype(np.float32) / 255
-    return Sample(evidence.planes, evidence.numbers, evidence.scalars, crop.asked.astype(np.float32), truth)
+    truth = np.asarray(crop.truth / np.float32(255), np.float32)
+    return Sample(evidence.planes, evidence.numbers, evidence.scalars, crop.asked.astype(np.float32), truth, crop.case)
 
 
 def varied(crop: Crop, rng: np.random.Generator) -> Sample:
@@ -120,7 +129,8 @@ def varied(crop: Crop, rng: np.random.Generator) -> Sample:
             planes, truth = np.flip(planes, axis), np.flip(truth, axis)
     if rng.random() < 0.5:
         planes, truth = planes.swapaxes(-1, -2), truth.swapaxes(-1, -2)
-    return Sample(*(np.ascontiguousarray(part) for part in (planes, numbers, sample.scalars, asked, truth)))
+    planes, numbers, asked, truth = (np.ascontiguousarray(part) for part in (planes, numbers, asked, truth))
+    return Sample(planes, numbers, sample.scalars, asked, truth, crop.case)
 
 
 def _change_contrast(planes: FloatArray, rng: np.random.Generator) -> None:
@@ -154,7 +164,14 @@ def collate(samples: list[Sample]) -> Batch:
         counted[place, :z, :y, :x] = sample.asked[:, None, None]
         truth[place, :z, :y, :x] = sample.truth
     scalars = np.stack([sample.scalars for sample in samples])
-    return Batch(*(torch.from_numpy(part) for part in (planes, numbers, scalars, counted, truth)))
+    return Batch(
+        torch.from_numpy(planes),
+        torch.from_numpy(numbers),
+        torch.from_numpy(scalars),
+        torch.from_numpy(counted),
+        torch.from_numpy(truth),
+        tuple(sample.case for sample in samples),
+    )
 
 
 def _is_usable(crop: Crop) -> bool:

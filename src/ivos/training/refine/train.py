@@ -19,6 +19,7 @@ from ivos.nets.refine import RefineNet
 from ivos.propagation.engines.choose import choose_engine
 from ivos.training.anatomy.volumes import AnatomyVolumes, sources_of
 from ivos.training.fast.scans import synthetic
+from ivos.training.record import record_of
 from ivos.training.refine.crops import crops_of, save_crops
 from ivos.training.refine.module import RefinementTraining
 from ivos.training.refine.samples import Samples, collate, held_out_samples
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from ivos.training.continuing import OnChange
     from ivos.training.propagation_settings import AnatomySettings
     from ivos.training.refine.settings import RefinementSettings
 
@@ -38,7 +40,11 @@ _HELD_OUT_SHARE, _MOST_HELD_OUT = 0.15, 40
 
 
 def train_refinement(
-    settings: RefinementSettings, folder: Path, progress: Callable[[int, int], None] | None = None
+    settings: RefinementSettings,
+    folder: Path,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    on_change: OnChange = "refuse",
 ) -> Path:
     """Train as the settings say.
 
@@ -46,6 +52,7 @@ def train_refinement(
         settings: of the training.
         folder: for crops, checkpoints, the logs and the settings; a run that is there already goes on.
         progress: called with volumes propagated and volumes to propagate.
+        on_change: what becomes of a run that is there and whose data have changed, or which had ended early.
 
     Returns:
         The averaged network's weights, of the best validation.
@@ -53,11 +60,11 @@ def train_refinement(
     Raises:
         InputError: the weights to begin with are not of this network, or the folder holds another run.
     """
-    settings = resolved(settings, folder, steps=_STEPS, rate=_RATE)
+    settings = resolved(settings, folder, steps=_STEPS, rate=_RATE, on_change=on_change)
     seed_everything(settings.seed, verbose=False)
     begun = load_refine(settings.init) if settings.init is not None else RefineNet()
     files, held_out_files = _prepare(settings, folder / "crops", progress)
-    run = Run(folder, settings, validates=True)
+    run = Run(folder, settings, validates=True, record=record_of(settings), on_change=on_change)
     world = run.trainer.world_size
     first = (settings.seed + 1) * _APART + run.done * settings.batch * world + run.trainer.global_rank
     samples: DataLoader[Any] = DataLoader(

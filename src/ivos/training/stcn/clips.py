@@ -6,7 +6,7 @@ Sample ``i`` is the same in every run and in every process, and so is what kind 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ivos.training.propagation_settings import STCNSettings
 
 Kind = Literal["slices", "deformed", "cycle"]
-Clips = dict[str, "torch.Tensor"]
+Clips = dict[str, Any]
 
 _SLICES = 3
 _LEAST_PIXELS = 20  # of a structure on the first slice of the view
@@ -45,11 +45,13 @@ class Clip:
         labels: (T, S, S) 0 for background, 1 to K for the structures, -1 beyond the slice and where nothing is
             said.
         kind: how they came to be.
+        case: of the scan.
     """
 
     images: FloatArray
     labels: npt.NDArray[np.int64]
     kind: Kind
+    case: str = ""
 
 
 class ClipSamples(Dataset[Clip]):
@@ -98,15 +100,16 @@ class ClipSamples(Dataset[Clip]):
         )
         where = self._view(labels[0], rng)
         views = np.stack([labels_seen(plane, where) for plane in labels])
-        return self._clip([seen(image, where) for image in images], views, "slices", rng)
+        return self._clip([seen(image, where) for image in images], views, "slices", rng, scan.info.case)
 
     def _deformed(self, rng: np.random.Generator) -> Clip:
-        image, labels = _slice(*self._place(rng))
+        scan, number = self._place(rng)
+        image, labels = _slice(scan, number)
         where = self._view(labels, rng)
         image, labels = seen(image, where), labels_seen(labels, where)
         maps = [bent(self._settings.size, rng) for _ in range(_SLICES)]
         views = np.stack([labels_seen(labels, places) for places in maps])
-        return self._clip([seen(image, places) for places in maps], views, "deformed", rng)
+        return self._clip([seen(image, places) for places in maps], views, "deformed", rng, scan.info.case)
 
     def _cycle(self, step: int, rng: np.random.Generator) -> Clip:
         scan = self._unlabelled[int(rng.integers(len(self._unlabelled)))]
@@ -116,7 +119,7 @@ class ClipSamples(Dataset[Clip]):
         views = [seen(image, where) for image in images]
         labels = np.zeros((_SLICES, *where.shape[:2]), np.int16)
         labels[0] = random_regions(views[0], self._settings.structures or 2, rng)
-        return self._clip(views, labels, "cycle", rng)
+        return self._clip(views, labels, "cycle", rng, scan.info.case)
 
     def _place(self, rng: np.random.Generator) -> tuple[StoredScan, int]:
         """A slice that shows something."""
@@ -143,7 +146,12 @@ class ClipSamples(Dataset[Clip]):
         return framed((float(row + shift[0]), float(column + shift[1])), extent, self._settings.size, rng)
 
     def _clip(
-        self, views: Sequence[FloatArray], labels: npt.NDArray[np.int16], kind: Kind, rng: np.random.Generator
+        self,
+        views: Sequence[FloatArray],
+        labels: npt.NDArray[np.int16],
+        kind: Kind,
+        rng: np.random.Generator,
+        case: str,
     ) -> Clip:
         """Some structures told apart, all the others one more; intensities varied, a little from slice to slice too."""
         ids, counts = np.unique(labels[0][labels[0] > 0], return_counts=True)
@@ -158,7 +166,7 @@ class ClipSamples(Dataset[Clip]):
             own = gain * rng.uniform(1 - _GAIN / 3, 1 + _GAIN / 3)
             noise = rng.normal(0, _NOISE * rng.random(), view.shape)
             images.append(np.clip((view - 0.5) * own + 0.5 + offset + noise, 0, 1))
-        return Clip(np.stack(images).astype(np.float32), classes, kind)
+        return Clip(np.stack(images).astype(np.float32), classes, kind, case)
 
 
 def kind_of_step(step: int, settings: STCNSettings, seed: int) -> Kind:
@@ -177,11 +185,12 @@ def largest_jump(step: int, steps: int, settings: STCNSettings) -> int:
 
 
 def collated_clips(clips: Sequence[Clip]) -> Clips:
-    """A batch: images (B, T, 3, S, S), labels (B, T, S, S), and whether all go there and back."""
+    """A batch: images (B, T, 3, S, S), labels (B, T, S, S), whether all go there and back, and the names of cases."""
     return {
         "images": torch.from_numpy(np.stack([clip.images for clip in clips])),
         "labels": torch.from_numpy(np.stack([clip.labels for clip in clips])),
         "cycle": torch.tensor(clips[0].kind == "cycle"),
+        "cases": [clip.case for clip in clips],
     }
 
 

@@ -58,6 +58,11 @@ class STCNTraining(Training):
             if frozen_norms and isinstance(module, _BatchNorm):
                 module.eval()  # Lightning leaves each module in the mode in which it finds it
 
+    def cases_of(self, batch: Clips) -> Sequence[str]:
+        """Those of the clips."""
+        cases: Sequence[str] = batch["cases"]
+        return cases
+
     def training_step(self, batch: Clips, number: int) -> Tensor:  # noqa: ARG002
         """Loss of the slices that were read from memory."""
         labels = batch["labels"]

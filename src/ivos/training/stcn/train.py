@@ -13,6 +13,7 @@ from ivos.nets.checkpoints import load_stcn, save_propagation
 from ivos.nets.imagenet import load_resnet
 from ivos.nets.stcn import STCN
 from ivos.training.data.cases import chosen_cases
+from ivos.training.record import record_of
 from ivos.training.run import Run, resolved
 from ivos.training.stcn.clips import ClipSamples, collated_clips
 from ivos.training.stcn.module import STCNTraining
@@ -20,18 +21,20 @@ from ivos.training.stcn.module import STCNTraining
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ivos.training.continuing import OnChange
     from ivos.training.propagation_settings import PropagationSettings, STCNSettings
 
 _STEPS, _RATE = 150_000, 1e-4
 _TUNING_STEPS, _TUNING_RATE = 20_000, 1e-5
 
 
-def train_stcn(settings: PropagationSettings, folder: Path) -> Path:
+def train_stcn(settings: PropagationSettings, folder: Path, *, on_change: OnChange = "refuse") -> Path:
     """Train as the settings say.
 
     Args:
         settings: of the training; the network is STCN.
         folder: for checkpoints, the logs and the settings; a run that is there already goes on.
+        on_change: what becomes of a run that is there and whose data have changed, or which had ended early.
 
     Returns:
         The averaged network's weights, of the best validation where there was one.
@@ -40,13 +43,14 @@ def train_stcn(settings: PropagationSettings, folder: Path) -> Path:
         InputError: the scans or weights are not what the settings ask for, or the folder holds another run.
     """
     steps, rate = (_STEPS, _RATE) if settings.init is None else (_TUNING_STEPS, _TUNING_RATE)
-    settings = resolved(settings, folder, steps=steps, rate=rate)
+    settings = resolved(settings, folder, steps=steps, rate=rate, on_change=on_change)
     assert settings.data is not None  # noqa: S101 - the settings see to it
     own = cast("STCNSettings", settings.network)
     seed_everything(settings.seed, verbose=False)
     begun = _begun(settings, own)
     cases = chosen_cases(settings.data, folder, settings.seed)
-    run = Run(folder, settings, validates=bool(cases.validating))
+    record = record_of(settings, cases, unlabelled=own.learn_from.cycle > 0)
+    run = Run(folder, settings, validates=bool(cases.validating), record=record, on_change=on_change)
     samples = ClipSamples(
         cases.training,
         cases.unlabelled,

@@ -109,6 +109,11 @@ class Drawings:
         while True:
             yield self
 
+    @property
+    def cases(self) -> list[str]:
+        """Of the drawings."""
+        return [drawing.example.case for drawing in self._drawings]
+
     def under_way(self) -> list[Drawing]:
         """Drawings that await an answer."""
         self._drawings = [drawing for drawing in self._drawings if not drawing.over]

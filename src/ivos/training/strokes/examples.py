@@ -36,12 +36,14 @@ class Example:
         truth: (H, W) the structure; it is not empty.
         mask: (H, W) what is there already, empty for nothing.
         seed: of the strokes that are drawn on it.
+        case: of the scan.
     """
 
     windows: npt.NDArray[np.uint8]
     truth: BoolArray
     mask: BoolArray
     seed: int
+    case: str = ""
 
     @property
     def image(self) -> FloatArray:
@@ -83,7 +85,7 @@ def examples_of(scan: LabelledScan, rng: np.random.Generator) -> Iterator[Exampl
             others = [scan.labels[index] == k for k in structures_in(scan.labels[index])]
             mask = _begun(truth, volume, index, others, rng)
         turned = _turn(rng)
-        yield Example(turned(scan.images[index]), turned(truth), turned(mask), int(rng.integers(2**32)))
+        yield Example(turned(scan.images[index]), turned(truth), turned(mask), int(rng.integers(2**32)), scan.case)
 
 
 def _piece(mask: BoolArray, rng: np.random.Generator) -> BoolArray:

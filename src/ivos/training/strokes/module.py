@@ -37,18 +37,23 @@ class StrokesTraining(Training):
     def __init__(self, network: StrokesNet, settings: RunSettings, rate: float) -> None:
         super().__init__(network.to(memory_format=torch.channels_last), settings, rate)
 
+    def cases_of(self, batch: Drawings) -> Sequence[str]:
+        """Those of the drawings."""
+        return batch.cases
+
     def training_step(self, batch: Drawings, number: int) -> Tensor:  # noqa: ARG002
         """Loss of one answer to each of the drawings."""
         drawings = batch.under_way()
         loss, scores = self._moved_on(self.network, drawings)
-        self.log_dict({"loss": loss, "dsc": float(np.mean(scores))}, prog_bar=True, batch_size=len(drawings))
+        self.log_dict({"loss": loss, "dsc": float(np.mean(scores or [0.0]))}, prog_bar=True, batch_size=len(drawings))
         return loss
 
     def validation_step(self, batch: list[Example], number: int) -> None:  # noqa: ARG002
         """Mean DSC of the averaged network after some strokes on slices that are not trained on."""
         drawings = under_way = [Drawing(example, _CHECKED_STROKES) for example in batch]
         while under_way := [drawing for drawing in under_way if not drawing.over]:
-            self._moved_on(self.averaged_network, under_way)
+            if not self._moved_on(self.averaged_network, under_way)[1]:
+                return
         held = [d.scores + d.scores[-1:] * (_CHECKED_STROKES - len(d.scores)) for d in drawings if d.scores]
         self.log("val_dsc", float(np.mean(held)), prog_bar=True, batch_size=len(batch), sync_dist=True)
 
@@ -57,13 +62,16 @@ class StrokesTraining(Training):
         return batch
 
     def _moved_on(self, network: StrokesNet, drawings: Sequence[Drawing]) -> tuple[Tensor, list[float]]:
-        """Every drawing an answer further: the loss, and the DSC of each."""
+        """Every drawing an answer further: the loss, and the DSC of each; none where the loss is not finite."""
         evidence, truth = (np.stack(part) for part in zip(*(drawing.shown() for drawing in drawings), strict=True))
         shown = torch.from_numpy(evidence).to(self.device, memory_format=torch.channels_last)
         logits = network(shown).float()
+        loss = _loss(logits, torch.from_numpy(truth)[:, None].to(self.device))
+        if not torch.isfinite(loss):
+            return loss, []
         answers = logits.detach().sigmoid().squeeze(1).cpu().numpy()
         scores = [drawing.advance(answer) for drawing, answer in zip(drawings, answers, strict=True)]
-        return _loss(logits, torch.from_numpy(truth)[:, None].to(self.device)), scores
+        return loss, scores
 
 
 def _loss(logits: Tensor, truth: Tensor) -> Tensor:

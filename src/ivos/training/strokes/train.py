@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from ivos.nets.checkpoints import load_strokes, save_propagation
 from ivos.nets.strokes import StrokesNet
+from ivos.training.record import record_of
 from ivos.training.run import Run, resolved
 from ivos.training.strokes.drawings import Drawings
 from ivos.training.strokes.examples import Examples
@@ -20,6 +21,7 @@ from ivos.training.strokes.module import StrokesTraining
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ivos.training.continuing import OnChange
     from ivos.training.strokes.settings import StrokesSettings
 
 _STEPS, _RATE = 10_000, 2e-3
@@ -27,12 +29,13 @@ _APART = 10**10  # numbers of scans for each seed
 _HELD_OUT, _HELD_OUT_FIRST = 96, 2 * 10**9  # slices of scans that no training sees
 
 
-def train_strokes(settings: StrokesSettings, folder: Path) -> Path:
+def train_strokes(settings: StrokesSettings, folder: Path, *, on_change: OnChange = "refuse") -> Path:
     """Train as the settings say.
 
     Args:
         settings: of the training.
         folder: for checkpoints, the logs and the settings; a run that is there already goes on.
+        on_change: what becomes of a run that is there and whose data have changed, or which had ended early.
 
     Returns:
         The averaged network's weights, of the best validation.
@@ -40,10 +43,10 @@ def train_strokes(settings: StrokesSettings, folder: Path) -> Path:
     Raises:
         InputError: the weights to begin with are not of this network, or the folder holds another run.
     """
-    settings = resolved(settings, folder, steps=_STEPS, rate=_RATE)
+    settings = resolved(settings, folder, steps=_STEPS, rate=_RATE, on_change=on_change)
     seed_everything(settings.seed, verbose=False)
     begun = load_strokes(settings.init) if settings.init is not None else StrokesNet()
-    run = Run(folder, settings, validates=True)
+    run = Run(folder, settings, validates=True, record=record_of(settings), on_change=on_change)
     world = run.trainer.world_size
     first = (settings.seed + 1) * _APART + run.done * world + run.trainer.global_rank  # a step begins less than a scan
     examples: DataLoader[Any] = DataLoader(

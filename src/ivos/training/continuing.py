@@ -1,0 +1,132 @@
+"""Whether a run in a folder continues: on the same data by itself, on others only when somebody says so."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ivos.config import load_settings
+from ivos.errors import InputError
+from ivos.training.checkpoints import BEST, LAST
+from ivos.training.optimiser import stretched
+from ivos.training.record import RECORD, DataRecord, changes, read_record
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ivos.training.record import Changes
+    from ivos.training.run_settings import RunSettings
+
+OnChange = Literal["refuse", "restart", "continue"]
+"""What becomes of a run whose data have changed, or that had ended early and is to have more steps."""
+
+SETTINGS, BEST_BEFORE = "settings.yaml", "best_before.ckpt"
+_OF_A_RUN = (LAST, BEST, BEST_BEFORE, SETTINGS, RECORD, "log", "tensorboard", "pictures")
+_WEIGHTS = ("reference", "reference2", "fast", "stcn", "strokes", "fusion")
+_EITHER_WAY = "--restart begins it again and keeps what is there in a folder beside, --continue trains on from there"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Continued:
+    """How a run continues.
+
+    Attributes:
+        record: of its data, from now on.
+        finished: whether nothing is left to do.
+        forgets_best: whether what was best before does not compare with what comes.
+    """
+
+    record: DataRecord
+    finished: bool
+    forgets_best: bool
+
+
+def continued(
+    folder: Path, settings: RunSettings, record: DataRecord, *, done: int, ended: bool, on_change: OnChange
+) -> Continued:
+    """Whether and how the run in a folder continues.
+
+    Args:
+        folder: of a run that has a checkpoint.
+        settings: of the run, from now on.
+        record: of its data, as they are now.
+        done: steps done.
+        ended: whether it had waited long enough for a better validation.
+        on_change: what somebody says.
+
+    Raises:
+        InputError: its data have changed, or it had ended early and is to have more steps, and nobody says what to do;
+            or it cannot continue.
+    """
+    told, total = on_change == "continue", settings.total_steps
+    before = read_record(folder)
+    change = None if before is None else changes(before, record)
+    changed = change is not None and bool(change.told)
+    if change is not None and changed:
+        _check_change(folder, change, told=told, done=done, total=total)
+    steps = load_settings(type(settings), [folder / SETTINGS]).total_steps if (folder / SETTINGS).exists() else total
+    ended = ended and (before is None or before.told_to_continue != done)
+    if ended and total > steps and not told:
+        raise InputError(
+            f"{folder}: ended at step {done} of {steps}, since the last {settings.patience} validations were no better "
+            f"(patience); with steps={total}, {_EITHER_WAY}; {_rate(settings, done, steps)}"
+        )
+    finished = done >= total or (ended and not told)
+    if not finished and (steps != total or told):
+        _log.warning("%s: trains on from step %d to step %d; %s", folder, done, total, _rate(settings, done, steps))
+    return Continued(
+        record.after(before, told_to_continue=done if told and not finished else None),
+        finished,
+        forgets_best=change is not None and change.validation,
+    )
+
+
+def _check_change(folder: Path, change: Changes, *, told: bool, done: int, total: int) -> None:
+    what = f"{folder}: its data have changed since step {done}: {'; '.join(change.told)}"
+    if change.final is not None:
+        raise InputError(
+            f"{what}. It cannot continue ({change.final}): begin it again with --restart, which keeps what is there in "
+            "a folder beside, or give another folder with -o"
+        )
+    if not told:
+        raise InputError(f"{what}. {_EITHER_WAY}; or give another folder with -o")
+    if done >= total:
+        raise InputError(f"{what}. It has ended at step {done}: give more steps with --continue, or --restart")
+    _log.warning("%s", what)
+
+
+def _rate(settings: RunSettings, done: int, before: int) -> str:
+    """What the schedule does where a run continues."""
+    rate = settings.optimiser.rate
+    return stretched(settings.optimiser, rate if isinstance(rate, float) else 1.0, done, before, settings.total_steps)
+
+
+def set_aside(folder: Path) -> None:
+    """Move a run that is begun again into a folder of its own, in the folder that it was in.
+
+    Raises:
+        InputError: several processes that were started from outside would do so at once.
+    """
+    names = [*_OF_A_RUN, *(f"{name}.safetensors" for name in _WEIGHTS)]
+    there = [folder / name for name in names if (folder / name).exists()]
+    if not there:
+        return
+    if int(os.environ.get("SLURM_NTASKS", "1")) > 1 or "TORCHELASTIC_RUN_ID" in os.environ:
+        raise InputError(f"{folder}: --restart is for one process; move the folder away before several start")
+    number = next(n for n in range(1, 10**6) if not (folder / f"before_{n}").exists())
+    aside = folder / f"before_{number}"
+    aside.mkdir()
+    for path in there:
+        path.replace(aside / path.name)
+    _log.warning("%s: begins again; what was there is in %s", folder, aside)
+
+
+def is_first_process() -> bool:
+    """Whether this is the one of several processes that train together which changes files."""
+    from lightning.pytorch.utilities import rank_zero_only
+
+    return not getattr(rank_zero_only, "rank", 0)
