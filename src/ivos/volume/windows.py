@@ -71,7 +71,7 @@ def window(image: Array, limits: Window) -> npt.NDArray[np.float32]:
     low, high = limits
     values = image.astype(np.float32, copy=False)
     with np.errstate(over="ignore"):  # beyond a narrow window is white, however far
-        return np.clip((values - low) / max(high - low, _NARROWEST), 0.0, 1.0).astype(np.float32, copy=False)
+        return np.asarray(np.clip((values - low) / max(high - low, _NARROWEST), 0.0, 1.0), np.float32)
 
 
 def is_constant(array: Array) -> bool:

@@ -128,7 +128,7 @@ def _paint(cut: Cut, rng: np.random.Generator) -> Field:
     """Intensities of about 0..1 for every voxel of a cut."""
     labels, last = cut.labels, int(cut.labels.max())
     steps = (cut.spacing_mm[0] / cut.fine, *cut.spacing_mm[1:])
-    tissues = rng.uniform(0.08, 1, int(rng.integers(2, 4 + max(2, last // 2))))
+    tissues = rng.uniform(0.08, 1, int(rng.integers(2, 4 + max(2, last // 2)))).astype(np.float32)
     own = rng.random(last + 1) < rng.choice([0.1, 0.4, 0.8])  # brightness of one's own, or that of a shared tissue
     means = np.where(own, rng.uniform(0.05, 1, last + 1), rng.choice(tissues, last + 1)).astype(np.float32)
     means += rng.normal(0, 0.02, last + 1).astype(np.float32)

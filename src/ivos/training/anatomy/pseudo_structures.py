@@ -68,7 +68,7 @@ def _watershed(image: Field, spacing_mm: Triple, scale_mm: float, level: float) 
     gradient = sitk.GradientMagnitudeRecursiveGaussian(scan, sigma=max(scale_mm, 0.6 * spacing_mm[1]))
     strong = float(np.percentile(sitk.GetArrayViewFromImage(gradient), 98))
     basins = sitk.MorphologicalWatershed(gradient, level=level * max(strong, 1e-6), markWatershedLine=False)
-    return sitk.GetArrayFromImage(basins).astype(np.int64)
+    return np.asarray(sitk.GetArrayFromImage(basins), np.int64)
 
 
 def _smoothed(mask: npt.NDArray[np.bool_], spacing_mm: Triple) -> npt.NDArray[np.bool_]:
