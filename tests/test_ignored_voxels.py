@@ -138,7 +138,7 @@ def test_walks_teach_nothing_where_nothing_is_said(
 
 def test_masks_where_nothing_is_said_are_not_looked_at(walked: Example, monkeypatch: pytest.MonkeyPatch) -> None:
     training = FastTraining(load_fast(None).train(), PropagationSettings(steps=1), 1e-3)
-    monkeypatch.setattr(training, "log_dict", lambda *_, **__: None)
+    monkeypatch.setattr(training, "log", lambda *_, **__: None)
     otherwise = walked.masks.copy()
     otherwise[1:] |= walked.ignored[1:]
     first, second = (
