@@ -32,6 +32,34 @@ def stem_of(path: Path) -> str:
     return path.name[: len(path.name) - len(suffix_of(path))]
 
 
+_LEFT_BY_SYSTEM = frozenset(
+    (
+        "thumbs.db",
+        "ehthumbs.db",
+        "desktop.ini",
+        "icon\r",
+        "__macosx",
+        "$recycle.bin",
+        "system volume information",
+        "@eadir",
+    )
+)
+
+
+def left_by_system(path: Path) -> bool:
+    """Whether a path is hidden, or of what operating systems and file servers leave in folders: no data in any case.
+
+    ``._x`` and ``.DS_Store`` come from Macs, ``Thumbs.db`` and ``desktop.ini`` from Windows. Every part of the path
+    counts: give it relative to the folder that is looked into.
+    """
+    return any(part.startswith(".") or part.lower() in _LEFT_BY_SYSTEM for part in path.parts)
+
+
+def entries_of(folder: Path) -> list[Path]:
+    """The files and folders in a folder, by name, without what is :func:`left_by_system`."""
+    return [path for path in sorted(folder.iterdir()) if not left_by_system(Path(path.name))]
+
+
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
     """A folder for temporary files, gone when the block ends.

@@ -154,7 +154,7 @@ HOSTILE: list[Callable[[dict[str, Any]], object]] = [
     lambda d: d["geometry"].update(spacing_mm=[float("nan"), 1, 1]),
     lambda d: d["facts"]["structures"].pop(0),
     lambda d: d["facts"]["structures"].append(d["facts"]["structures"][0]),
-    lambda d: d["facts"]["structures"][0].update(id=255),
+    lambda d: d["facts"]["structures"][0].update(id=256),
     lambda d: d["facts"]["structures"][0].update(colour=[0, 0, 1000]),
     lambda d: d["facts"]["committed"].append(77),
     lambda d: d["facts"]["drawn"].append([0, 10**9, 1]),

@@ -16,7 +16,7 @@ _MOST_SLICES = 65_535
 _MOST_POINTS = 10_000
 _MOST_STROKES = 1_000
 
-StructureId = Annotated[int, Field(ge=1, le=254, strict=True)]
+StructureId = Annotated[int, Field(ge=1, le=255, strict=True)]
 SliceNumber = Annotated[int, Field(ge=0, le=_MOST_SLICES, strict=True)]
 Coordinate = Annotated[int, Field(ge=0, le=_MOST_SLICES, strict=True)]
 Pixel = tuple[Coordinate, Coordinate]
@@ -150,7 +150,7 @@ class Propagate(_Message):
 
     first: SliceNumber | None = None
     last: SliceNumber | None = None
-    structures: Annotated[list[StructureId], Field(min_length=1, max_length=254)] | None = None
+    structures: Annotated[list[StructureId], Field(min_length=1, max_length=255)] | None = None
     axis: AxisName = "axial"
     direction: Direction = "both"
     index: SliceNumber | None = None

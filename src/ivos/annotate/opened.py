@@ -131,15 +131,22 @@ class OpenScan:
         axis: AxisName = getattr(action, "axis", "axial")
         return self._do(lambda: actions.perform(self._session, action), Asked(as_json(action, **more), who), axis)
 
-    def load(self, labels: Volume, who: str, *, drawn: bool, name: str) -> Done:
+    def load(self, labels: Volume, who: str, *, drawn: bool, name: str, axis: AxisName | None = None) -> Done:
         """Take labels from outside.
 
+        Args:
+            labels: on the scan's grid.
+            who: asked for it.
+            drawn: whether they are a person's word.
+            name: of their file.
+            axis: of drawn slices; by default that along which they are drawn.
+
         Raises:
-            InputError: another grid, or what are no labels.
+            InputError: another grid, what are no labels, or slices that are drawn along several axes.
             NotKeptError: the disk is full; all is as it was.
         """
         asked = Asked(as_json(None, do="load", drawn=drawn, name=name), who)
-        return self._do(lambda: self._session.load_labels(labels, drawn=drawn), asked, "axial")
+        return self._do(lambda: self._session.load_labels(labels, drawn=drawn, axis=axis), asked, "axial")
 
     def _do(self, what: Callable[[], None], asked: Asked, axis: AxisName) -> Done:
         """Do something, and tell everybody."""

@@ -14,7 +14,7 @@ import typer
 
 from ivos.cli.cases import named
 from ivos.cli.cohort_options import ClusterOption, Where, WorkersOption
-from ivos.cli.label_options import ByOption, label_matching
+from ivos.cli.label_options import ByOption, IgnoreLabelOption, label_matching
 from ivos.cli.score_tables import print_scores, scores_content
 from ivos.cli.terminal import numbers, print_error, print_json, print_line, progress_bar
 from ivos.errors import InputError, counted
@@ -52,6 +52,7 @@ def evaluate(
     scheme: Annotated[
         str | None, typer.Option(help="Names: flare22, amos, btcv, totalsegmentator, or a JSON file.")
     ] = None,
+    ignore_label: IgnoreLabelOption = None,
     by: ByOption = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Also write the scores to this CSV file.")] = None,
     report: Annotated[
@@ -88,6 +89,7 @@ def evaluate(
         check_file_writable(csv_file, "--csv")
     files = _files(prediction, truth, scans, report)
     options: dict[str, Any] = {"protocol": protocol.value, "structures": ids, "names": names}
+    options["ignore"] = ignore_label
     options["by"] = matching = label_matching(by)
     if tolerance_mm is not None:
         options["tolerance_mm"] = tolerance_mm
@@ -108,7 +110,7 @@ def evaluate(
         print_scores(scores, ("DSC", "NSD" if tolerance_mm is None else nsd, "HD95 mm"), cases)
     if report is not None:
         title = f"{prediction.resolve().name} against {truth.resolve().name}"
-        shown = {case: replace(one, names=names, by=matching) for case, one in files.items()}
+        shown = {case: replace(one, names=names, ignore=ignore_label, by=matching) for case, one in files.items()}
         page = _write_report(report, scores, shown, settings, failed, title=title, nsd=nsd, shown=not as_json)
         if not as_json:
             print_line(f"Report: {page}")

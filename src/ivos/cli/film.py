@@ -123,10 +123,10 @@ def _titles(paths: Sequence[Path]) -> list[str]:
 
 def _cases(scans: Path, shown: _Shown) -> dict[str, tuple[Path, _Shown]]:
     """By case the scan's file and what is shown beside it."""
-    from ivos.volume.cases import files_by_case, scans_by_case
+    from ivos.volume.cases import labels_by_case, scans_by_case
 
     paths = scans_by_case(scans)
-    found = {folder: files_by_case(folder, "label") for folder in shown.paths}
+    found = {folder: labels_by_case(folder) for folder in shown.paths}
     for folder, files in found.items():
         missing = [case for case in paths if case not in files]
         if missing:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ivos.cli.label_options import IgnoreLabelOption  # noqa: TC001 - Typer reads it
 from ivos.cli.propagate import ModalityChoice
 from ivos.cli.terminal import print_json, print_line, progress_bar
 from ivos.errors import InputError, counted
@@ -35,6 +36,7 @@ def prepare(
     patients: Annotated[
         Path | None, typer.Option(help="CSV of case,patient: one patient's cases stay together.")
     ] = None,
+    ignore_label: IgnoreLabelOption = None,
     seed: Annotated[int | None, typer.Option(help="Of the split; 0 where nothing is split yet.")] = None,
     resplit: Annotated[
         bool, typer.Option("--resplit", help="Draw the split of all cases again; else each keeps its part.")
@@ -71,6 +73,7 @@ def prepare(
             seed=seed,
             workers=workers,
             patients=patients,
+            ignore=ignore_label,
             resplit=resplit,
             modality=modality.value,
             progress=progress,

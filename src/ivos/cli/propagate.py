@@ -27,7 +27,7 @@ from ivos.cli.cohort_options import (
     tell_left_out,
     with_series,
 )
-from ivos.cli.label_options import FormatOption, PseudonymiseOption, label_format, pseudonyms_of
+from ivos.cli.label_options import FormatOption, IgnoreLabelOption, PseudonymiseOption, label_format, pseudonyms_of
 from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.terminal import numbers, print_json, print_line, progress_bar, size_bytes
 from ivos.errors import InputError, counted
@@ -110,6 +110,7 @@ def propagate(
             "every slice with something drawn, or the file's own slice numbers from 0, like 12,40-44."
         ),
     ] = None,
+    ignore_label: IgnoreLabelOption = None,
     modality: Annotated[ModalityChoice, typer.Option(help="Intensity windows.")] = ModalityChoice.auto,
     device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = DeviceChoice.auto,
     bfloat16: Annotated[bool, typer.Option("--bfloat16", help="stcn, xmem: faster, less exact.")] = False,
@@ -152,6 +153,7 @@ def propagate(
         structures=None if structures is None else tuple(numbers(structures)),
         complete=complete == "all" if complete in (None, "all") else tuple(numbers(complete)),
         modality=modality.value,
+        ignore=ignore_label,
         labels=LabelFiles(label_format(form), pseudonyms_of(pseudonymise)),
         reports=None if report is None else Reports(report.absolute(), write_report),
     )

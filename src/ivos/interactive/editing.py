@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.errors import InputError
+from ivos.interactive.checks import HIGHEST_STRUCTURE
 from ivos.interactive.facts import Drawn
 from ivos.interactive.findings import figures_of, figures_of_certain
 from ivos.interactive.history import FIGURES_ALONG
 from ivos.interactive.labelling import drawn_over, guessed_over
 from ivos.propagation.fuse import decide
-from ivos.volume.labels import IGNORE, scheme_from_names, structures_in
+from ivos.volume.labels import scheme_from_names, structures_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -77,11 +78,11 @@ def check_loadable(labels: Array) -> None:
     """Refuse labels (Z, Y, X) that are no structures.
 
     Raises:
-        InputError: one is above 254, or negative.
+        InputError: one is above 255, or negative.
     """
-    unfit = [int(label) for label in np.unique(labels) if not 0 <= label < IGNORE]
+    unfit = [int(label) for label in np.unique(labels) if not 0 <= label <= HIGHEST_STRUCTURE]
     if unfit:
-        raise InputError(f"labels to load: structures are numbered from 1 to {IGNORE - 1}, found {unfit[0]}")
+        raise InputError(f"labels to load: structures are numbered from 1 to {HIGHEST_STRUCTURE}, found {unfit[0]}")
 
 
 def load(change: Change, labels: Volume, axis: int, *, drawn: bool) -> None:

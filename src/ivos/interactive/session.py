@@ -34,6 +34,7 @@ from ivos.interactive.state import State, new_arrays
 from ivos.interactive.stretch import stretch_about, stretch_for
 from ivos.interactive.timeline import Timeline
 from ivos.propagation.annotations import axis_number
+from ivos.propagation.drawn_planes import along_one_axis
 from ivos.propagation.engines.choose import choose_engine
 from ivos.propagation.shape_interpolation import shapes_between
 from ivos.propagation.strokes import Strokes
@@ -41,7 +42,7 @@ from ivos.propagation.walk import SliceStack
 from ivos.volume.checks import check_scan, checked_labels
 from ivos.volume.geometry import AXIS_NAMES
 from ivos.volume.label_matching import Table, matched_ids, numbered, table_of
-from ivos.volume.labels import scheme_from_names
+from ivos.volume.labels import scheme_from_names, without_ignored
 from ivos.volume.volume import on_grid_of
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ class InteractiveSession:
         """Add a structure.
 
         Args:
-            structure: its label id, 1 to 254.
+            structure: its label id, 1 to 255.
             name: its name.
             colour: red, green and blue of 0 to 255; by default the one that goes with the name.
         """
@@ -408,7 +409,7 @@ class InteractiveSession:
         """
         return suggestions(self._state, axis_number(axis), count)
 
-    def load_labels(self, labels: Volume, *, drawn: bool = False, axis: str = "axial") -> None:
+    def load_labels(self, labels: Volume, *, drawn: bool = False, axis: str | None = None) -> None:
         """Take labels from outside: a segmentation, or slices that were drawn elsewhere.
 
         Structures that the session does not have are added, under the names that the labels have for them; those that
@@ -419,15 +420,19 @@ class InteractiveSession:
             labels: on the scan's grid.
             drawn: whether they are a person's word: then every structure on every filled slice counts as drawn there.
                 Otherwise they are a guess, and give way to what is drawn as propagation does.
-            axis: of the slices.
+            axis: of the slices; by default that along which they are drawn.
 
         Raises:
-            InputError: another grid, labels beyond 254, names that contradict those of the session, or what
-                :func:`ivos.read_labels` would refuse.
+            InputError: another grid, labels beyond 255, slices that are drawn along several axes, names that contradict
+                those of the session, or what :func:`ivos.read_labels` would refuse.
         """
         labels = checked_labels(labels, "labels to load")
-        along, there = axis_number(axis), on_grid_of(labels, self._grid, "labels to load")
-        there = self._numbered(there)
+        there = on_grid_of(labels, self._grid, "labels to load")
+        if axis is not None:
+            along = axis_number(axis)
+        else:
+            along = along_one_axis(there, what="labels to load").axis if drawn else 0
+        there = without_ignored(self._numbered(there))
         editing.check_loadable(there.array)
         with self._journal.step("labels were loaded") as change:
             editing.load(change, there, along, drawn=drawn)

@@ -11,7 +11,7 @@ import numpy as np
 from ivos.errors import InputError
 from ivos.propagation.masks import masks_of
 from ivos.volume.geometry import AXIS_NAMES
-from ivos.volume.labels import structures_in
+from ivos.volume.labels import structures_in, without_ignored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -77,7 +77,7 @@ def annotations_along(
     """The annotations in a label volume, seen along an axis.
 
     Args:
-        drawn: label volume on the scan's grid with some slices drawn.
+        drawn: label volume on the scan's grid with some slices drawn; what is named "ignore" in it says nothing.
         axis: the array axis to walk.
         structures: label ids to carry on; all that are drawn by default.
         complete: numbers of the slices (canonical order) on which everything present is drawn; True for every
@@ -86,7 +86,7 @@ def annotations_along(
     Raises:
         InputError: nothing is drawn, a structure is not drawn anywhere, a complete slice is outside the scan.
     """
-    labels = np.moveaxis(drawn.array, axis, 0)
+    labels = np.moveaxis(without_ignored(drawn).array, axis, 0)
     present = structures_in(labels)
     if not present:
         raise InputError("the annotations are empty: draw at least one structure on one slice")

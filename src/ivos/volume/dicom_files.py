@@ -17,7 +17,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 from pydicom.valuerep import VR
 
 from ivos.errors import InputError
-from ivos.files import temporary_folder
+from ivos.files import left_by_system, temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +33,6 @@ _TYPES = frozenset(vr.value.encode() for vr in VR if len(vr.value) == 2)
 _IDENTIFYING = 0x0008
 _SAY_WHAT_IT_IS = (0x00080016, 0x00080018, 0x00080060)  # class, instance, modality
 _ZIP_LIMIT_BYTES = 32 << 30
-_LEFT_BY_SYSTEMS = ("thumbs.db", "desktop.ini")
 
 
 def is_dicom(path: Path) -> bool:
@@ -117,11 +116,6 @@ def _with_syntax(data: FileDataset) -> FileDataset:
         explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
         data.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
     return data
-
-
-def left_by_system(path: Path) -> bool:
-    """Whether an operating system left a file beside the user's own: ``._x``, ``.DS_Store``, ``Thumbs.db``."""
-    return path.name.startswith(".") or path.name.lower() in _LEFT_BY_SYSTEMS
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from ivos.propagation.refine.evidence import Evidence, gather
 from ivos.propagation.refine.grid import box_about
 from ivos.propagation.refine.soft_labels import SoftLabels
 from ivos.propagation.walk import SliceStack, walk
-from ivos.volume.labels import IGNORE, structures_in
+from ivos.training.data.store import UNKNOWN
+from ivos.volume.labels import structures_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,7 +82,7 @@ class _ImageStack(SliceStack):
 
 def crops_of(scan: LabelledScan, engine: Engine, rng: np.random.Generator) -> list[Crop]:
     """Some structures of a volume, propagated from some slices of it."""
-    labels = np.where(scan.labels == IGNORE, 0, scan.labels)
+    labels = np.where(scan.labels == UNKNOWN, 0, scan.labels)
     annotations = _annotate(labels, rng)
     if annotations is None:
         return []
