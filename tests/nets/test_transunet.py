@@ -82,6 +82,11 @@ def test_imagenet_weights_load_into_a_grid_of_another_size(tmp_path: Path) -> No
     for name, value in source.transformer.state_dict().items():
         expected = value[:, :1].expand(-1, 36, -1) if name.endswith("position_embeddings") else value
         torch.testing.assert_close(loaded[name], expected)
+    with torch.no_grad():
+        source.transformer.encoder.encoder_norm.weight[0] = float("nan")
+    np.savez(tmp_path / "spoilt.npz", **cast("Any", in_tensorflow_order(source, 14)))
+    with pytest.raises(InputError, match=r"spoilt\.npz: 1 of \d+ weights are not finite"):
+        load_imagenet(target, tmp_path / "spoilt.npz")
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
