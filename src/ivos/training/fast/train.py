@@ -39,7 +39,7 @@ _STEPS, _RATE = 10_000, 2e-3
 _TUNING_STEPS, _TUNING_RATE = 1000, 5e-4
 _WALKS = 32  # under way at once
 _APART = 10**10  # numbers of scans for each seed
-_HELD_OUT, _HELD_OUT_FIRST = 128, 10**9  # walks over scans that no training sees
+_HELD_OUT, _HELD_OUT_FIRST = 64, 10**9  # walks over scans that no training sees
 _PER_HELD_OUT_SCAN = 4
 
 
