@@ -82,6 +82,11 @@ def test_imagenet_weights_load_into_a_grid_of_another_size(tmp_path: Path) -> No
     for name, value in source.transformer.state_dict().items():
         expected = value[:, :1].expand(-1, 36, -1) if name.endswith("position_embeddings") else value
         torch.testing.assert_close(loaded[name], expected)
+    with torch.no_grad():
+        source.transformer.encoder.encoder_norm.weight[0] = float("nan")
+    np.savez(tmp_path / "spoilt.npz", **cast("Any", in_tensorflow_order(source, 14)))
+    with pytest.raises(InputError, match=r"spoilt\.npz: 1 of \d+ weights are not finite"):
+        load_imagenet(target, tmp_path / "spoilt.npz")
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
@@ -89,7 +94,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such weights"):
         load_imagenet(network, tmp_path / "nothing.npz")
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 nothing more")
-    with pytest.raises(InputError, match="damaged"):
+    with pytest.raises(InputError, match="truncated"):
         load_imagenet(network, tmp_path / "broken.npz")
     np.savez(tmp_path / "other.npz", **cast("Any", {"conv_root/kernel": np.zeros((7, 7, 3, 32))}))
     with pytest.raises(InputError, match="not the weights of R50-ViT-B/16"):

@@ -129,13 +129,13 @@ def test_a_run_does_not_go_on_across_a_new_split(work: Path) -> None:
     assert seed
     for on_change in ("refuse", "continue"):
         with pytest.raises(InputError, match=r"moved from .*cannot continue \(it learned from cases that are held out"):
-            _train(work, "steps=4", on_change=on_change)  # type: ignore[arg-type]
+            _train(work, "steps=4", on_change=on_change)
 
 
 def test_other_settings_begin_again_when_told(work: Path) -> None:
     for on_change in ("refuse", "continue"):
         with pytest.raises(InputError, match="holds a run with seed=0, not 1; begin it again with --restart"):
-            _train(work, "steps=2", "seed=1", on_change=on_change)  # type: ignore[arg-type]
+            _train(work, "steps=2", "seed=1", on_change=on_change)
     _train(work, "steps=2", "seed=1", on_change="restart")
     run = ("train", "reference", f"data.scans={work / 'prepared'}", "-o", work / "run", "--restart", "--continue")
     assert "give one of them" in refused(*run)

@@ -65,13 +65,13 @@ def read_patients(path: Path, cases: Sequence[str]) -> Patients:
     for case in cases:
         by_key.setdefault(_key(case), []).append(case)
     for name, patient in rows:
-        case = _case_of(name, cases, by_key, path)
-        if case is None:
+        meant = _case_of(name, cases, by_key, path)
+        if meant is None:
             unknown.append(name)
         elif patient:
             whom = spelled.setdefault(_key(patient), patient)
-            if found.setdefault(case, whom) != whom:
-                raise InputError(f"{path}: {case} has two patients, {found[case]} and {whom}; leave one of them")
+            if found.setdefault(meant, whom) != whom:
+                raise InputError(f"{path}: {meant} has two patients, {found[meant]} and {whom}; leave one of them")
     if not found:
         raise InputError(
             f"{path}: none of its {len(rows)} names matches a case; it has {listed([name for name, _ in rows])}; "

@@ -79,8 +79,10 @@ def make_samples(path: Path, number: int, engine: Engine) -> None:
     session = Session.begun(phantom_of(number), np.random.default_rng((number, 6)), engine)
     samples = None if session is None else recorded(session, np.random.default_rng((number, 7)), engine)
     with replacing(path) as temporary:
-        kept = {} if samples is None else {"planes": samples.planes, "shares": samples.shares}
-        np.savez_compressed(temporary, **kept)
+        if samples is None:
+            np.savez_compressed(temporary)
+        else:
+            np.savez_compressed(temporary, planes=samples.planes, shares=samples.shares)
 
 
 def recorded(session: Session, rng: np.random.Generator, engine: Engine) -> Samples | None:
