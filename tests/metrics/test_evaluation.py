@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -38,6 +39,20 @@ def test_scores_of_a_pair(tmp_path: Path) -> None:
     assert moved.hd95_mm == pytest.approx(2 * 0.7, abs=1e-5)
     assert moved.true_volume_ml == pytest.approx(4 * 6 * 6 * 0.7 * 0.8 * 2.5 / 1000)
     assert (same.dsc, same.nsd, same.hd95_mm) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("unit", ["micron", "meter", "mm"])
+@pytest.mark.parametrize("without", ["prediction", "truth"])
+def test_a_file_that_lost_its_unit_is_measured_in_that_of_the_other(tmp_path: Path, unit: str, without: str) -> None:
+    paths = {}
+    for name, array in (("prediction", labels(2)), ("truth", labels())):
+        image = nib.Nifti1Image(array.T, np.diag([0.7, 0.8, 2.5, 1.0]))
+        image.header.set_xyzt_units("unknown" if name == without else unit)
+        nib.save(image, paths.setdefault(name, tmp_path / f"{name}.nii.gz"))
+    millimetres = {"micron": 0.001, "meter": 1000.0, "mm": 1.0}[unit]
+    moved, _ = ivos.evaluate(ivos.read_labels(paths["prediction"]), ivos.read_labels(paths["truth"]))
+    assert moved.hd95_mm == pytest.approx(2 * 0.7 * millimetres, rel=1e-4)
+    assert moved.true_volume_ml == pytest.approx(4 * 6 * 6 * 0.7 * 0.8 * 2.5 * millimetres**3 / 1000, rel=1e-4)
 
 
 def test_a_prediction_in_another_axis_order_is_the_same(tmp_path: Path) -> None:

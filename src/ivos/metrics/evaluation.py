@@ -105,7 +105,11 @@ def evaluate(
             FLARE22: the labels or structures are not of its scheme.
     """
     found, true = _checked(prediction, case or "prediction"), _checked(truth, f"{case} truth".strip())
-    found, true = where_said(found.on_grid_of(true.layers[0], case or "prediction"), true, names, ignore)
+    if _names_unit(found) and not _names_unit(true):  # tools that lose the unit of micrometres lose no millimetre here
+        true = true.on_grid_of(found.layers[0], f"{case} truth".strip())
+    else:
+        found = found.on_grid_of(true.layers[0], case or "prediction")
+    found, true = where_said(found, true, names, ignore)
     found, true, notes = match_pair(found, true, names, by)
     for sentence in notes:
         note(sentence)
@@ -147,6 +151,12 @@ def evaluate(
             )
         )
     return scores
+
+
+def _names_unit(labels: LabelLayers) -> bool:
+    """Whether their file says in which unit its lengths are; only NIfTI can leave it open."""
+    forms = labels.layers[0].nifti
+    return forms is None or forms.names_unit
 
 
 def _checked(labels: Volume | LabelLayers, what: str) -> LabelLayers:

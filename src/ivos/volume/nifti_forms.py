@@ -122,6 +122,11 @@ class NiftiForms:
         return found
 
     @property
+    def names_unit(self) -> bool:
+        """Whether the header says in which unit its lengths are."""
+        return bool(self.units & _SPATIAL_UNIT)
+
+    @property
     def _mm_per_unit(self) -> float:
         return _MM_PER_UNIT.get(self.units & _SPATIAL_UNIT, 1.0)
 
