@@ -113,21 +113,28 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def served(scan: Path) -> Iterator[Server]:
-    """`ivos annotate` on a scan, in a process of its own."""
-    command = [str(Path(sys.executable).with_name("ivos")), "annotate", str(scan), "--no-browser", "--port", "0"]
-    began = time.perf_counter()
+def server_on(scans: Path) -> Iterator[tuple[str, psutil.Process]]:
+    """`ivos annotate` on scans, in a process of its own: the address of its page, and the process."""
+    command = [str(Path(sys.executable).with_name("ivos")), "annotate", str(scans), "--no-browser", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         found = re.search(r"http://\S+", next(iter(process.stdout or ()), ""))
         if found is None:
             raise InputError("the server has not started: see what it says above")
-        started_s = time.perf_counter() - began
         try:
-            with httpx2.Client(base_url=found[0], timeout=600) as client:
-                (entry,) = client.get("/api/scans").json()
-                yield Server(found[0], psutil.Process(process.pid), started_s, client, f"/api/scans/{entry['id']}")
+            yield found[0], psutil.Process(process.pid)
         finally:
             process.terminate()
+
+
+@contextmanager
+def served(scan: Path) -> Iterator[Server]:
+    """`ivos annotate` on a scan."""
+    began = time.perf_counter()
+    with server_on(scan) as (address, process):
+        started_s = time.perf_counter() - began
+        with httpx2.Client(base_url=address, timeout=600) as client:
+            (entry,) = client.get("/api/scans").json()
+            yield Server(address, process, started_s, client, f"/api/scans/{entry['id']}")
 
 
 @contextmanager

@@ -33,7 +33,7 @@ from ivos.segmentation.segmenter import SegmentationSettings, Segmenter
 from ivos.training.data.prepare import load_manifest
 from ivos.training.data.store import StoredScan
 from ivos.training.reference.train import train_reference
-from ivos.volume.labels import IGNORE
+from ivos.volume.labels import ignored_in
 from ivos.volume.read import read_labels
 
 if TYPE_CHECKING:
@@ -100,8 +100,8 @@ def _labels(folder: Path) -> list[str]:
         if not judged.accepted:
             continue
         truth = abdomen(FIRST_SEED + int(case.rsplit("_", 1)[1]), shape=SHAPE).labels.array
-        labels = read_labels(folder / "labels" / f"{case}.nii.gz").array
-        said = labels != IGNORE
+        read = read_labels(folder / "labels" / f"{case}.nii.gz")
+        labels, said = read.array, ~ignored_in(read)
         trusted = [s.structure for s in judged.structures if s.trusted]
         scores += [dsc((labels == k)[said], (truth == k)[said]) for k in trusted]
     accepted = sum(judged.accepted for judged in judgements.values())

@@ -13,7 +13,7 @@ import torch
 
 import ivos
 from ivos.nets.checkpoints import load_fast
-from ivos.training.data.store import StoredScan, store
+from ivos.training.data.store import UNKNOWN, StoredScan, store
 from ivos.training.fast.examples import Example, examples_of
 from ivos.training.fast.module import FastTraining
 from ivos.training.fast.scans import part_in_turn
@@ -52,16 +52,18 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def test_the_store_keeps_them_and_counts_them_as_no_structure(stored: list[Path]) -> None:
     scan, labels = StoredScan(stored[0]), left_open().array
-    np.testing.assert_array_equal(scan.labels().array, labels)
+    np.testing.assert_array_equal(scan.labels().array, np.where(labels == IGNORE, UNKNOWN, labels.astype(int)))
     assert scan.info.volumes_ml == pytest.approx({3: (labels == 3).sum() * 0.002})
     assert scan.info.ignored_ml == pytest.approx((labels == IGNORE).sum() * 0.002)
     assert list(scan.info.runs) == [3]
 
 
 def test_they_have_no_colour_of_a_structure() -> None:
-    red, green, blue = scheme_from_names({3: "ball"}).colour(IGNORE)
+    red, green, blue = scheme_from_names(NAMES).colour(IGNORE)
     assert red == green == blue
-    assert structures_in(np.array([[0, 3], [IGNORE, 8]])) == [3, 8]
+    assert structures_in(np.array([[0, 3], [IGNORE, 8]]), NAMES) == [3, 8]
+    assert structures_in(np.array([[0, 3], [IGNORE, 8]]), {IGNORE: "rostrum"}) == [3, 8, IGNORE]
+    assert structures_in(np.array([[0, 3], [UNKNOWN, 8]])) == [3, 8]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +72,7 @@ def test_they_have_no_colour_of_a_structure() -> None:
 def test_no_loss_of_slices_sees_them(stored: list[Path], loss: Any) -> None:
     slices = LabelledSlices(stored, [3], size=48, neighbours=0, seed=1)
     labels = collated([slices[number] for number in range(6)])["labels"]
-    beyond = LabelledSlices(stored, [3, IGNORE], size=48, neighbours=0, seed=1)  # which calls them a structure
+    beyond = LabelledSlices(stored, [3, UNKNOWN], size=48, neighbours=0, seed=1)  # which calls them a structure
     ignored = collated([beyond[number] for number in range(6)])["labels"] == 2
     assert ignored.any()
     assert (labels[ignored] == IGNORED).all()
@@ -94,7 +96,6 @@ def test_clips_leave_them_out(stored: list[Path]) -> None:
 def test_whole_scans_are_validated_without_them(stored: list[Path]) -> None:
     found, score = carried(RecordingEngine(), StoredScan(stored[0]))
     assert structures_in(found) == [3]
-    assert IGNORE not in found
     true, ignored = left_open().array == 3, left_open().array == IGNORE
     left = np.arange(len(true)) != true.sum(axis=(1, 2)).argmax()
     assert (ignored & (found == 3))[left].any()
@@ -158,7 +159,8 @@ def test_they_count_for_nothing_in_scores() -> None:
     found.array[5:7, :20] = 3  # all wrong, but where nothing is known
     scores = ivos.evaluate(found, truth)
     assert [(score.structure, score.dsc, score.nsd, score.hd95_mm) for score in scores] == [(3, 1.0, 1.0, 0.0)]
-    organs = volume_of(np.where(TRUTH.array == 3, 1, np.where(TRUTH.array == 8, IGNORE, 0)).astype(np.uint8))
+    organs = volume_of(np.where(TRUTH.array == 3, 1, np.where(TRUTH.array == 8, 20, 0)).astype(np.uint8))
+    organs = organs.with_array(organs.array, {20: "ignore"})
     flare = ivos.evaluate(organs.with_array((TRUTH.array > 0).astype(np.uint8)), organs, protocol="flare22")
     assert flare[0].dsc == 1
     assert not math.isnan(flare[1].dsc)

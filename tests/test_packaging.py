@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 import zipfile
 from pathlib import Path, PurePosixPath
@@ -15,6 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from ivos.nets.reference_file import ReferenceInfo
+from tests.processes import completed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -99,7 +99,7 @@ def without(extras: Iterable[str], *commands: tuple[object, ...]) -> list[str]:
     missing = [module for extra in extras for module in MODULES[extra]]
     words = [[str(word) for word in command] for command in commands]
     arguments = [sys.executable, "-c", WITHOUT, json.dumps(missing), json.dumps(words)]
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=120, check=False)
+    done = completed(arguments)
     assert "Traceback" not in done.stderr, done.stderr
     return done.stderr.splitlines()
 

@@ -44,7 +44,7 @@ quick = settings(max_examples=40, deadline=None)
 def row(*labels: int) -> Volume:
     """A volume that says this along x, twice in y and z."""
     volume = volume_of(np.tile(np.array(labels, np.uint8), (2, 2, 1)))
-    return volume.with_array(volume.array, NAMES)
+    return volume.with_array(volume.array, {**NAMES, IGNORE: "ignore"} if IGNORE in labels else NAMES)
 
 
 def said(judged: Judged) -> list[int] | None:
@@ -210,7 +210,18 @@ def test_what_the_previous_round_left_open_is_not_compared() -> None:
     assert trusts(judged) == {1: 1.0, 2: None, 9: 1.0}
     each = judge([new, new], PseudoLabelSettings(rule="change", accept="per-structure"), old)
     assert said(each) == [1, 1, IGNORE, IGNORE, 9]
-    assert not judge([new], PseudoLabelSettings(rule="change"), old.with_array(np.full_like(old.array, 255))).accepted
+    assert not judge([new], PseudoLabelSettings(rule="change"), row(*[IGNORE] * 5)).accepted
+
+
+def test_where_255_is_a_structure_another_label_is_ignore() -> None:
+    names = {1: "liver", 255: "rostrum"}
+    one, other = (v.with_array(v.array, names) for v in (row(1, 1, 1, 1, 255, 255, 0), row(1, 1, 1, 1, 255, 0, 0)))
+    each = judge([one, other, other], PseudoLabelSettings(accept="per-structure", threshold=0.95))
+    assert said(each) == [1, 1, 1, 1, 256, 256, 0]
+    assert each.labels is not None
+    assert each.labels.names == {**names, 256: "ignore"}
+    whole = judge([one, one], PseudoLabelSettings(rule="change", accept="per-scan"), each.labels)
+    assert whole.trust == 1
 
 
 def test_all_takes_everything_but_nothing() -> None:

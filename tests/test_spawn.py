@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
@@ -23,6 +22,7 @@ from ivos.training.propagation_settings import STCNSettings
 from ivos.training.reference.slices import Alternating, LabelledSlices, UnlabelledSlices
 from ivos.training.stcn.clips import ClipSamples
 from ivos.training.strokes.examples import Examples as StrokesExamples
+from tests.processes import completed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,5 @@ def test_what_workers_are_given_besides_can_be_sent() -> None:
 def test_text_files_name_their_encoding() -> None:
     """Otherwise it is the machine's: on Windows another one than on Linux."""
     rule = ["check", "--isolated", "--no-cache", "--preview", "--select", "PLW1514", "--output-format", "concise"]
-    done = subprocess.run(
-        [sys.executable, "-m", "ruff", *rule, ROOT / "src"], capture_output=True, text=True, check=False
-    )
+    done = completed([sys.executable, "-m", "ruff", *rule, ROOT / "src"])
     assert done.returncode == 0, done.stdout + done.stderr

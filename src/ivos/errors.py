@@ -13,3 +13,8 @@ class InputError(ValueError):
 def first_line(error: BaseException) -> str:
     """What an error of a library says, as far as its first line; its kind where it says nothing."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].strip()
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and what it counts: ``1 slice``, ``2 slices``."""
+    return f"{number} {noun}" if number == 1 or noun == "series" else f"{number} {noun}s"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from ivos.annotate.worklist import scans_in, work_folder_for
 from ivos.errors import InputError
 from tests.annotate.slow_server import FORKS, run_command
 from tests.cli.runner import refused
+from tests.processes import HANG_S, waited
 from tests.propagation.scenes import moving_discs
 from tests.volume.grids import write_dicom
 
@@ -29,9 +29,7 @@ STORED = np.zeros((3, 4, 5), np.uint16)
 
 def printed(path: Path, process: ForkServerProcess) -> str:
     """What the command has printed, once it has printed a whole line."""
-    while not path.exists() or "\n" not in path.read_text():
-        assert process.is_alive()
-        time.sleep(0.02)
+    waited(lambda: path.exists() and "\n" in path.read_text(), process)
     return path.read_text()
 
 
@@ -46,13 +44,15 @@ def test_it_says_where_it_is_and_ends_with_ctrl_c(tmp_path: Path) -> None:
             r"2 scans at (http://127\.0\.0\.1:\d+/)\?token=0123456789abcdef ", printed(tmp_path / "out", process)
         )
         assert found
-        with httpx2.Client(base_url=found[1], headers={"Authorization": "Bearer 0123456789abcdef"}) as client:
+        login = {"Authorization": "Bearer 0123456789abcdef"}
+        with httpx2.Client(base_url=found[1], headers=login, timeout=HANG_S) as client:
             assert [scan["name"] for scan in client.get("/api/scans").json()] == ["a.nii.gz", "b.nii.gz"]
             assert process.pid is not None
             os.kill(process.pid, signal.SIGINT)
-            process.join(20)
+            process.join(HANG_S)
     finally:
         process.kill()
+        process.join()
     assert process.exitcode == 0
     assert (tmp_path / "out").read_text().endswith("Stopped. Everything is kept.\n")
     assert (tmp_path / "ivos-work").is_dir()

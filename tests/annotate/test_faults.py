@@ -23,6 +23,7 @@ from ivos.annotate.service import Service
 from ivos.errors import InputError
 from tests.annotate.desk import NETWORKS, Desk, desk_of, line_of, packed, truth
 from tests.annotate.slow_server import FORKS, BrokenEngine, SlowEngine, run_slow_server
+from tests.processes import HANG_S, waited
 from tests.propagation.scenes import moving_discs
 
 if TYPE_CHECKING:
@@ -83,9 +84,7 @@ def process_on(folder: Path) -> Iterator[tuple[ForkServerProcess, str]]:
     process.start()
     try:
         port = folder / "port"
-        while not port.exists():
-            time.sleep(0.02)
-            assert process.is_alive()
+        waited(port.exists, process)
         yield process, f"http://127.0.0.1:{port.read_text()}"
     finally:
         process.kill()
@@ -94,7 +93,7 @@ def process_on(folder: Path) -> Iterator[tuple[ForkServerProcess, str]]:
 
 def test_kill_9_while_propagating_and_a_second_server(tmp_path: Path) -> None:
     mask = moving_discs()[1].array[0] == 3
-    with process_on(tmp_path) as (server, address), httpx2.Client(base_url=address) as client:
+    with process_on(tmp_path) as (server, address), httpx2.Client(base_url=address, timeout=HANG_S) as client:
         scan = f"/api/scans/{client.get('/api/scans').json()[0]['id']}"
 
         def act(**action: Any) -> Any:
@@ -162,7 +161,7 @@ def anything(desk: Desk, data: st.DataObject) -> None:
 def told_slices(client: httpx2.Client, path: str, at_least: int) -> list[int]:
     """The slices that a tab hears of, until it has heard of so many."""
     told: set[int] = set()
-    with client.stream("GET", path, timeout=20) as answer:
+    with client.stream("GET", path, timeout=HANG_S) as answer:
         name = ""
         for line in answer.iter_lines():
             if line.startswith("event: "):

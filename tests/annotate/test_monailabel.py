@@ -193,7 +193,24 @@ def test_a_person_in_slicer_goes_through_a_work_list(tmp_path: Path) -> None:
         assert second["name"] == "scan_1.nii.gz"
         image = slicer.image(second)
         assert slicer.save(second["id"], slicer.labels(TRUTH == 3, image), "liver").status_code == 200
-        assert slicer.next_sample() == {}
+        assert slicer.next_sample() == {"message": "nothing is left: all 2 scans are done"}
+
+
+def test_a_scan_that_cannot_be_read_is_not_offered(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with slicer_of(tmp_path, "RAS", "LPS", "RAS") as slicer:
+        whole = (tmp_path / "scan_0.nii.gz").read_bytes()
+        (tmp_path / "scan_0.nii.gz").write_bytes(whole[:500])
+        (tmp_path / "scan_2.nii.gz").unlink()
+        for _ in range(2):
+            assert slicer.next_sample()["name"] == "scan_1.nii.gz"
+        assert len([record for record in caplog.records if "scan_0.nii.gz" in record.message]) == 1  # opened once
+        assert len(slicer.get("/datastore/?output=all")["objects"]) == 3
+        done = slicer.next_sample()["id"]
+        slicer.client.put(f"/api/scans/{done}/state", json={"state": "done"})
+        left = slicer.next_sample()
+        assert left == {"message": "nothing is left but what cannot be read: scan_0.nii.gz, scan_2.nii.gz"}
+        (tmp_path / "scan_0.nii.gz").write_bytes(whole)
+        assert slicer.next_sample()["name"] == "scan_0.nii.gz"  # put right
 
 
 def in_file(array: npt.NDArray[Any], orientation: str) -> npt.NDArray[Any]:

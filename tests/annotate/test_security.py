@@ -247,7 +247,7 @@ MASK = packed(np.ones((2, 3), bool))
         b'{"do": "eval", "code": "1"}',
         b'{"do": "undo", "more": 1}',
         b'{"do": "remove", "structure": 0}',
-        b'{"do": "remove", "structure": 255}',
+        b'{"do": "remove", "structure": 256}',
         b'{"do": "remove", "structure": "1"}',
         b'{"do": "remove", "structure": 1e400}',
         b'{"do": "remove", "structure": NaN}',

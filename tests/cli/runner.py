@@ -13,21 +13,27 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.processes import HANG_S, end_session
+
 IVOS = Path(sys.executable).parent / "ivos"
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.cli.preloaded"])
 
 
-def ivos(*arguments: object, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
+def ivos(*arguments: object, timeout_s: float = HANG_S) -> subprocess.CompletedProcess[str]:
     words = [str(IVOS), *map(str, arguments)]  # the first: training starts further processes by it
     with tempfile.TemporaryDirectory() as folder:
         process = _FORKS.Process(target=_run, args=(words, dict(os.environ), str(Path.cwd()), folder))
         process.start()
-        process.join(timeout_s)
-        if process.exitcode is None:
-            process.kill()
-            raise subprocess.TimeoutExpired(words, timeout_s)
+        try:
+            process.join(timeout_s)
+            if process.exitcode is None:
+                raise subprocess.TimeoutExpired(words, timeout_s)
+        finally:
+            if process.exitcode is None and process.pid is not None:
+                end_session(process.pid)
+                process.join()
         out, err = (Path(folder, name).read_text() for name in ("out", "err"))
     return subprocess.CompletedProcess(words, process.exitcode, out, err)
 
@@ -36,6 +42,7 @@ def _run(words: list[str], environment: dict[str, str], working: str, folder: st
     for name, descriptor in (("out", 1), ("err", 2)):
         file = os.open(Path(folder, name), os.O_WRONLY | os.O_CREAT)
         os.dup2(file, descriptor)
+    os.setsid()  # what it starts is ended with it
     os.chdir(working)
     os.environ.clear()
     os.environ.update(environment)

@@ -16,6 +16,7 @@ import SimpleITK as sitk
 
 import ivos as package
 from tests.cli.runner import IVOS, ivos, refused
+from tests.processes import HANG_S, completed, started
 from tests.propagation.scenes import dice, drawn_on, moving_discs
 from tests.volume.grids import write_dicom
 
@@ -116,13 +117,11 @@ def test_interrupting_leaves_nothing_half_written(tmp_path: Path) -> None:
     write(tmp_path, scan=scan, slices=drawn_on(labels, 0, 200))
     before = sorted(tmp_path.rglob("*"))
     words = ["propagate", tmp_path / "scan.nii.gz", "--annotations", tmp_path / "slices.nii.gz", "--engine", "flow"]
-    process = subprocess.Popen(
-        [str(w) for w in (IVOS, *words, "-o", tmp_path / "out.nii.gz")], stderr=subprocess.PIPE, text=True
-    )
-    time.sleep(2)
-    assert process.poll() is None, "the scan is too small for this test"
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    with started([IVOS, *words, "-o", tmp_path / "out.nii.gz"], stderr=subprocess.PIPE, text=True) as process:
+        time.sleep(2)
+        assert process.poll() is None, "the scan is too small for this test"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=HANG_S)
     assert process.returncode not in (0, 2)
     assert "Traceback" not in errors
     assert sorted(tmp_path.rglob("*")) == before
@@ -145,5 +144,4 @@ def test_help_is_quick_and_complete() -> None:
         assert command in done.stdout
     heavy = "import sys, ivos.cli.main; print([m for m in ('torch', 'SimpleITK', 'cv2', 'monai') if m in sys.modules])"
     python = IVOS.parent / "python"
-    loaded = subprocess.run([str(python), "-c", heavy], capture_output=True, text=True, check=True)
-    assert loaded.stdout.strip() == "[]"
+    assert completed([python, "-c", heavy]).stdout.strip() == "[]"

@@ -195,13 +195,15 @@ def test_training_on_what_it_writes(predictions: list[Path], tmp_path: Path) -> 
     (tmp_path / "images").rename(tmp_path / "raw" / "images")
     package.write(tmp_path / "raw" / "images" / "d_0000.nii.gz", SCAN)
     open_ = package.read_labels(tmp_path / "raw" / "labels" / "b.nii.gz").array
-    package.write(tmp_path / "raw" / "labels" / "c.nii.gz", TRUTH.with_array(np.where(open_ > 0, IGNORE, 0)))
-    package.write(tmp_path / "raw" / "labels" / "d.nii.gz", TRUTH.with_array(open_, {IGNORE: "Corpus callosum"}))
+    package.write(
+        tmp_path / "raw" / "labels" / "c.nii.gz", TRUTH.with_array(np.where(open_ > 0, IGNORE, 0), {IGNORE: "ignore"})
+    )
+    package.write(tmp_path / "raw" / "labels" / "d.nii.gz", TRUTH.with_array(np.where(open_ > 0, 7, 0), {7: "ignore"}))
     prepared = prepare(tmp_path / "raw", tmp_path / "prepared", folds=2)
     assert prepared.names == NAMES
     reasons = [refusal.reason for refusal in prepared.refused]
     assert "no voxel is labelled" in reasons[0]
-    assert "label 255 is called 'Corpus callosum', but means 'ignore' here" in reasons[1]
+    assert "no voxel is labelled" in reasons[1]
     assert sum(case.info.labelled for case in prepared.cases) == 2
     recipe = Path(__file__).parents[2] / "configs" / "laptop" / "reference" / "supervised.yaml"
     small = ("data.size=32", "data.workers=0", "data.batch=2", "steps=2", "validate_every=2", "data.fold=null")
@@ -224,7 +226,9 @@ def test_what_cannot_be_judged_is_refused(predictions: list[Path], tmp_path: Pat
     assert "is given twice" in refused("pseudo-label", first, second, first, *out)
     change = ("pseudo-label", first, "--rule", "change", "--previous")
     assert "is an input" in refused(*change, second, "-o", second)
-    assert "no labels of any of the 3 cases: a, b, c" in refused(*change, tmp_path / "images", *out)
+    other = tmp_path / "other" / "d.nii.gz"
+    package.write(other, TRUTH)
+    assert "no labels of any of the 3 cases: a, b, c" in refused(*change, other.parent, *out)
     package.write(tmp_path / "other" / "x.nii.gz", SCAN)
     assert "no scans of 3 of 3 cases" in refused("pseudo-label", first, second, *out, "--scans", tmp_path / "other")
     assert not (tmp_path / "out").exists()

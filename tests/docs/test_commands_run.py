@@ -15,6 +15,7 @@ from tests.cli.runner import IVOS, ivos
 from tests.docs.files import lay_out
 from tests.docs.pages import PAGES, blocks
 from tests.docs.tables import NOT_RUN, SERVERS, SHORTER
+from tests.processes import HANG_S, completed, started
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.docs
 
 TOLD = [page for page in PAGES if any(block.language in ("bash", "python") for block in blocks(page))]
-_LONGEST_S = 300
+_LONGEST_S = 2 * HANG_S
 
 
 @pytest.mark.parametrize("page", TOLD, ids=lambda path: path.stem)
@@ -60,22 +61,19 @@ def _added(command: str) -> list[str]:
 
 
 def _in_a_shell(command: str) -> subprocess.CompletedProcess[str]:
-    words = ["bash", "-c", command]
-    return subprocess.run(words, capture_output=True, text=True, timeout=_LONGEST_S, check=False)
+    return completed(["bash", "-c", command], limit_s=_LONGEST_S)
 
 
 def _serve(command: str, where: str) -> None:
     """Start a server, and end it once it has said where it is."""
     words = [str(IVOS), *shlex.split(command)[1:]]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    ) as process:
+    with started(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment) as process:
         too_long = threading.Timer(_LONGEST_S, process.kill)
         too_long.start()
         assert process.stdout is not None
         said = process.stdout.readline()
-        process.terminate()  # as Ctrl-C, which is ignored where tests run in the background
+        process.terminate()
         rest = process.stdout.read()
         process.wait()
         too_long.cancel()
@@ -85,6 +83,5 @@ def _serve(command: str, where: str) -> None:
 
 def _run_python(parts: list[str], where: str) -> None:
     """Run a page's Python up to here: later blocks go on from earlier ones."""
-    words = [sys.executable, "-c", "\n".join(parts)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=_LONGEST_S, check=False)
+    done = completed([sys.executable, "-c", "\n".join(parts)], limit_s=_LONGEST_S)
     assert done.returncode == 0, f"{where}\n{done.stderr}"

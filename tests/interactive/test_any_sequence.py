@@ -159,7 +159,7 @@ class AnySequence(RuleBasedStateMachine):
                 assert step.done == number + 1 <= step.total
                 assert step.finished is None or ends[0] <= step.finished <= ends[1]
                 if number == stop_after:
-                    steps.close()  # type: ignore[attr-defined]
+                    steps.close()
             for a, n, k, mask in drawn:
                 np.testing.assert_array_equal(self.session.labels.array.take(n, a) == k, mask)
 

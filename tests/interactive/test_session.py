@@ -248,7 +248,7 @@ def test_stopping_keeps_what_is_finished_as_one_step() -> None:
     before = contents(session)
     steps = session.propagate()
     finished = next(step.finished for step in steps if step.finished not in (None, 5))
-    steps.close()  # type: ignore[attr-defined]
+    steps.close()
     assert [n for n in range(6) if at(session, n, 1).any()] == [0, finished, 5]
     session.undo()
     assert contents(session) == before
@@ -396,9 +396,8 @@ def test_without_its_scan_a_session_still_shows_and_undoes(tmp_path: Path) -> No
 
 Refusal = tuple["Callable[[InteractiveSession], object]", str]
 REFUSALS: list[Refusal] = [
-    (lambda s: s.add(255, "x"), "255: this label means"),
-    (lambda s: s.add(0, "x"), "0: structures are numbered from 1 to 254"),
-    (lambda s: s.add(300, "x"), "numbered from 1 to 254"),
+    (lambda s: s.add(0, "x"), "0: structures are numbered from 1 to 255"),
+    (lambda s: s.add(256, "x"), "numbered from 1 to 255"),
     (lambda s: s.add(1, "x"), "1 is there already: structure 1"),
     (lambda s: s.add(9, ""), "name is empty"),
     (lambda s: s.add(9, "x", (0, 0, 256)), "red, green and blue"),
@@ -427,7 +426,7 @@ REFUSALS: list[Refusal] = [
     (lambda s: s.propagate(0, 6), "slice 6: the scan has"),
     (lambda s: s.correct(3), "drawn on axial slice 3: draw what is to be carried"),
     (lambda s: s.load_labels(volume_of(np.zeros((5, 8, 9), np.uint8))), "not on the scan's grid"),
-    (lambda s: s.load_labels(s.labels.with_array(np.full(SHAPE, 255))), "from 1 to 254, found 255"),
+    (lambda s: s.load_labels(s.labels.with_array(np.full(SHAPE, 256))), "from 1 to 255, found 256"),
     (lambda s: s.load_labels(s.labels.with_array(np.full(SHAPE, -1))), "found -1"),
 ]
 
@@ -460,3 +459,14 @@ def test_a_scan_that_is_drawn_on_one_slice_alone() -> None:
     assert walked(session.propagate(3, 3)) == [None, 3]
     assert walked(session.propagate(5, 5))[-1] == 5
     assert [n for n in range(6) if at(session, n, 1).any()] == [3, 5]
+
+
+def test_drawn_slices_are_loaded_along_the_axis_that_they_are_drawn_on() -> None:
+    scan, truth = moving_discs(size=40)
+    session = InteractiveSession(scan)
+    sagittal = np.where(np.arange(40) == 14, truth.array, 0).astype(np.uint8)
+    session.load_labels(truth.with_array(sagittal), drawn=True)
+    assert session.drawn("sagittal")[3].index("drawn") == 14
+    both = np.where(np.arange(12)[:, None, None] == 5, truth.array, sagittal).astype(np.uint8)
+    with pytest.raises(InputError, match="labels to load: drawn in several planes: axial slice 5; sagittal slice 14"):
+        session.load_labels(truth.with_array(both), drawn=True)

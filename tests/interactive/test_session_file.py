@@ -6,7 +6,6 @@ import io
 import json
 import os
 import signal
-import subprocess
 import sys
 import zipfile
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from ivos.errors import InputError
 from ivos.interactive.session import InteractiveSession
 from ivos.propagation.engines.nearest import NearestEngine
 from tests.interactive.scenes import SHAPE, contents, rectangle, scan_of, session_on
+from tests.processes import completed
 from tests.propagation.scenes import volume_of
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ HOSTILE: list[Callable[[dict[str, Any]], object]] = [
     lambda d: d["geometry"].update(spacing_mm=[float("nan"), 1, 1]),
     lambda d: d["facts"]["structures"].pop(0),
     lambda d: d["facts"]["structures"].append(d["facts"]["structures"][0]),
-    lambda d: d["facts"]["structures"][0].update(id=255),
+    lambda d: d["facts"]["structures"][0].update(id=256),
     lambda d: d["facts"]["structures"][0].update(colour=[0, 0, 1000]),
     lambda d: d["facts"]["committed"].append(77),
     lambda d: d["facts"]["drawn"].append([0, 10**9, 1]),
@@ -233,8 +233,8 @@ import ivos.interactive.session_file as session_file
 session_file.zipfile.ZipFile.close = lambda self: os.kill(os.getpid(), signal.SIGKILL)
 session_on().save(sys.argv[1])
 """
-    killed = subprocess.run([sys.executable, "-c", program, str(path)], check=False, capture_output=True)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    killed = completed([sys.executable, "-c", program, path])
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert len(list(tmp_path.iterdir())) == 2  # what was being written lies beside it
     assert contents(InteractiveSession.load(path, scan_of())) == contents(worked_on())
     worked_on().save(path)

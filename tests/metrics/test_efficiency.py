@@ -21,6 +21,7 @@ import pytest
 from ivos.metrics.efficiency import Efficiency, Sample, Sampler
 from ivos.report.efficiency import write_efficiency
 from tests.cli.runner import IVOS, ivos, refused
+from tests.processes import HANG_S, completed, started
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +47,7 @@ BURNING = "import time\nwhile time.process_time() < {}: pass\n"
 
 def run(*command: str) -> tuple[Efficiency, str]:
     """What a command cost, and its stdout."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with started(command, stdout=subprocess.PIPE, text=True) as process:
         with Sampler() as sampler, sampler.interval(process.pid) as interval:
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         assert process.stdout is not None
@@ -120,8 +121,7 @@ def test_intervals_of_this_process() -> None:
 
 
 def test_streams_and_exit_code_are_the_commands() -> None:
-    words = [str(IVOS), "measure", "sh", "-c", "cat; echo complaint >&2; exit 7"]
-    done = subprocess.run(words, input="through\n", capture_output=True, text=True, timeout=60, check=False)
+    done = completed([IVOS, "measure", "sh", "-c", "cat; echo complaint >&2; exit 7"], text="through\n")
     assert (done.returncode, done.stdout) == (7, "through\n")
     assert done.stderr.startswith("complaint\n")
     assert "running time" in done.stderr
@@ -131,14 +131,14 @@ def test_streams_and_exit_code_are_the_commands() -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_are_passed_on(number: signal.Signals) -> None:
     script = f"trap 'exit 5' {number.name[3:]}; echo ready; while :; do sleep 0.05; done"
-    words = [str(IVOS), "measure", "--", "sh", "-c", script]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as process:
+    words = [IVOS, "measure", "--", "sh", "-c", script]
+    with started(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.readline()
         time.sleep(0.1)  # the command was quicker than we are
         process.send_signal(number)
-        assert process.wait(timeout=60) == 5
+        assert process.wait(timeout=HANG_S) == 5
         assert b"running time" in process.stderr.read()
 
 

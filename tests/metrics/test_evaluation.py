@@ -76,7 +76,7 @@ def test_folders_by_case_name(tmp_path: Path) -> None:
 def test_folders_that_do_not_match_are_refused(tmp_path: Path) -> None:
     save(tmp_path / "truth" / "a.nii.gz", labels())
     save(tmp_path / "prediction" / "b.nii.gz", labels())
-    with pytest.raises(InputError, match="no prediction for 1 of 1 cases: a"):
+    with pytest.raises(InputError, match="no prediction for 1 of 1 case: a"):
         evaluate_folders(tmp_path / "prediction", tmp_path / "truth")
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no label files"):

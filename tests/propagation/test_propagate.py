@@ -153,8 +153,9 @@ def test_what_is_drawn_as_ignored_is_no_structure() -> None:
     scan, labels = moving_discs()
     drawn = drawn_on(labels, 5)
     drawn.array[5, :4, :4] = IGNORE
-    result = ivos.propagate(scan, drawn, engine=NearestEngine(), axis="axial")
-    assert set(np.unique(result.labels.array)) == {0, 3, 8}
+    for names, found in (({IGNORE: "Ignore"}, {0, 3, 8}), ({}, {0, 3, 8, IGNORE})):  # it is the name that says so
+        result = ivos.propagate(scan, drawn.with_array(drawn.array, names), engine=NearestEngine(), axis="axial")
+        assert set(np.unique(result.labels.array)) == found
 
 
 def test_a_fusion_takes_the_place_of_the_engine_s_own() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import ivos
 from ivos.errors import InputError
-from ivos.volume.cases import files_by_case
+from ivos.volume.cases import labels_by_case, scans_by_case
 from tests.propagation.scenes import moving_discs
 
 
@@ -21,15 +21,15 @@ def _written(folder: Path, *names: str) -> Path:
 
 
 def test_cases_go_by_the_name_without_suffix(tmp_path: Path) -> None:
-    found = files_by_case(_written(tmp_path, "b.nrrd", "a.nii.gz", "c.mha"), "scan")
+    found = scans_by_case(_written(tmp_path, "b.nrrd", "a.nii.gz", "c.mha"))
     assert {name: path.name for name, path in found.items()} == {"a": "a.nii.gz", "b": "b.nrrd", "c": "c.mha"}
 
 
 def test_what_does_not_fit_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there twice"):
-        files_by_case(_written(tmp_path / "scans", "a.nii.gz", "a.nrrd"), "scan")
+        scans_by_case(_written(tmp_path / "scans", "a.nii.gz", "a.nrrd"))
     with pytest.raises(InputError, match="no such folder"):
-        files_by_case(tmp_path / "nowhere", "scan")
+        scans_by_case(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no label files"):
-        files_by_case(tmp_path / "empty", "label")
+        labels_by_case(tmp_path / "empty")

@@ -113,7 +113,7 @@ def everywhere(scan: ivos.Volume, drawn: ivos.Volume) -> dict[str, Callable[[], 
 @pytest.mark.parametrize("name", ["propagate", "suggest", "session"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_scan_that_is_not_finite_is_refused_everywhere(name: str, value: float) -> None:
-    with pytest.raises(InputError, match="scan: 1 voxels are NaN or infinite"):
+    with pytest.raises(InputError, match="scan: 1 voxel is NaN or infinite"):
         everywhere(spoilt(SCAN, value), DRAWN)[name]()
 
 

@@ -15,10 +15,16 @@ from ivos.volume.labels import (
     apply_mapping,
     bundled_scheme,
     canonical_name,
+    ignore_id,
+    ignored_ids,
+    ignored_in,
+    ignoring,
     load_scheme,
     mapping,
     scheme_from_names,
+    structures_in,
     with_ignore,
+    without_ignored,
 )
 from ivos.volume.volume import Volume
 
@@ -103,18 +109,31 @@ def test_names_from_a_file_make_a_scheme() -> None:
     assert scheme_from_names({7: "Spleen"}).colour(7) == bundled_scheme("flare22").colour(3)
 
 
-@pytest.mark.parametrize("highest", [9, 300])
-def test_what_is_named_ignore_has_one_id(highest: int) -> None:
-    array = np.array([0, 1, 1, 2, 2, 2, 3, highest], np.min_scalar_type(highest)).reshape(2, 2, 2)
-    labels = Volume.from_array(array, GRID, names={1: "liver", 2: "Ignore"})
-    found = with_ignore(labels, {2: "spleen", 3: "ignore"})  # the file's own names go first
-    assert found.array.ravel().tolist() == [0, 1, 1, 255, 255, 255, 255, highest]
-    assert found.names == {1: "liver", 255: "ignore"}
-    np.testing.assert_array_equal(with_ignore(found).array, found.array)
-    assert with_ignore(Volume.from_array(array, GRID, names={1: "liver"}), {5: "ignore"}).names == {1: "liver"}
+def test_what_is_named_ignore_elsewhere_is_named_so() -> None:
+    labels = Volume.from_array(np.arange(8, dtype=np.uint8).reshape(2, 2, 2), GRID, names={1: "liver", 2: "Ignore"})
+    found = with_ignore(labels, {1: "ignore", 3: " IGNORE ", 4: "ignored", 255: "spleen"})  # the file's own go first
+    assert found.names == {1: "liver", 2: "Ignore", 3: "ignore"}
+    assert ignored_ids(found.names) == {2, 3}
+    assert np.flatnonzero(ignored_in(found)).tolist() == [2, 3]
+    assert structures_in(found.array, found.names) == [1, 4, 5, 6, 7]
+    plain = without_ignored(found)
+    assert plain.array.ravel().tolist() == [0, 1, 0, 0, 4, 5, 6, 7]
+    assert plain.names == {1: "liver"}
+    assert with_ignore(labels, {5: "spleen"}) is labels
+    assert ignored_ids(ignoring(labels, 1).names) == {1, 2}
+    assert ignoring(labels, None) is labels
 
 
 @given(st.dictionaries(st.integers(1, 400), st.sampled_from(["liver", "ignored", "do not ignore", "255", ""])))
-def test_other_names_change_nothing(names: dict[int, str]) -> None:
-    labels = Volume.from_array(np.arange(8).reshape(2, 2, 2), GRID, names={**names, 255: "ignore"})
-    assert with_ignore(labels) is labels
+def test_no_other_name_and_no_id_makes_a_label_ignored(names: dict[int, str]) -> None:
+    labels = Volume.from_array(np.array([0, 1, 2, 254, 255, 255, 256, 300]).reshape(2, 2, 2), GRID, names=names)
+    assert structures_in(labels.array, labels.names) == [1, 2, 254, 255, 256, 300]
+    assert not ignored_in(labels).any()
+    assert without_ignored(labels) is labels
+
+
+def test_an_id_for_ignore_is_no_structure_s() -> None:
+    assert ignore_id([]) == 255
+    assert ignore_id([1, 254, 256]) == 255
+    assert ignore_id([1, 255, 253]) == 256
+    assert ignore_id([255, 1004]) == 1005

@@ -113,7 +113,7 @@ def test_complex_numbers(tmp_path: Path) -> None:
 def test_not_finite(tmp_path: Path, value: float) -> None:
     voxels = VOXELS.astype(np.float32)
     voxels[1, 2, 3] = value
-    refused(saved(tmp_path / "a.nii.gz", image_of(voxels)), "1 voxels are NaN or infinite")
+    refused(saved(tmp_path / "a.nii.gz", image_of(voxels)), "1 voxel is NaN or infinite")
 
 
 def test_sheared_nifti(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ export const eventsAddress = (id: string): string => of(id, "/events");
 export const exportAddress = (id: string, format: ExportFormat): string => of(id, `/export?format=${format}`);
 
 export const uploadScan = (file: File): Promise<ScanSummary> => upload(at(""), file);
-export const importMasks = (id: string, file: File, drawn: boolean): Promise<unknown> =>
+export const importMasks = (id: string, file: File, drawn: boolean): Promise<ActionAnswer> =>
   upload(of(id, `/labels?drawn=${drawn}`), file);
 
 /** Labels or the journal as a file, and its name. */

@@ -80,16 +80,57 @@ function nextStyle(): void {
   state.maskStyle.value = styles[(styles.indexOf(state.maskStyle.value) + 1) % styles.length]!;
 }
 
-/** A key event as it stands in the table: "Ctrl+Shift+Z", "Shift+1", "?". */
-export function chordOf(event: Pick<KeyboardEvent, "key" | "code" | "ctrlKey" | "metaKey" | "shiftKey" | "altKey">): string {
-  const digit = /^Digit(\d)$/.exec(event.code)?.[1];
-  const command = event.ctrlKey || event.metaKey;
-  let name = event.key.length === 1 ? event.key.toUpperCase() : event.key;
-  let shift = event.shiftKey;
-  if (digit && (shift || /\d/.test(event.key))) name = digit; // Shift and 1 is "!" or something else, by layout
-  else if (event.key.length === 1 && event.key.toUpperCase() === event.key.toLowerCase()) shift = false; // "?" needs its Shift
-  return `${command ? "Ctrl+" : ""}${event.altKey ? "Alt+" : ""}${shift ? "Shift+" : ""}${name}`;
+type Pressed = Pick<KeyboardEvent, "key" | "code" | "ctrlKey" | "metaKey" | "shiftKey" | "altKey"> &
+  Partial<Pick<KeyboardEvent, "getModifierState">>;
+
+/** What keys that bear neither a letter nor a digit give on an American keyboard, alone and with Shift, as far as the table has it. */
+const PLACES: Record<string, readonly [string, string?]> = {
+  BracketLeft: ["["], BracketRight: ["]"], Comma: [","], Period: ["."], Slash: ["", "?"],
+};
+
+/**
+ * A key event as it stands in the table: "Ctrl+Shift+Z", "Shift+1", "?".
+ *
+ * Latin letters count by what they are, wherever they lie. Other scripts have none of ours: there a key counts by its
+ * place on an American keyboard. So do digits, which some layouts have only with Shift.
+ */
+export function chordOf(event: Pressed): string {
+  const key = event.key.normalize("NFKC"); // full-width letters are letters
+  const sign = [...key].length === 1 && !/[\p{L}\p{N}]/u.test(key);
+  if (sign && isInTable(key)) return `${onlyControl(event) ? "Ctrl+" : ""}${key}`; // however it is reached: Shift, AltGr, Option
+  const held = (event.ctrlKey || event.metaKey ? "Ctrl+" : "") + (event.altKey || altGraph(event) ? "Alt+" : "");
+  const [name, shift] = placed(event, key);
+  return `${held}${shift ? "Shift+" : ""}${name}`;
 }
+
+/** What a key stands for beside Ctrl and Alt, and whether Shift counts. */
+function placed({ code, shiftKey }: Pressed, key: string): [string, boolean] {
+  const digit = /^Digit(\d)$/.exec(code)?.[1];
+  if (digit) return [digit, shiftKey]; // Shift and 1 is "!" or something else, by layout, and 1 alone may be "&"
+  const number = key.length === 1 && /^Numpad(\d)$/.exec(code)?.[1];
+  if (number) return [number, false];
+  if (isOfAnotherScript(key)) {
+    const letter = /^Key([A-Z])$/.exec(code)?.[1];
+    if (letter) return [letter, shiftKey];
+    const [alone, shifted] = PLACES[code] ?? [];
+    if (shiftKey && shifted) return [shifted, false];
+    if (alone) return [alone, shiftKey];
+  }
+  if (key.length !== 1) return [key, shiftKey];
+  return [key.toUpperCase(), shiftKey && key.toUpperCase() !== key.toLowerCase()]; // "?" needs its Shift
+}
+
+/** Neither Latin nor one of the signs that all keyboards share; or what an input method keeps to itself. */
+const isOfAnotherScript = (key: string): boolean =>
+  key === "Process" || key === "Unidentified" || !/^[\p{ASCII}\p{Script=Latin}]*$/u.test(key);
+
+const isInTable = (sign: string): boolean => KEYS.some((k) => k.chords.includes(sign));
+
+/** AltGr comes as Ctrl and Alt together on Windows. */
+const onlyControl = (event: Pressed): boolean =>
+  (event.ctrlKey || event.metaKey) && !event.altKey && !altGraph(event);
+
+const altGraph = (event: Pressed): boolean => event.getModifierState?.("AltGraph") ?? false;
 
 export function keyFor(chord: string): Key | undefined {
   return KEYS.find((k) => k.chords.includes(chord));

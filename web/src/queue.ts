@@ -29,7 +29,7 @@ async function perform(id: string, action: Action): Promise<boolean> {
     const answer = await untilAnswered(id, action);
     if (scan.value?.id !== id) return true;
     adopt(answer.scan);
-    say(said(action, answer.scan));
+    say([said(action, answer.scan), answer.ended].filter(Boolean).join(" "));
     if (answer.changed) await slices.refresh(answer.changed, answer.version);
     return true;
   } catch (error) {

@@ -74,7 +74,7 @@ function follow(id: string): () => void {
       if (!now) return;
       state.scan.value = { ...now, job };
       if (job.state === "done") state.say("Finished. The amber marks on the timeline are where a look pays most.");
-      if (job.state === "stopped") state.say("Stopped. What was finished stays.");
+      if (job.state === "stopped") state.say(job.ended ? `${job.ended} What was finished stays.` : "Stopped. What was finished stays.");
     },
     scan: state.adopt,
     error: (line) => state.complain(line),

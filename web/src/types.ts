@@ -37,6 +37,8 @@ export interface Job {
   done: number;
   total: number;
   slices_per_second?: number | null;
+  /** Once it is over by something else: what that was. */
+  ended?: string | null;
 }
 
 export interface Scan {
@@ -108,6 +110,8 @@ export interface ActionAnswer {
   version: number;
   changed: SliceRange | null;
   scan: Scan;
+  /** What ran and has ended by this, in a line. */
+  ended?: string | null;
 }
 
 export type Direction = "both" | "forward" | "backward" | "next";

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 from ivos.annotate import messages
 from ivos.annotate.masks import colour_of, inside, lines, unpacked
 from ivos.errors import InputError
+from ivos.interactive.checks import HIGHEST_STRUCTURE
 from ivos.propagation.annotations import axis_number
 
 if TYPE_CHECKING:
     from ivos.annotate.messages import Action, AxisName
     from ivos.interactive.session import InteractiveSession
-
-_MOST_STRUCTURES = 254
 
 
 def perform(session: InteractiveSession, action: Action) -> None:
@@ -104,9 +103,9 @@ def slices_asked_for(request: messages.Propagate, session: InteractiveSession) -
 
 def _free_id(session: InteractiveSession) -> int:
     taken = {label.id for label in session.structures}
-    free = next((number for number in range(1, _MOST_STRUCTURES + 1) if number not in taken), None)
+    free = next((number for number in range(1, HIGHEST_STRUCTURE + 1) if number not in taken), None)
     if free is None:
-        raise InputError(f"there are {_MOST_STRUCTURES} structures already, which is the most; remove one")
+        raise InputError(f"there are {HIGHEST_STRUCTURE} structures already, which is the most; remove one")
     return free
 
 

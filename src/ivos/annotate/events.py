@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 EventName = Literal["changed", "job", "scan", "error"]
 
@@ -51,12 +51,17 @@ class Listener:
 
 
 class Events:
-    """Fans out what happens, from whichever thread, to who listens."""
+    """Fans out what happens, from whichever thread, to who listens.
+
+    Attributes:
+        when_left: is told of a scan to which nobody listens any more.
+    """
 
     def __init__(self) -> None:
         self._listeners: dict[str, set[Listener]] = {}
         self._lock = threading.Lock()
         self._closed = False
+        self.when_left: Callable[[str], None] | None = None
 
     def tell(self, scan: str, name: EventName, data: Any) -> None:
         """Tell all who listen to a scan.
@@ -72,6 +77,11 @@ class Events:
         for listener in listeners:
             listener.put(text)
 
+    def is_followed(self, scan: str) -> bool:
+        """Whether anybody listens to a scan."""
+        with self._lock:
+            return scan in self._listeners
+
     async def stream(self, scan: str) -> AsyncIterator[str]:
         """Listen to a scan until the reader goes away or the server ends."""
         listener = Listener()
@@ -85,6 +95,11 @@ class Events:
         finally:
             with self._lock:
                 self._listeners[scan].discard(listener)
+                left = not self._listeners[scan]
+                if left:
+                    del self._listeners[scan]
+            if left and self.when_left is not None:
+                self.when_left(scan)
 
     def close(self) -> None:
         """End all streams: a server does not stop as long as anyone listens."""

@@ -52,12 +52,20 @@ class FindJob:
         self._goes = threading.Event()
         self._goes.set()
         self._began = self._told = time.monotonic()
+        self._ended: str | None = None
 
     @property
     def message(self) -> Job:
         """How far it is."""
         speed = self._done / max(time.monotonic() - self._began, 1e-3) if self._done else None
-        return Job(id=self._id, state=self._state, done=self._done, total=self._total, slices_per_second=speed)
+        return Job(
+            id=self._id,
+            state=self._state,
+            done=self._done,
+            total=self._total,
+            slices_per_second=speed,
+            ended=self._ended,
+        )
 
     @property
     def over(self) -> bool:
@@ -68,6 +76,11 @@ class FindJob:
         """Begin."""
         threading.Thread(target=self._run, name="ivos-find", daemon=True).start()
 
+    @property
+    def cut_off(self) -> bool:
+        """Never: what it finds gives way to all that is done meanwhile."""
+        return False
+
     def pause(self, paused: bool) -> None:
         """Pause it, or let it go on."""
         if self.over:
@@ -76,13 +89,15 @@ class FindJob:
         (self._goes.clear if paused else self._goes.set)()
         self._scan.keep(None)
 
-    def stop(self) -> None:
+    def stop(self, why: str | None = None) -> str:
         """End it; nothing of it stays."""
-        if self.over:
-            return
-        self._state = "stopped"
-        self._goes.set()
-        self._scan.ended(None)
+        line = "Finding organs has ended" + (f": {why}." if why is not None else ".")
+        if not self.over:
+            self._ended = None if why is None else line
+            self._state = "stopped"
+            self._goes.set()
+            self._scan.ended(None)
+        return line
 
     def _run(self) -> None:
         try:

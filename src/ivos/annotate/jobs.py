@@ -11,11 +11,11 @@ from ivos.annotate.messages import Job, SliceRange
 from ivos.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     from ivos.annotate.messages import AxisName, JobState
     from ivos.annotate.worker import Worker
-    from ivos.interactive.carrying import Visited
+    from ivos.interactive.carrying import Visits
 
 logger = logging.getLogger(__name__)
 
@@ -33,11 +33,22 @@ class Running(Protocol):
     def over(self) -> bool:
         """Whether it has ended."""
 
+    @property
+    def cut_off(self) -> bool:
+        """Whether something that was done in the scan leaves it nothing to go on with: it is to be stopped."""
+
     def pause(self, paused: bool) -> None:
         """Pause it, or let it go on."""
 
-    def stop(self) -> None:
-        """End it; what is finished stays."""
+    def stop(self, why: str | None = None) -> str:
+        """End it; what is finished stays.
+
+        Args:
+            why: where something else ends it than being asked to.
+
+        Returns:
+            A line that says that it has ended, and where.
+        """
 
 
 class Owner(Protocol):
@@ -65,7 +76,7 @@ class PropagationJob:
         self,
         owner: Owner,
         worker: Worker,
-        visits: Generator[Visited, None, None],
+        visits: Visits,
         axis: AxisName,
         total: int,
     ) -> None:
@@ -74,17 +85,30 @@ class PropagationJob:
         self._state: JobState = "running"
         self._finished: list[int] = []  # since they were told of last
         self._told, self._busy_s = time.monotonic(), 0.0
+        self._ended: str | None = None
 
     @property
     def message(self) -> Job:
         """How far it is."""
         speed = self._done / self._busy_s if self._busy_s and self._done else None
-        return Job(id=self._id, state=self._state, done=self._done, total=self._total, slices_per_second=speed)
+        return Job(
+            id=self._id,
+            state=self._state,
+            done=self._done,
+            total=self._total,
+            slices_per_second=speed,
+            ended=self._ended,
+        )
 
     @property
     def over(self) -> bool:
         """Whether it has ended."""
         return self._state in ("stopped", "done", "failed")
+
+    @property
+    def cut_off(self) -> bool:
+        """See :class:`Running`."""
+        return self._visits.cut_off
 
     def start(self) -> None:
         """Begin once the worker is free."""
@@ -100,10 +124,14 @@ class PropagationJob:
         if resumed:
             self.start()
 
-    def stop(self) -> None:
+    def stop(self, why: str | None = None) -> str:
         """End it; finished slices stay."""
+        line = f"The propagation has ended after {self._done} of {self._total} steps"
+        line += f": {why}." if why is not None else "."
         if not self.over:
+            self._ended = None if why is None else line
             self._end("stopped", self._visits.close)
+        return line
 
     def _go_on(self) -> None:
         if self._state != "running":
@@ -112,7 +140,9 @@ class PropagationJob:
         try:
             visited = next(self._visits)
         except StopIteration:
-            self._end("done")
+            whole = self._done == self._total
+            self._ended = None if whole else f"The propagation has ended {self._visits.ended}."
+            self._end("done" if whole else "stopped")
             return
         except Exception as error:  # a network may raise nearly anything: memory, device, drivers
             self._fail(error)

@@ -16,7 +16,7 @@ _MOST_SLICES = 65_535
 _MOST_POINTS = 10_000
 _MOST_STROKES = 1_000
 
-StructureId = Annotated[int, Field(ge=1, le=254, strict=True)]
+StructureId = Annotated[int, Field(ge=1, le=255, strict=True)]
 SliceNumber = Annotated[int, Field(ge=0, le=_MOST_SLICES, strict=True)]
 Coordinate = Annotated[int, Field(ge=0, le=_MOST_SLICES, strict=True)]
 Pixel = tuple[Coordinate, Coordinate]
@@ -150,7 +150,7 @@ class Propagate(_Message):
 
     first: SliceNumber | None = None
     last: SliceNumber | None = None
-    structures: Annotated[list[StructureId], Field(min_length=1, max_length=254)] | None = None
+    structures: Annotated[list[StructureId], Field(min_length=1, max_length=255)] | None = None
     axis: AxisName = "axial"
     direction: Direction = "both"
     index: SliceNumber | None = None
@@ -208,17 +208,18 @@ class Structure(_Message):
 
 
 class Job(_Message):
-    """What runs, how far it is, and how fast it goes."""
+    """What runs, how far it is, and how fast it goes; once it is over by something else, what that was."""
 
     id: str
     state: JobState
     done: int
     total: int
     slices_per_second: float | None = None
+    ended: str | None = None
 
 
 class Memory(_Message):
-    """What open scans take, and may take."""
+    """What the server's process holds in memory, networks and libraries too, and from when on it closes scans."""
 
     used_bytes: int
     budget_bytes: int
@@ -260,11 +261,12 @@ class SliceRange(_Message):
 
 
 class Done(_Message):
-    """What an action has changed; it is on disk."""
+    """What an action has changed; it is on disk. If it has ended what ran, a line says so."""
 
     version: int
     changed: SliceRange | None
     scan: Scan
+    ended: str | None = None
 
 
 class Suggested(_Message):

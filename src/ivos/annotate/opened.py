@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ivos.annotate.jobs import Running
     from ivos.annotate.means import Means
     from ivos.annotate.messages import Action, AxisName, Job
+    from ivos.interactive.carrying import Visits
     from ivos.volume.volume import Volume
 
 _ENTRIES_BETWEEN_SNAPSHOTS = 200
@@ -60,11 +61,8 @@ class OpenScan:
         self._overview = Overview(self._session)
         self._recorder = Recorder(means.store, self.id, lambda: self._corrections)
         self._session.record(self._recorder)
-
-    @property
-    def used_bytes(self) -> int:
-        """What it takes in memory, about."""
-        return self.volume.array.nbytes + self._session.used_bytes
+        self._visits: Visits | None = None  # of the propagation that runs
+        self._propagation_asked: Asked | None = None
 
     @property
     def version(self) -> int:
@@ -119,43 +117,59 @@ class OpenScan:
         return labels.with_array(labels.array.copy(), labels.names)
 
     def act(self, action: Action, who: str) -> Done:
-        """Do what is asked for; it is on the disk when this returns. A propagation that runs ends before.
+        """Do what is asked for; it is on the disk when this returns.
+
+        A propagation that runs goes on unless voxels or what is drawn change: see
+        :meth:`ivos.interactive.session.InteractiveSession.propagate`. If it ends, the answer says so.
 
         Raises:
             InputError: it cannot be done; nothing was changed.
             NotKeptError: the disk is full; all is as it was.
         """
-        self._interrupt()
         about = actions.about(action)
         more = {"corrects": about} if about is not None and self._is_propagated(*about) else {}
         axis: AxisName = getattr(action, "axis", "axial")
         return self._do(lambda: actions.perform(self._session, action), Asked(as_json(action, **more), who), axis)
 
-    def load(self, labels: Volume, who: str, *, drawn: bool, name: str) -> Done:
+    def load(self, labels: Volume, who: str, *, drawn: bool, name: str, axis: AxisName | None = None) -> Done:
         """Take labels from outside.
 
+        Args:
+            labels: on the scan's grid.
+            who: asked for it.
+            drawn: whether they are a person's word.
+            name: of their file.
+            axis: of drawn slices; by default that along which they are drawn.
+
         Raises:
-            InputError: another grid, or what are no labels.
+            InputError: another grid, what are no labels, or slices that are drawn along several axes.
             NotKeptError: the disk is full; all is as it was.
         """
-        self._interrupt()
         asked = Asked(as_json(None, do="load", drawn=drawn, name=name), who)
-        return self._do(lambda: self._session.load_labels(labels, drawn=drawn), asked, "axial")
+        return self._do(lambda: self._session.load_labels(labels, drawn=drawn, axis=axis), asked, "axial")
 
     def _do(self, what: Callable[[], None], asked: Asked, axis: AxisName) -> Done:
         """Do something, and tell everybody."""
-        before, self._recorder.asked = self._session.revision, asked
+        before = self._session.revision
         try:
+            self._write_parts()  # of a propagation that runs, as what that was asked for
+            self._recorder.asked = asked
             what()
         except NotKeptError:
             self._session.record(None)
             self._restore()
+            self._interrupt("the disk is full")
             self.tell_all()
             raise
+        finally:
+            self._recorder.asked = self._propagation_asked or asked
+        ended = None
+        if self.job is not None and self.job.cut_off:
+            ended = self._interrupt(self._visits.why if self._visits is not None else None)
         self._snapshot_now_and_then()
         changed = self._session.changed(before, axis) if self._session.revision > before else []
         span = SliceRange(axis=axis, first=changed[0], last=changed[-1]) if changed else None
-        done = Done(version=self.version, changed=span, scan=self.message())
+        done = Done(version=self.version, changed=span, scan=self.message(), ended=ended)
         self._tell_changed(span)
         self._means.events.tell(self.id, "scan", done.scan.model_dump(mode="json"))
         return done
@@ -169,10 +183,11 @@ class OpenScan:
         """
         self._check_idle()
         first, last = actions.slices_asked_for(request, self._session)
-        self._recorder.asked = Asked(as_json(request, do="propagate"), who)
         visits = self._session.propagate(first, last, request.structures, request.axis)
+        self._propagation_asked = self._recorder.asked = Asked(as_json(request, do="propagate"), who)
+        self._visits = visits
         total = self.volume.array.shape[axis_number(request.axis)]
-        job = PropagationJob(self, self._means.worker, visits, request.axis, total)  # type: ignore[arg-type]
+        job = PropagationJob(self, self._means.worker, visits, request.axis, total)
         self.begin(job)
         job.start()
         return job.message
@@ -218,9 +233,10 @@ class OpenScan:
         return [Suggested(index=s.index, structure=s.structure, why=s.why, gain=s.gain) for s in found]
 
     def close(self) -> None:
-        """End what runs, and keep a snapshot so that it opens faster the next time."""
-        self._interrupt()
+        """End what runs, and keep a snapshot so that it opens faster the next time; nothing may be called after it."""
+        self._interrupt("the scan was closed")
         self._snapshot_now_and_then(at_least=20)
+        self._session.record(None)  # the session, and with it the scan's arrays, would wait for a collection of cycles
 
     # What a job calls
 
@@ -237,7 +253,7 @@ class OpenScan:
     def ended(self, line: str | None) -> None:
         """The job is over."""
         self._tell_job()
-        self.job = None
+        self.job = self._visits = self._propagation_asked = None
         if line is not None:
             self.tell_error(line)
             self._session.record(None)  # what is left of the job must not write any more
@@ -254,9 +270,8 @@ class OpenScan:
         if under_way is not None:
             self._recorder.part(under_way)
 
-    def _interrupt(self) -> None:
-        if self.job is not None:
-            self.job.stop()
+    def _interrupt(self, why: str | None) -> str | None:
+        return self.job.stop(why) if self.job is not None else None
 
     def _check_idle(self) -> None:
         if self.job is not None:

@@ -44,6 +44,7 @@ class Recorder:
         self._store, self._scan, self._corrections = store, scan, corrections
         self.asked = Asked("{}", "")
         self._parts = 0  # patches of the step under way that are written
+        self._parts_asked = self.asked  # what that step was asked for; other things may be asked for beside it
 
     def part(self, step: Step) -> None:
         """Write what a step under way has changed since it was written last.
@@ -55,8 +56,10 @@ class Recorder:
         if not new:
             return
         described, data = packed(new)
-        what = "" if self._parts else self.asked.what
-        self._store.append(self._scan, "part", what, self.asked.who, step=described, patches=data)
+        if not self._parts:
+            self._parts_asked = self.asked
+        asked, what = self._parts_asked, "" if self._parts else self.asked.what
+        self._store.append(self._scan, "part", what, asked.who, step=described, patches=data)
         self._parts = len(step.patches)
 
     def step(self, step: Step) -> None:
@@ -67,10 +70,11 @@ class Recorder:
         """
         described, data = packed(step.patches[self._parts :], step.facts)
         kind: Kind = "end" if self._parts else "step"
-        what = "" if self._parts else self.asked.what
-        self._store.append(self._scan, kind, what, self.asked.who, step=described, patches=data)
+        asked = self._parts_asked if self._parts else self.asked
+        what = "" if self._parts else asked.what
+        self._store.append(self._scan, kind, what, asked.who, step=described, patches=data)
         self._parts = 0
-        self._corrections().step(self.asked.what)
+        self._corrections().step(asked.what)
 
     def undone(self) -> None:
         """Write that the last step was taken back.
@@ -88,6 +92,35 @@ class Recorder:
             NotKeptError: the disk is full.
         """
         self._store.append(self._scan, "redo", self.asked.what, self.asked.who)
+        self._corrections().redo()
+
+    def beside(self, step: Step) -> None:
+        """Write a step that is over while another one goes on.
+
+        Raises:
+            NotKeptError: the disk is full.
+        """
+        described, data = packed(step.patches, step.facts)
+        kind: Kind = "beside" if self._parts else "step"  # before its first part the other one has not begun
+        self._store.append(self._scan, kind, self.asked.what, self.asked.who, step=described, patches=data)
+        self._corrections().step(self.asked.what)
+
+    def beside_undone(self) -> None:
+        """Write that such a step was taken back.
+
+        Raises:
+            NotKeptError: the disk is full.
+        """
+        self._store.append(self._scan, "beside undo" if self._parts else "undo", self.asked.what, self.asked.who)
+        self._corrections().undo()
+
+    def beside_redone(self) -> None:
+        """Write that it was done again.
+
+        Raises:
+            NotKeptError: the disk is full.
+        """
+        self._store.append(self._scan, "beside redo" if self._parts else "redo", self.asked.what, self.asked.who)
         self._corrections().redo()
 
 

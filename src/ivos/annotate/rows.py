@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from ivos.annotate.store import Entry
 
 
+_TurnKind = Literal["step", "undo", "redo"]
+_BESIDE: dict[str, _TurnKind] = {"beside": "step", "beside undo": "undo", "beside redo": "redo"}
+
+
 class _Row(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,7 +48,7 @@ class Turn:
         rows: those that a step is written in.
     """
 
-    kind: Literal["step", "undo", "redo"]
+    kind: _TurnKind
     what: str
     rows: tuple[Entry, ...]
 
@@ -77,6 +81,9 @@ def turns(entries: Iterable[Entry]) -> Iterator[Turn]:
     parts: list[Entry] = []
     for entry in entries:
         if entry.kind == "state":
+            continue
+        if entry.kind in _BESIDE:  # what it was done beside goes on, and comes after it
+            yield Turn(_BESIDE[entry.kind], entry.what, (entry,))
             continue
         goes_on = (entry.kind == "part" and not entry.what) or entry.kind == "end"
         if parts and not goes_on:

@@ -52,6 +52,7 @@ class Service:
         events: of all scans.
         sessions: the open ones.
         uploads: where uploaded files go.
+        unreadable: scans that did not open when they were to be offered, with time and size of their files then.
 
     Raises:
         InputError: another server works there, or it cannot be written to.
@@ -89,6 +90,7 @@ class Service:
             finds=networks.find is not None,
         )
         self.sessions = Sessions(work, means, series, stack, modality)
+        self.unreadable: dict[str, tuple[int, int] | None] = {}
         enter(self.store, list(scans), work)
 
     def close(self) -> None:

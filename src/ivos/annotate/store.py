@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from ivos.annotate.messages import ScanState
 
-Kind = Literal["step", "part", "end", "undo", "redo", "state"]
+Kind = Literal["step", "part", "end", "undo", "redo", "beside", "beside undo", "beside redo", "state"]
 """Something that was done; a finished part of something that goes on, and its last part; the last step undone, or done
-again; how far the scan is."""
+again; the same three beside something that goes on between two of its parts; how far the scan is."""
 
 _FORM = 1  # of the tables, as SQLite's user_version
 _TABLES = """

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ivos.errors import InputError
-from ivos.files import stem_of, suffix_of
-from ivos.volume.cases import holds_files
+from ivos.files import entries_of, left_by_system, stem_of, suffix_of
+from ivos.volume.case_names import is_named_as_labels
+from ivos.volume.cases import files_of, holds_files
 from ivos.volume.dicom_files import is_dicom
 from ivos.volume.read import READABLE
 
@@ -37,7 +39,8 @@ def work_folder_for(path: Path) -> Path:
 def scans_in(path: Path, work: Path | None) -> list[Path]:
     """The scans that a path stands for: itself, or those of a folder.
 
-    In a folder of images every image is one; in a folder of folders every folder that holds DICOM files is.
+    In a folder of images every image is one whose name does not say that it holds labels; in a folder of folders every
+    folder that holds DICOM files is.
 
     Args:
         path: a scan, a DICOM folder or a folder of scans.
@@ -50,16 +53,20 @@ def scans_in(path: Path, work: Path | None) -> list[Path]:
         if suffix_of(path) not in _OPENED:
             raise InputError(f"{path}: not a scan that ivos reads: {', '.join(_OPENED)}, or a folder of DICOM files")
         return [path]
-    if holds_files(path) or any(suffix_of(p) == ".zip" for p in path.iterdir()):
-        return sorted(p for p in path.iterdir() if p.is_file() and suffix_of(p) in _OPENED)
-    if any(p.is_file() and is_dicom(p) for p in path.iterdir()):
+    if holds_files(path) or files_of(path, (".zip",)):
+        return [p for p in files_of(path, _OPENED) if not is_named_as_labels(p)]
+    if any(p.is_file() and is_dicom(p) for p in entries_of(path)):
         return [path]
     own = None if work is None else work.resolve()
-    folders = [p for p in sorted(path.iterdir()) if p.is_dir() and p.name != WORK and p.resolve() != own]
-    found = [p for p in folders if any(q.is_file() and is_dicom(q) for q in p.rglob("*"))]
+    folders = [p for p in entries_of(path) if p.is_dir() and p.name != WORK and p.resolve() != own]
+    found = [p for p in folders if any(_is_slice(q, p) for q in p.rglob("*"))]
     if not found:
         raise InputError(f"{path}: no scans in it: {', '.join(_OPENED)} files, or folders of DICOM files")
     return [path] if len(found) == 1 else found
+
+
+def _is_slice(path: Path, folder: Path) -> bool:
+    return path.is_file() and not left_by_system(path.relative_to(folder)) and is_dicom(path)
 
 
 def enter(store: Store, paths: list[Path], work: Path) -> list[str]:
@@ -89,5 +96,5 @@ def path_of(place: str, work: Path) -> Path:
 
 def plain_stem(name: str) -> str:
     """What files that are made of a scan are named after: its name without what file systems or browsers trip over."""
-    kept = "".join(c if c.isalnum() or c in "-_." else "_" for c in stem_of(Path(name)))
+    kept = "".join(c if c.isalnum() or c in "-_." else "_" for c in unicodedata.normalize("NFC", stem_of(Path(name))))
     return kept.strip("._")[:80] or "scan"

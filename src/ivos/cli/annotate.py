@@ -11,7 +11,7 @@ import typer
 from ivos.cli.propagate import DeviceChoice, ModalityChoice
 from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.terminal import print_line
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 
 if TYPE_CHECKING:
     from ivos.annotate.security import Access
@@ -85,7 +85,7 @@ def _say(address: str, access: Access, *, many: int) -> None:
     """One line with the address, and how to put TLS before it where others come by."""
     from ivos.annotate.security import is_loopback
 
-    scans = "1 scan" if many == 1 else f"{many} scans"
+    scans = counted(many, "scan")
     print_line(f"{scans} at {_with_token(address, access)} (Ctrl-C to stop)")
     if not is_loopback(access.host):
         print_line(

@@ -9,7 +9,8 @@ import typer
 
 from ivos.cli.label_options import ByOption, label_matching
 from ivos.cli.terminal import print_json, print_line, progress_bar
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
+from ivos.files import check_file_writable
 
 
 def calibrate(
@@ -26,14 +27,16 @@ def calibrate(
     from ivos.uncertainty.case_file import read_evidence
     from ivos.uncertainty.estimate import Observation, fit, save_estimator
     from ivos.uncertainty.quality import quality
-    from ivos.volume.cases import files_by_case
+    from ivos.volume.cases import labels_by_case
     from ivos.volume.label_matching import in_one_numbering
+    from ivos.volume.labels import ignored_in
     from ivos.volume.read import read_labels
     from ivos.volume.volume import on_grid_of
 
     if output.suffix != ".json":
         raise InputError(f"{output}: name it .json")
-    evidence, found, true = read_evidence(segmented), files_by_case(segmented, "label"), files_by_case(truth, "label")
+    check_file_writable(output)
+    evidence, found, true = read_evidence(segmented), labels_by_case(segmented), labels_by_case(truth)
     cases = sorted(set(evidence) & set(found) & set(true))
     if not cases:
         raise InputError(f"{truth}: no case of the same name as in {segmented}")
@@ -44,8 +47,9 @@ def calibrate(
             segmented_labels = on_grid_of(read_labels(found[case]), labels, str(found[case]))
             pair, paths = [segmented_labels, labels], [found[case], true[case]]
             segmentation, labels = segmented_labels.array, in_one_numbering(pair, paths, label_matching(by))[1]
+            said = ~ignored_in(labels)
             for structure in evidence[case].structures:
-                overlap = dsc(segmentation == structure, labels.array == structure)
+                overlap = dsc((segmentation == structure) & said, (labels.array == structure) & said)
                 observations.append(Observation(case, structure, evidence[case].figures(structure), overlap))
             progress(number, len(cases))
     estimator, held_out = fit(observations, evidence[cases[0]].made_by)
@@ -54,10 +58,12 @@ def calibrate(
     if as_json:
         print_json({"output": str(output), "scans": len(cases), "structures": len(observations), **asdict(judged)})
         return
-    print_line(f"{len(observations)} structures of {len(cases)} scans: {output}")
+    print_line(f"{counted(len(observations), 'structure')} of {counted(len(cases), 'scan')}: {output}")
     print_line(
         f"On scans left out: correlation with the true DSC {judged.pearson:.2f}, mean error {judged.mean_error:.3f}, "
         f"{judged.covered:.0%} within the 90 % interval"
     )
     if judged.bad:
-        print_line(f"Of {judged.bad} structures below DSC 0.7 {judged.caught:.0%} found at a false alarm in ten")
+        print_line(
+            f"Of {counted(judged.bad, 'structure')} below DSC 0.7 {judged.caught:.0%} found at a false alarm in ten"
+        )

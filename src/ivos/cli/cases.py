@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import typer
 
+from ivos.cli.terminal import print_error
 from ivos.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,15 +34,15 @@ def each_case(
             work(case)
         except InputError as error:
             failed.append(case)
-            _tell(f"ivos: {case}: {error}")
+            print_error(f"ivos: {case}: {error}")
         except OSError as error:
             failed.append(case)
-            _tell(f"ivos: {case}: {error.filename or 'file'}: {error.strerror or error}")
+            print_error(f"ivos: {case}: {error.filename or 'file'}: {error.strerror or error}")
         if progress is not None:
             progress(number, len(cases))
     if failed:
         done = f"{len(cases) - len(failed)} of {len(cases)} done"
-        _tell(f"{done}; {len(failed)} failed: {named(failed)}")
+        print_error(f"{done}; {len(failed)} failed: {named(failed)}")
         raise typer.Exit(1)
 
 
@@ -50,7 +50,3 @@ def named(cases: Collection[str]) -> str:
     """The first few names."""
     more = len(cases) - _NAMED
     return ", ".join(list(cases)[:_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def _tell(line: str) -> None:
-    sys.stderr.write(f"{' '.join(line.split())}\n")

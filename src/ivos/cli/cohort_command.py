@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from ivos.cli.cases import named
 from ivos.cli.cohort_view import cohort_view
+from ivos.cli.terminal import print_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -91,7 +91,7 @@ def over_cohort_afresh(job: Job, cases: Sequence[Case], output: Path, where: Whe
         rows = manifest.ours()
     for row in rows:
         if row.state != "done" and row.name not in ended:
-            sys.stderr.write(f"ivos: {row.name}: {row.reason}\n")
+            print_error(f"ivos: {row.name}: {row.reason}")
     return rows
 
 
@@ -117,7 +117,7 @@ def watched(
         try:
             return run_cohort(where.job(job), cases, output.absolute(), where.backend(), again=again, progress=progress)
         except KeyboardInterrupt:
-            sys.stderr.write("ivos: stopped; what is done stays, and the same command goes on\n")
+            print_error("ivos: stopped; what is done stays, and the same command goes on")
             raise typer.Exit(INTERRUPTED) from None
 
 
@@ -151,5 +151,5 @@ def tell_failures(rows: Sequence[Row]) -> None:
     failed = [row.name for row in rows if row.state != "done"]
     if failed:
         done = f"{len(rows) - len(failed)} of {len(rows)} done"
-        sys.stderr.write(f"{done}; {len(failed)} failed: {named(failed)}\n")
+        print_error(f"{done}; {len(failed)} failed: {named(failed)}")
         raise typer.Exit(1)

@@ -7,6 +7,9 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ivos.cli.terminal import add_row, print_error
+from ivos.cli.text import rich_text
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
@@ -39,7 +42,7 @@ def cohort_view() -> Iterator[Callable[[Standing], None]]:
 
         def show(standing: Standing) -> None:
             if failure := _failure(standing):
-                live.console.print(failure, markup=False, highlight=False, soft_wrap=True)
+                live.console.print(rich_text(failure, sys.stderr), soft_wrap=True)
             live.update(_table(standing))
 
         yield show
@@ -95,10 +98,10 @@ class _Lines:
 
     def __call__(self, standing: Standing) -> None:
         if failure := _failure(standing):
-            sys.stderr.write(f"{failure}\n")
+            print_error(failure)
         if time.monotonic() - self._last >= _PERIOD_S:
             self._last = time.monotonic()
-            sys.stderr.write(f"ivos: {_line(standing)}\n")
+            print_error(f"ivos: {_line(standing)}")
 
 
 def _failure(standing: Standing) -> str | None:
@@ -112,9 +115,9 @@ def _table(standing: Standing) -> Group:
 
     table = Table(box=None, show_header=False)
     for worker, cases in sorted(standing.in_hand.items())[:_WORKERS]:
-        table.add_row(worker, ", ".join(cases))
+        add_row(table, (worker, ", ".join(cases)), sys.stderr)
     if len(standing.in_hand) > _WORKERS:
-        table.add_row(f"and {len(standing.in_hand) - _WORKERS} more", "")
+        add_row(table, (f"and {len(standing.in_hand) - _WORKERS} more", ""), sys.stderr)
     return Group(_line(standing), table)
 
 

@@ -11,7 +11,8 @@ import typer
 from ivos.cli.cases import named
 from ivos.cli.label_options import ByOption, label_matching
 from ivos.cli.terminal import print_json, print_line, print_table
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
+from ivos.files import check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +51,8 @@ def compare(
 
     if output is not None and output.exists() and not output.is_dir():
         raise InputError(f"{output}: is a file; give the name of a folder")
+    if output is not None:
+        check_writable(output, "-o")
     comparison = compared(_read(runs), by=label_matching(by))
     _tell(comparison)
     if output is not None:
@@ -121,7 +124,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
 
 
 def _print(comparison: Comparison) -> None:
-    cases = f"{len(comparison.cases)} case{'s' * (len(comparison.cases) != 1)}"
+    cases = counted(len(comparison.cases), "case")
     if comparison.settings:
         print_line(f"Evaluated by {comparison.settings}.")
     for metric in dict.fromkeys(row.metric for row in comparison.rows):

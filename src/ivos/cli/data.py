@@ -10,7 +10,7 @@ import typer
 from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.stack_table import print_stacks, stack_rows
 from ivos.cli.terminal import print_json, print_line, print_table, progress_bar
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -200,7 +200,7 @@ def phantom(
     shape = None if size is None else _shape(size)
     with progress_bar("Making phantoms") as progress:
         names = write_cohort(output, cases, seed=seed, shape=shape, progress=lambda done: progress(done, cases))
-    print_line(f"{len(names)} cases in {output}: images/ and labels/")
+    print_line(f"{counted(len(names), 'case')} in {output}: images/ and labels/")
 
 
 def _shape(text: str) -> tuple[int, int, int]:

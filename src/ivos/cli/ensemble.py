@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 
 from ivos.cli.cases import each_case
-from ivos.cli.label_options import ByOption, FormatOption, PseudonymiseOption, label_matching
+from ivos.cli.label_options import ByOption, FormatOption, IgnoreLabelOption, PseudonymiseOption, label_matching
 from ivos.cli.label_output import label_output
 from ivos.cli.predictions import cases_of, check_folders, check_probabilities
 from ivos.cli.terminal import print_line, progress_bar
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ def ensemble(
         bool,
         typer.Option("--uncertainty", help="Also write which share of predictions has another label, 0 to 255."),
     ] = False,
+    ignore_label: IgnoreLabelOption = None,
     by: ByOption = None,
     form: FormatOption = None,
     scans: Annotated[
@@ -81,7 +82,7 @@ def ensemble(
     note = refuse_other_numbering if by_probability else tell_once
 
     def work(case: str) -> None:
-        labels = read_predictions(cases[case], series.get(case), by=label_matching(by), note=note)
+        labels = read_predictions(cases[case], series.get(case), by=label_matching(by), ignore=ignore_label, note=note)
         probabilities = probabilities_of(predictions, case, labels[0]) if by_probability else None
         joined = consensus(rule.value, labels, probabilities)
         if uncertainty:
@@ -91,6 +92,4 @@ def ensemble(
 
     with progress_bar("Joining") as progress:
         each_case(cases, work, progress)
-    print_line(
-        f"{len(cases)} case{'s' * (len(cases) != 1)} of {len(predictions)} predictions by {rule.value}: {output}"
-    )
+    print_line(f"{counted(len(cases), 'case')} of {len(predictions)} predictions by {rule.value}: {output}")

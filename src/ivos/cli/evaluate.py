@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import logging
-import sys
-import tempfile
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -16,11 +14,11 @@ import typer
 
 from ivos.cli.cases import named
 from ivos.cli.cohort_options import ClusterOption, Where, WorkersOption
-from ivos.cli.label_options import ByOption, label_matching
+from ivos.cli.label_options import ByOption, IgnoreLabelOption, label_matching
 from ivos.cli.score_tables import print_scores, scores_content
-from ivos.cli.terminal import numbers, print_json, print_line, progress_bar
-from ivos.errors import InputError
-from ivos.files import replacing, stem_of
+from ivos.cli.terminal import numbers, print_error, print_json, print_line, progress_bar
+from ivos.errors import InputError, counted
+from ivos.files import check_file_writable, check_writable, replacing, stem_of, temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,6 +52,7 @@ def evaluate(
     scheme: Annotated[
         str | None, typer.Option(help="Names: flare22, amos, btcv, totalsegmentator, or a JSON file.")
     ] = None,
+    ignore_label: IgnoreLabelOption = None,
     by: ByOption = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Also write the scores to this CSV file.")] = None,
     report: Annotated[
@@ -86,8 +85,11 @@ def evaluate(
         raise InputError(f"{prediction} and {truth}: give two files or two folders")
     where = Where(workers, cluster)
     _check_where(where, truth, report)
+    if csv_file is not None:
+        check_file_writable(csv_file, "--csv")
     files = _files(prediction, truth, scans, report)
     options: dict[str, Any] = {"protocol": protocol.value, "structures": ids, "names": names}
+    options["ignore"] = ignore_label
     options["by"] = matching = label_matching(by)
     if tolerance_mm is not None:
         options["tolerance_mm"] = tolerance_mm
@@ -108,13 +110,13 @@ def evaluate(
         print_scores(scores, ("DSC", "NSD" if tolerance_mm is None else nsd, "HD95 mm"), cases)
     if report is not None:
         title = f"{prediction.resolve().name} against {truth.resolve().name}"
-        shown = {case: replace(one, names=names, by=matching) for case, one in files.items()}
+        shown = {case: replace(one, names=names, ignore=ignore_label, by=matching) for case, one in files.items()}
         page = _write_report(report, scores, shown, settings, failed, title=title, nsd=nsd, shown=not as_json)
         if not as_json:
             print_line(f"Report: {page}")
     if failed:
         done = len({score.case for score in scores})
-        sys.stderr.write(f"{done} of {done + len(failed)} done; {len(failed)} failed: {named(failed)}\n")
+        print_error(f"{done} of {done + len(failed)} done; {len(failed)} failed: {named(failed)}")
         raise typer.Exit(1)
 
 
@@ -164,7 +166,7 @@ def _of_folders(
 
     def tell(case: str, error: InputError) -> None:
         failed[case] = " ".join(str(error).split())
-        sys.stderr.write(f"ivos: {case}: {failed[case]}\n")
+        print_error(f"ivos: {case}: {failed[case]}")
 
     if where.here:
         with progress_bar("Evaluating", shown=shown) as progress:
@@ -181,8 +183,8 @@ def _of_folders(
         cases.append(Case(name, {role: str(path.absolute()) for role, path in inputs.items()}))
     for case in unpaired(prediction, truth):
         tell(case, InputError(f"{prediction}: no prediction for it"))
-    with tempfile.TemporaryDirectory(prefix="ivos-") as folder:
-        rows = over_cohort_afresh(EvaluateJob(**options), cases, report or Path(folder), where)
+    with temporary_folder() as folder:
+        rows = over_cohort_afresh(EvaluateJob(**options), cases, report or folder, where)
     failed.update({row.name: str(row.reason) for row in rows if row.state != "done"})
     done = [row.figures for row in rows if row.state == "done"]
     scores, sentence = match_cases([score for figures in done for score in scores_in(figures)], options["by"])
@@ -194,7 +196,7 @@ def _of_folders(
 def _refuse_if_all_failed(failed: Mapping[str, str], scores: Sequence[Score]) -> None:
     """A run without a single case is a refusal; why each case failed has been said."""
     if failed and not scores:
-        raise InputError(f"none of {len(failed)} case{'s' * (len(failed) > 1)} can be compared: {named(failed)}")
+        raise InputError(f"none of {counted(len(failed), 'case')} can be compared: {named(failed)}")
 
 
 def _files(prediction: Path, truth: Path, scans: Path | None, report: Path | None) -> dict[str, CaseFiles]:
@@ -221,7 +223,7 @@ def _files(prediction: Path, truth: Path, scans: Path | None, report: Path | Non
     images = {} if scans is None else scans_by_case(scans)
     missing = [case for case in pairs if case not in images]
     if scans is not None and missing:
-        raise InputError(f"{scans}: no scan for {len(missing)} of {len(pairs)} cases: {named(missing)}")
+        raise InputError(f"{scans}: no scan for {len(missing)} of {counted(len(pairs), 'case')}: {named(missing)}")
     return {case: CaseFiles(*pair, images.get(case)) for case, pair in pairs.items()}
 
 
@@ -230,6 +232,7 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot be made: {error.strerror}; give another folder with --report") from error
+    check_writable(folder, "--report")
 
 
 def _write_report(

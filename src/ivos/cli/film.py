@@ -12,7 +12,8 @@ from ivos.cli.cases import each_case, named
 from ivos.cli.propagate import AxisChoice, ModalityChoice
 from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.terminal import print_line, progress_bar
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
+from ivos.files import check_file_writable, check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,6 +65,7 @@ def film(
         if format_ is not None and output.suffix.lower() != f".{format_.value}":
             raise InputError(f"{output}: is not named .{format_.value}; leave out --format or name it so")
         check_film(output)
+        check_file_writable(output)
         for path in shown.paths:
             if path.is_dir():
                 raise InputError(f"{path}: is a folder, and {scan} is one scan: give a file")
@@ -75,6 +77,7 @@ def film(
         raise InputError(f"{output}: is a file; give the name of a folder")
     suffix = f".{(format_ or FormatChoice.gif).value}"
     check_film(output / f"film{suffix}")
+    check_writable(output)
     cases = _cases(scan, shown)
 
     def work(case: str) -> None:
@@ -83,7 +86,7 @@ def film(
 
     with progress_bar("Filming") as progress:
         each_case(cases, work, progress)
-    print_line(f"{len(cases)} films: {output}")
+    print_line(f"{counted(len(cases), 'film')}: {output}")
 
 
 class _Shown:
@@ -120,14 +123,14 @@ def _titles(paths: Sequence[Path]) -> list[str]:
 
 def _cases(scans: Path, shown: _Shown) -> dict[str, tuple[Path, _Shown]]:
     """By case the scan's file and what is shown beside it."""
-    from ivos.volume.cases import files_by_case, scans_by_case
+    from ivos.volume.cases import labels_by_case, scans_by_case
 
     paths = scans_by_case(scans)
-    found = {folder: files_by_case(folder, "label") for folder in shown.paths}
+    found = {folder: labels_by_case(folder) for folder in shown.paths}
     for folder, files in found.items():
         missing = [case for case in paths if case not in files]
         if missing:
-            raise InputError(f"{folder}: nothing of {len(missing)} of {len(paths)} scans: {named(missing)}")
+            raise InputError(f"{folder}: nothing of {len(missing)} of {counted(len(paths), 'scan')}: {named(missing)}")
     return {
         case: (path, shown.of_case({folder: files[case] for folder, files in found.items()}))
         for case, path in paths.items()

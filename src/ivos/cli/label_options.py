@@ -41,6 +41,12 @@ FormatOption = Annotated[
     FormatChoice | None,
     typer.Option("--format", help="Of label files; by default what the suffix says: .dcm is DICOM SEG."),
 ]
+IgnoreLabelOption = Annotated[
+    int | None,
+    typer.Option(
+        "--ignore-label", min=1, help="A label that says nothing of its voxels; by default what is named 'ignore'."
+    ),
+]
 PseudonymiseOption = Annotated[
     Path | None,
     typer.Option("--pseudonymise", help="DICOM: pseudonyms for patients by the key in this file; made if missing."),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ivos.cli.terminal import print_line, print_table
+from ivos.cli.terminal import print_count, print_line, print_table
 from ivos.cli.train import silence_lightning
 from ivos.config import load_settings
 from ivos.errors import InputError
@@ -37,7 +36,7 @@ def loop(
         raise InputError(f"training needs {error.name}: pip install 'ivos[train]'") from error
 
     silence_lightning()
-    rounds = run_loop(settings, output, _progress, lambda cases: write_loop_pages(settings, output, cases))
+    rounds = run_loop(settings, output, print_count, lambda cases: write_loop_pages(settings, output, cases))
     rows = [
         (
             str(r.number),
@@ -51,8 +50,3 @@ def loop(
     print_table("", ("round", "labelled", "pseudo-labelled", "validation DSC", "minutes"), rows)
     print_line(f"Weights of round {best_round(rounds).number}: {output / f'round_{best_round(rounds).number}' / 'run'}")
     print_line(f"All rounds, and what to correct: {output / PAGE}")
-
-
-def _progress(what: str, done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r{what}: {done} of {total}" + "\n" * (done == total))

@@ -26,6 +26,8 @@ from ivos.cli.propagate import propagate
 from ivos.cli.pseudo_label import pseudo_label
 from ivos.cli.segment import segment
 from ivos.cli.suggest import suggest
+from ivos.cli.terminal import one_line, print_error
+from ivos.cli.text import write_whatever_comes
 from ivos.cli.train import train
 from ivos.cli.weights import weights
 from ivos.errors import InputError
@@ -63,28 +65,47 @@ app.command(context_settings={"allow_interspersed_args": False})(measure)
 
 def main() -> None:
     """Run the command line; what a user can put right ends as one line on stderr and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        write_whatever_comes(stream)
     _show_warnings_of_ours_alone()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
     except InputError as error:
         _fail(str(error))
+    except UnicodeEncodeError as error:
+        if not _in_a_name(error):
+            raise
+        around = error.object[max(0, error.start - 40) : error.end + 20]
+        _fail(f"{around}: a file or folder is called so, which is not UTF-8; rename it")
     except OSError as error:
         _fail(f"{error.filename or 'file'}: {error.strerror or error}")
+
+
+class _Warning(logging.Formatter):
+    """As a line, whatever the names in it hold."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        return one_line(super().formatMessage(record))
 
 
 def _show_warnings_of_ours_alone() -> None:
     """Libraries have much to say of every odd header and setting; what matters to the user we say ourselves."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("ivos: %(message)s"))
+    handler.setFormatter(_Warning("ivos: %(message)s"))
     logging.getLogger("ivos").addHandler(handler)
     for library in ("pydicom", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
         warnings.filterwarnings("ignore", module=library)
 
 
+def _in_a_name(error: UnicodeEncodeError) -> bool:
+    """Whether it is one of the characters that Python has for bytes of file names that are not UTF-8."""
+    return "\udc80" <= error.object[error.start] <= "\udcff"
+
+
 def _fail(message: str) -> None:
-    sys.stderr.write(f"ivos: {' '.join(message.split())}\n")
+    print_error(f"ivos: {message}")
     sys.exit(2)
 
 

@@ -8,15 +8,15 @@ import shlex
 import signal
 import subprocess
 import sys
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ivos.cli.terminal import print_error
 from ivos.errors import InputError
-from ivos.files import replacing
+from ivos.files import check_writable, replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -50,7 +50,7 @@ def measure(
     if as_json and output is None:
         raise InputError("--json: name a folder for efficiency.json with -o; stdout is the command's")
     if output is not None:
-        _check_writable(output)  # a run of hours should not fail after its end
+        check_writable(output, "-o")  # a run of hours should not fail after its end
     exit_code, cost = _run(command)
     if not as_json:
         _print(cost)
@@ -63,15 +63,6 @@ def measure(
             with replacing(output / "efficiency.json") as path:
                 path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     raise typer.Exit(exit_code)
-
-
-def _check_writable(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written to: {error.strerror}; give another folder with -o") from error
 
 
 def _run(command: Sequence[str]) -> tuple[int, Efficiency]:
@@ -129,4 +120,4 @@ def _print(cost: Efficiency) -> None:
     for name, (title, unit) in _LINES.items():
         value = values[name]
         figure = "no GPU" if value is None else f"{value:.2f} {unit}"
-        sys.stderr.write(f"{title:<42}{figure:>20}\n")
+        print_error(f"{title:<42}{figure:>20}")

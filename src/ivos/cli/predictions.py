@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ivos.cli.cases import named
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
+from ivos.files import check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def check_folders(predictions: Sequence[Path], output: Path, *others: Path | None) -> None:
-    """Refuse a prediction that is given twice, and an output that is an input or a file.
+    """Refuse a prediction that is given twice, and an output that is an input, a file, or where nothing can be written.
 
     Args:
         predictions: folders of them.
@@ -31,6 +32,7 @@ def check_folders(predictions: Sequence[Path], output: Path, *others: Path | Non
         raise InputError(f"{output}: is an input of this command; give the output another name")
     if output.exists() and not output.is_dir():
         raise InputError(f"{output}: is a file; give the name of a folder")
+    check_writable(output, "-o")
 
 
 def cases_of(predictions: Sequence[Path]) -> dict[str, list[Path]]:
@@ -47,7 +49,8 @@ def cases_of(predictions: Sequence[Path]) -> dict[str, list[Path]]:
         missing = [case for case in everywhere if case not in files]
         if missing:
             raise InputError(
-                f"{folder}: no labels of {len(missing)} of {len(everywhere)} cases that others have: {named(missing)}"
+                f"{folder}: no labels of {len(missing)} of {counted(len(everywhere), 'case')} that others have: "
+                f"{named(missing)}"
             )
     return {case: [files[case] for files in found] for case in everywhere}
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ivos.cli.label_options import IgnoreLabelOption  # noqa: TC001 - Typer reads it
 from ivos.cli.propagate import ModalityChoice
 from ivos.cli.terminal import print_json, print_line, progress_bar
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
+from ivos.files import check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +36,7 @@ def prepare(
     patients: Annotated[
         Path | None, typer.Option(help="CSV of case,patient: one patient's cases stay together.")
     ] = None,
+    ignore_label: IgnoreLabelOption = None,
     seed: Annotated[int | None, typer.Option(help="Of the split; 0 where nothing is split yet.")] = None,
     resplit: Annotated[
         bool, typer.Option("--resplit", help="Draw the split of all cases again; else each keeps its part.")
@@ -59,6 +62,8 @@ def prepare(
         raise InputError(f"preparing needs {error.name}: pip install 'ivos[train]'") from error
     from ivos.report.cohort import write_cohort_page
 
+    check_writable(output)
+
     with progress_bar("Preparing", shown=not as_json) as progress:
         manifest = run(
             raw,
@@ -68,6 +73,7 @@ def prepare(
             seed=seed,
             workers=workers,
             patients=patients,
+            ignore=ignore_label,
             resplit=resplit,
             modality=modality.value,
             progress=progress,
@@ -80,7 +86,7 @@ def prepare(
         told = {"cases": len(manifest.cases), "labelled": labelled, "refused": refused, "windows": windows}
         print_json({**told, "output": str(output)})
         return
-    print_line(f"{len(manifest.cases)} cases, {labelled} of them labelled: {output / 'cohort.html'}")
+    print_line(f"{counted(len(manifest.cases), 'case')}, {labelled} of them labelled: {output / 'cohort.html'}")
     _tell_windows([case.info for case in manifest.cases if case.info.modality is None])
     for refusal in manifest.refused[:_SHOWN]:
         print_line(f"left out: {refusal.case}: {refusal.reason}")

@@ -27,11 +27,11 @@ from ivos.cli.cohort_options import (
     tell_left_out,
     with_series,
 )
-from ivos.cli.label_options import FormatOption, PseudonymiseOption, label_format, pseudonyms_of
+from ivos.cli.label_options import FormatOption, IgnoreLabelOption, PseudonymiseOption, label_format, pseudonyms_of
 from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.terminal import numbers, print_json, print_line, progress_bar, size_bytes
-from ivos.errors import InputError
-from ivos.files import stem_of
+from ivos.errors import InputError, counted
+from ivos.files import check_writable, stem_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,6 +106,7 @@ def propagate(
             "every slice with something drawn, or the file's own slice numbers from 0, like 12,40-44."
         ),
     ] = None,
+    ignore_label: IgnoreLabelOption = None,
     modality: Annotated[ModalityChoice, typer.Option(help="Intensity windows.")] = ModalityChoice.auto,
     device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = DeviceChoice.auto,
     bfloat16: Annotated[bool, typer.Option("--bfloat16", help="stcn, xmem: faster, less exact.")] = False,
@@ -147,10 +148,13 @@ def propagate(
         structures=None if structures is None else tuple(numbers(structures)),
         complete=complete == "all" if complete in (None, "all") else tuple(numbers(complete)),
         modality=modality.value,
+        ignore=ignore_label,
         labels=LabelFiles(label_format(form), pseudonyms_of(pseudonymise)),
         reports=None if report is None else Reports(report.absolute(), write_report),
     )
     where = Where(workers, cluster, deliver)
+    if report is not None:
+        check_writable(report, "--report")
     if is_cohort(scan, output):
         rules = series_rules(series, series_modality, series_thickness, series_kernel, series_slices)
         found = with_series(_cases(scan, annotations, rules), series, stack)
@@ -219,7 +223,7 @@ def _many(job: PropagateJob, found: Found, output: Path, where: Where, *, again:
     if as_json:
         print_json(done)
     else:
-        print_line(f"{len(done)} of {len(rows)} scans propagated: {output / PAGE}")
+        print_line(f"{len(done)} of {counted(len(rows), 'scan')} propagated: {output / PAGE}")
     tell_failures(rows)
 
 
@@ -245,9 +249,9 @@ def _hint(propagated: Propagated) -> None:
 
 
 def _tell(told: dict[str, Any]) -> None:
-    slices = len(told["annotated_slices"])
+    slices = counted(len(told["annotated_slices"]), f"annotated {told['axis']} slice")
     print_line(
-        f"{len(told['structures'])} structures from {slices} annotated {told['axis']} slice{'s' * (slices != 1)} "
+        f"{counted(len(told['structures']), 'structure')} from {slices} "
         f"in {sum(told['seconds'].values()):.1f} s: {told['output']}"
     )
     if told["report"] is not None:

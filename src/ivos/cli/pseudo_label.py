@@ -13,11 +13,11 @@ from ivos.cli.cases import named
 from ivos.cli.cohort_command import over_cohort_afresh, tell_failures
 from ivos.cli.cohort_options import ClusterOption, Where, WorkersOption
 from ivos.cli.ensemble import RuleChoice as ConsensusChoice
-from ivos.cli.label_options import ByOption, FormatOption, PseudonymiseOption, label_matching
+from ivos.cli.label_options import ByOption, FormatOption, IgnoreLabelOption, PseudonymiseOption, label_matching
 from ivos.cli.label_output import LabelOutput, label_output
 from ivos.cli.predictions import cases_of, check_folders, check_probabilities
 from ivos.cli.terminal import print_line
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -71,13 +71,16 @@ def pseudo_label(
         Path | None,
         typer.Option(help="Folder of the scans, to lie below the pictures; for DICOM files of their series."),
     ] = None,
+    ignore_label: IgnoreLabelOption = None,
     by: ByOption = None,
     form: FormatOption = None,
     pseudonymise: PseudonymiseOption = None,
     workers: WorkersOption = None,
     cluster: ClusterOption = None,
 ) -> None:
-    """Keep what predictions agree on as labels to train on; the rest becomes label 255, ignore, or is left out.
+    """Keep what predictions agree on as labels to train on; the rest becomes the label "ignore", or is left out.
+
+    That label is 255, or the id above all others where 255 is a structure.
 
     OUT gets CASE.nii.gz of accepted scans, manifest.json with every figure, and review.html, the worst first; by
     cohort.sqlite the same command goes on where it stopped.
@@ -85,7 +88,7 @@ def pseudo_label(
     from ivos.report.review import load_review, save_review
 
     settings = _settings(consensus, rule, threshold, accept)
-    inputs = _inputs(predictions, output, settings, previous, scans, label_matching(by))
+    inputs = _inputs(predictions, output, settings, previous, scans, label_matching(by), ignore_label)
     labels = label_output(output, inputs.cases, form=form, pseudonymise=pseudonymise, scans=inputs.scans)
     earlier = load_review(output)
     own = set(earlier.labels) if earlier else set()
@@ -110,6 +113,7 @@ class _Inputs:
         previous: label files of the previous round by case.
         scans: scans by case.
         by: what tells which labels are the same structure.
+        ignore: the label that a person says is "ignore".
     """
 
     settings: PseudoLabelSettings
@@ -118,6 +122,7 @@ class _Inputs:
     previous: Mapping[str, Path]
     scans: Mapping[str, Path]
     by: By
+    ignore: int | None
 
 
 def _settings(
@@ -142,6 +147,7 @@ def _inputs(
     previous: Path | None,
     scans: Path | None,
     by: By,
+    ignore: int | None,
 ) -> _Inputs:
     """All that can be refused before the first case is."""
     from ivos.volume.cases import labels_by_case, scans_by_case
@@ -155,12 +161,12 @@ def _inputs(
         check_probabilities(predictions)
     earlier = {} if previous is None else labels_by_case(previous)
     if previous is not None and not set(earlier) & set(cases):
-        raise InputError(f"{previous}: no labels of any of the {len(cases)} cases: {named(cases)}")
+        raise InputError(f"{previous}: no labels of any of the {counted(len(cases), 'case')}: {named(cases)}")
     found = {} if scans is None else scans_by_case(scans)
     missing = [case for case in cases if case not in found]
     if scans is not None and missing:
-        raise InputError(f"{scans}: no scans of {len(missing)} of {len(cases)} cases: {named(missing)}")
-    return _Inputs(settings, predictions, cases, earlier, found, by)
+        raise InputError(f"{scans}: no scans of {len(missing)} of {counted(len(cases), 'case')}: {named(missing)}")
+    return _Inputs(settings, predictions, cases, earlier, found, by, ignore)
 
 
 def _check_foreign(labels: LabelOutput, inputs: _Inputs, own: Collection[str]) -> None:
@@ -198,7 +204,9 @@ def _judged(inputs: _Inputs, labels: LabelOutput, where: Where) -> list[Row]:
     from ivos.report.review_cases import CaseReview
 
     files = LabelFiles(labels.form, labels.pseudonyms)
-    job = PseudoLabelJob(inputs.settings, tuple(map(str, inputs.predictions)), CaseReview, files, inputs.by)
+    job = PseudoLabelJob(
+        inputs.settings, tuple(map(str, inputs.predictions)), CaseReview, files, inputs.by, inputs.ignore
+    )
     cases = [
         job.case(name, paths, inputs.previous.get(name), inputs.scans.get(name)) for name, paths in inputs.cases.items()
     ]
@@ -227,7 +235,7 @@ def _end(
 
 def _tell(manifest: ReviewManifest, page: Path) -> None:
     accepted = sum(case.accepted for case in manifest.cases)
-    print_line(f"{accepted} of {len(manifest.cases)} scans accepted: {page}")
+    print_line(f"{accepted} of {counted(len(manifest.cases), 'scan')} accepted: {page}")
     left = [case for case in manifest.cases if not case.accepted]
     for case in left[:_SHOWN]:
         print_line(f"left out: {case.case}: {case.reason}")

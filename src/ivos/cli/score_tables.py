@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ivos.cli.terminal import print_line, print_table
+from ivos.errors import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,7 +60,7 @@ def print_scores(scores: Sequence[Score], metrics: Sequence[str], cases: int) ->
     """
     done = len({score.case for score in scores})
     if cases > 1:
-        of = f"{done} cases" if done == cases else f"{done} of {cases} cases"
+        of = counted(done, "case") if done == cases else f"{done} of {counted(cases, 'case')}"
         _print_cases(f"{of}, mean ± SD", scores, metrics)
     else:
         _print_case(scores, metrics)

@@ -33,8 +33,8 @@ from ivos.cli.label_options import FormatOption, PseudonymiseOption, label_forma
 from ivos.cli.propagate import DeviceChoice, ModalityChoice, tell_windows
 from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.terminal import numbers, print_json, print_line, progress_bar
-from ivos.errors import InputError
-from ivos.files import stem_of
+from ivos.errors import InputError, counted
+from ivos.files import check_writable, stem_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -176,6 +176,8 @@ def segment(
         reports=None if report is None else Reports(report.absolute(), write_report),
     )
     where, chosen = Where(workers, cluster, deliver), (series, stack)
+    if report is not None:
+        check_writable(report, "--report")
     with Sampler() if measure else nullcontext() as sampler:  # before the networks: they take of the GPU's memory
         if is_cohort(scan, output):
             rules = series_rules(series, series_modality, series_thickness, series_kernel, series_slices)
@@ -253,7 +255,7 @@ def _many(
     if as_json:
         print_json(done)
     else:
-        print_line(f"{len(done)} of {len(rows)} scans segmented: {output / PAGE}")
+        print_line(f"{len(done)} of {counted(len(rows), 'scan')} segmented: {output / PAGE}")
     tell_failures(rows)
 
 
@@ -263,8 +265,8 @@ def _structures(text: str | None) -> tuple[int, ...] | Literal["all"]:
 
 def _line(told: Mapping[str, Any]) -> str:
     count, references = len(told["structures"]), len(told["reference_slices"])
-    begun = f" from {references} reference slice{'s' * (references != 1)}" if references else ""
-    found = f"{count} structure{'s' * (count != 1)}" if count else "nothing found"
+    begun = f" from {counted(references, 'reference slice')}" if references else ""
+    found = counted(count, "structure") if count else "nothing found"
     estimated = [(row["estimated_dsc"], row["name"]) for row in told["structures"] if "estimated_dsc" in row]
     if estimated:
         worst, name = min(estimated, key=lambda pair: pair[0]["dsc"])

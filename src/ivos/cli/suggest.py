@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ivos.cli.label_options import IgnoreLabelOption  # noqa: TC001 - Typer reads it
 from ivos.cli.propagate import AxisChoice, DeviceChoice, EngineChoice, ModalityChoice, complete_slices, tell_windows
 from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
 from ivos.cli.terminal import numbers, print_json, print_line, print_table, progress_bar
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
     from ivos.uncertainty.suggest import Suggestion
     from ivos.volume.volume import Volume
+
+logger = logging.getLogger(__name__)
 
 _COLUMNS = ("helps most", "slice", "DSC", "why")
 
@@ -36,6 +40,7 @@ def suggest(
             "file's own slice numbers from 0, like 12,40-44. Structures that no slice shows yet are looked for then."
         ),
     ] = None,
+    ignore_label: IgnoreLabelOption = None,
     modality: Annotated[ModalityChoice, typer.Option(help="Intensity windows.")] = ModalityChoice.auto,
     device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = DeviceChoice.auto,
     series: SeriesOption = None,
@@ -43,10 +48,11 @@ def suggest(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Say which slices to draw next, the one that helps most first: for all structures together and for each."""
-    from ivos.propagation.annotations import axis_number, drawn_axis
+    from ivos.propagation.drawn_planes import along_one_axis
     from ivos.propagation.engines.choose import choose_engine
     from ivos.uncertainty.suggest import suggest as run
     from ivos.volume.geometry import AXIS_NAMES
+    from ivos.volume.labels import ignoring
     from ivos.volume.read import read, read_labels
     from ivos.volume.volume import on_grid_of
     from ivos.volume.windows import windows_told, with_modality
@@ -57,8 +63,11 @@ def suggest(
     chosen = choose_engine(engine.value, checkpoint=checkpoint, device=device.value)
     volume = with_modality(read(scan, series=series, stack=stack), modality.value)
     windows = windows_told(volume, modality.value)
-    drawn = on_grid_of(read_labels(annotations, scan=volume), volume, str(annotations))
-    along = drawn_axis(drawn) if axis is None else axis_number(axis.value)
+    drawn = on_grid_of(ignoring(read_labels(annotations, scan=volume), ignore_label), volume, str(annotations))
+    taken = along_one_axis(drawn, None if axis is None else axis.value, structures=ids, what=str(annotations))
+    along, drawn = taken.axis, taken.labels
+    if taken.note:
+        logger.warning("%s", taken.note)
     with progress_bar("Propagating", shown=not as_json) as progress:
         found = run(
             volume,

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ivos.errors import InputError, first_line
-from ivos.files import replacing
+from ivos.files import FULL, replacing, temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,16 +73,28 @@ def at_hand(address: str) -> Iterator[Path]:
     if _is_local(files):
         yield Path(path)
         return
-    with tempfile.TemporaryDirectory(prefix=_COPIES) as folder:
-        copied = Path(folder) / PurePosixPath(path).name
-        with _told(address):
-            if files.isfile(path):
-                files.get_file(path, str(copied))
-            elif files.isdir(path):
-                files.get(path.rstrip("/") + "/", f"{copied}/", recursive=True)
-            else:
-                raise FileNotFoundError(path)
+    with temporary_folder() as folder:
+        copied = folder / PurePosixPath(path).name
+        try:
+            with _told(address):
+                _copy(files, path, copied)
+        except UnreachableError as error:
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno in FULL:  # it is this machine
+                raise error.__cause__ from None
+            raise
         yield copied
+
+
+def _copy(files: AbstractFileSystem, path: str, copied: Path) -> None:
+    if files.isfile(path):
+        files.get_file(path, str(copied))
+        return
+    if not files.isdir(path):
+        raise FileNotFoundError(path)
+    for name in files.find(path):  # one by one: names with brackets are patterns to fsspec otherwise
+        file = copied / PurePosixPath(name).relative_to(PurePosixPath(path))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        files.get_file(name, str(file))
 
 
 def copies_of(address: str) -> str:

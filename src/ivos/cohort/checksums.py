@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ivos.cohort.addresses import fingerprint, is_address
 from ivos.errors import InputError
+from ivos.files import left_by_system
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,8 +53,10 @@ def _files(path: Path) -> Iterator[str]:
         yield f"{path.name} {status.st_size} {status.st_mtime_ns}"
         return
     for folder, folders, names in os.walk(path):
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not left_by_system(Path(name)))
         for name in sorted(names):
+            if left_by_system(Path(name)):
+                continue
             file = Path(folder, name)
             try:
                 status = file.stat()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ivos.cohort.addresses import put, shown
 from ivos.cohort.job import Done
+from ivos.files import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,10 +61,10 @@ class DeliveringWorker:
 
     def write(self, case: Case, result: Any, output: Path) -> Done:  # noqa: ARG002 - the files go elsewhere
         """Write the files to a temporary folder, then put each at its address."""
-        with tempfile.TemporaryDirectory(prefix="ivos-") as folder:
-            done = self._worker.write(case, result, Path(folder))
+        with temporary_folder() as folder:
+            done = self._worker.write(case, result, folder)
             places = {role: f"{self._address}/{path}" for role, path in done.outputs.items()}
             for role, path in done.outputs.items():
-                put(Path(folder) / path, places[role])
+                put(folder / path, places[role])
         at: Mapping[str, str] = {role: shown(place) for role, place in places.items()}
         return Done({}, {**done.figures, AT: at})

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ivos.cohort.job import Case
 from ivos.errors import InputError
+from ivos.files import left_by_system
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,8 +93,8 @@ def cases_in_tree(folder: Path, rules: SeriesRules) -> tuple[list[Case], dict[st
 
 def _files(folder: Path) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder):
-        folders.sort()
-        yield from (Path(parent, name) for name in sorted(names))
+        folders[:] = sorted(name for name in folders if not left_by_system(Path(name)))
+        yield from (Path(parent, name) for name in sorted(names) if not left_by_system(Path(name)))
 
 
 def _header(path: Path) -> _Header | str | None:

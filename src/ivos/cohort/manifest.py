@@ -1,19 +1,23 @@
 """What became of each case of a cohort, in one SQLite file in the output folder: what is done is not done again.
 
 The file is locked for as long as a run lasts, which also lets it lie on a network file system. Only the process that
-runs the cohort writes to it; workers know nothing of it. It says nothing of where scans lie.
+runs the cohort writes to it; workers know nothing of it. It says nothing of where scans lie. A case counts as done
+while its files are as they were written.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ivos.cohort.checksums import InputChecksums
+from ivos.cohort.outputs import as_json, damage, from_json, put_aside
 from ivos.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,20 +27,27 @@ if TYPE_CHECKING:
 
     from ivos.cohort.backends.protocol import Outcome
     from ivos.cohort.job import Case, Job
+    from ivos.cohort.outputs import FileFacts
 
 FILE = "cohort.sqlite"
 
 State = Literal["waiting", "working", "done", "refused", "lost"]
 
-_FORM = 1  # of the tables, as SQLite's user_version
+_FORM = 2  # of the tables, as SQLite's user_version
+_BEFORE = 1  # without what is known of files
 _NOTED = 5  # settings or cases named in a message
+_READERS = 8  # threads that look at files
 _TABLES = """
 CREATE TABLE job (name TEXT NOT NULL, settings TEXT NOT NULL);
 CREATE TABLE cases (
     name TEXT PRIMARY KEY, state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, reason TEXT, worker TEXT,
     seconds TEXT NOT NULL DEFAULT '{}', peak_bytes INTEGER NOT NULL DEFAULT 0, origin TEXT NOT NULL,
-    checksum TEXT NOT NULL, outputs TEXT NOT NULL DEFAULT '{}', figures TEXT NOT NULL DEFAULT '{}');
+    checksum TEXT NOT NULL, outputs TEXT NOT NULL DEFAULT '{}', figures TEXT NOT NULL DEFAULT '{}',
+    files TEXT NOT NULL DEFAULT '{}');
 """
+_FILES = "ALTER TABLE cases ADD COLUMN files TEXT NOT NULL DEFAULT '{}'"
+
+_LOG = logging.getLogger(__name__)
 
 
 class OtherResultsError(InputError):
@@ -148,7 +159,7 @@ class Manifest:
         with self._written() as base:
             base.execute(
                 "UPDATE cases SET state = ?, reason = ?, worker = ?, seconds = ?, peak_bytes = ?, outputs = ?,"
-                " figures = ? WHERE name = ?",
+                " figures = ?, files = ? WHERE name = ?",
                 (
                     outcome.kind,
                     outcome.reason,
@@ -157,6 +168,7 @@ class Manifest:
                     outcome.peak_bytes,
                     json.dumps(dict(outputs)),
                     json.dumps(dict(figures)),
+                    json.dumps(as_json(outcome.files)),
                     outcome.case.name,
                 ),
             )
@@ -188,32 +200,62 @@ class Manifest:
             return
         base.execute("DELETE FROM job")
         base.execute("INSERT INTO job VALUES (?, ?)", (job, settings))
-        base.execute("UPDATE cases SET state = 'waiting', reason = NULL, outputs = '{}', figures = '{}'")
+        base.execute("UPDATE cases SET state = 'waiting', reason = NULL, outputs = '{}', figures = '{}', files = '{}'")
 
     def _take_cases(self, base: sqlite3.Connection, *, again: bool) -> None:
         """What is new, changed, lost, not finished or no longer there waits; the rest stays as it is."""
         checksums = InputChecksums()
         there = {
-            name: (state, origin, checksum, json.loads(outputs))
-            for name, state, origin, checksum, outputs in base.execute(
-                "SELECT name, state, origin, checksum, outputs FROM cases"
+            name: (state, origin, checksum, json.loads(outputs), from_json(json.loads(files)))
+            for name, state, origin, checksum, outputs, files in base.execute(
+                "SELECT name, state, origin, checksum, outputs, files FROM cases"
             )
         }
+        waiting: dict[str, tuple[str, str]] = {}  # origin and checksum
+        ended: dict[str, tuple[str, str]] = {}
         for case in self._cases.values():
             origin, checksum = _origin(case), checksums.of(case)
-            state, origin_before, checksum_before, outputs = there.get(case.name, (None, origin, checksum, {}))
+            state, origin_before, checksum_before, _, _ = there.get(case.name, (None, origin, checksum, {}, {}))
             changed = checksum != checksum_before
             if changed and origin != origin_before and not again:
                 raise OtherResultsError(
                     f"{self.folder}: has a case '{case.name}' made of other files; give another folder, or --again"
                 )
-            whole = all((self.folder / path).exists() for path in outputs.values())
-            if state in ("done", "refused") and whole and not changed and not again:
-                continue
-            base.execute(
-                "INSERT OR REPLACE INTO cases (name, state, origin, checksum) VALUES (?, 'waiting', ?, ?)",
-                (case.name, origin, checksum),
-            )
+            stays = state in ("done", "refused") and not changed and not again
+            (ended if stays else waiting)[case.name] = origin, checksum
+        damaged = self._damaged({name: there[name][3:] for name in ended})
+        self._put_aside(damaged)
+        base.executemany(
+            "INSERT OR REPLACE INTO cases (name, state, origin, checksum) VALUES (?, 'waiting', ?, ?)",
+            [(name, *facts) for name, facts in {**waiting, **{name: ended[name] for name in damaged}}.items()],
+        )
+
+    def _damaged(
+        self, cases: Mapping[str, tuple[Mapping[str, str], Mapping[str, FileFacts]]]
+    ) -> dict[str, dict[str, str]]:
+        """What became of files that are not as they were written, by case and path; all of them are read."""
+
+        def of_case(case: str) -> dict[str, str]:
+            outputs, files = cases[case]
+            found = {path: damage(self.folder, path, files.get(path)) for path in outputs.values()}
+            return {path: what for path, what in found.items() if what is not None}
+
+        with ThreadPoolExecutor(_READERS) as readers:
+            found = dict(zip(cases, readers.map(of_case, cases), strict=True))
+        return {case: of for case, of in found.items() if of}
+
+    def _put_aside(self, damaged: Mapping[str, Mapping[str, str]]) -> None:
+        """Rename files that are written again, and say so of the first few."""
+        told = 0
+        for case, files in damaged.items():
+            for path, what in files.items():
+                aside = put_aside(self.folder / path)
+                told += 1
+                if told <= _NOTED:
+                    kept = "" if aside is None else f", what was there is kept as {aside.name}"
+                    _LOG.warning("%s: %s %s: it is made again%s", case, path, what, kept)
+        if told > _NOTED:
+            _LOG.warning("and so are %d more files", told - _NOTED)
 
 
 def _opened(folder: Path) -> sqlite3.Connection:
@@ -233,6 +275,9 @@ def _opened(folder: Path) -> sqlite3.Connection:
         if form == 0:
             for table in _TABLES.split(";"):
                 base.execute(table)
+        if form == _BEFORE:
+            base.execute(_FILES)
+        if form in (0, _BEFORE):
             base.execute(f"PRAGMA user_version = {_FORM}")
         base.commit()
     except sqlite3.DatabaseError as error:
@@ -241,7 +286,7 @@ def _opened(folder: Path) -> sqlite3.Connection:
             raise InputError(f"{folder}: another run is at work here; wait for it, or give another folder") from error
         told = f"{path}: cannot be used: {error}; put it right, or move it away and all cases are done anew"
         raise InputError(told) from error
-    if form not in (0, _FORM):
+    if form not in (0, _BEFORE, _FORM):
         base.close()
         raise InputError(f"{path}: of another version of ivos; give another folder")
     return base

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import unicodedata
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,8 @@ from ivos.cohort.addresses import is_address, listed
 from ivos.cohort.dicom_tree import SeriesRules, cases_in_tree
 from ivos.cohort.job import Case
 from ivos.errors import InputError
-from ivos.files import stem_of, suffix_of
+from ivos.files import entries_of, left_by_system, suffix_of
+from ivos.volume.case_names import case_name, case_of, is_named_as_labels
 from ivos.volume.cases import holds_files, labels_by_case, scans_by_case
 from ivos.volume.read import READABLE
 
@@ -75,7 +77,7 @@ def _is_no_tree(text: str) -> bool:
 
 def _holds_scans(folder: Path) -> bool:
     """Whether a folder has an image file, or a DICOM zip, for each case."""
-    return holds_files(folder) or (folder.is_dir() and any(suffix_of(path) == ".zip" for path in folder.iterdir()))
+    return holds_files(folder) or (folder.is_dir() and any(suffix_of(path) == ".zip" for path in entries_of(folder)))
 
 
 def joined(found: Found, role: str, folder: Path) -> Found:
@@ -85,19 +87,30 @@ def joined(found: Found, role: str, folder: Path) -> Found:
         InputError: a case has no such file.
     """
     files = labels_by_case(folder)
-    missing = [case.name for case in found.cases if case.name not in files]
+    scans = {case.inputs["scan"] for case in found.cases}
+    files = {name: path for name, path in files.items() if str(path.absolute()) not in scans}
+    missing = [case.name for case in found.cases if case_name(case.name) not in files]
     if missing:
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
         raise InputError(f"{folder}: no {role} for {', '.join(missing[:_NAMED])}{more}")
-    cases = [replace(case, inputs={**case.inputs, role: str(files[case.name].absolute())}) for case in found.cases]
+    cases = [
+        replace(case, inputs={**case.inputs, role: str(files[case_name(case.name)].absolute())}) for case in found.cases
+    ]
     return replace(found, cases=tuple(cases))
 
 
 def _cases_at(address: str) -> list[Case]:
-    scans = [place for place in listed(address) if suffix_of(Path(place)) in READABLE]
-    if not scans:
+    cases: dict[str, str] = {}
+    for place in listed(address):
+        path = Path(place)
+        if suffix_of(path) not in READABLE or left_by_system(Path(path.name)) or is_named_as_labels(path):
+            continue
+        if case_of(path) in cases:
+            raise InputError(f"{place}: the case '{case_of(path)}' is there twice, as {cases[case_of(path)]} too")
+        cases[case_of(path)] = place
+    if not cases:
         raise InputError(f"{address}: no image files ({', '.join(READABLE)}); name DICOM folders in a list")
-    return [Case(stem_of(Path(place)).removesuffix("_0000"), {"scan": place}) for place in scans]
+    return [Case(name, {"scan": place}) for name, place in cases.items()]
 
 
 def _listed_cases(source: str, roles: Sequence[str]) -> list[Case]:
@@ -133,7 +146,7 @@ def _listed_case(entry: Any, number: int, source: str, base: str, roles: Sequenc
     missing = [name for name in needed if not isinstance(texts.get(name), str) or not texts[name].strip()]
     if missing:
         raise InputError(f"{source}: entry {number} has no '{missing[0]}'; each needs {', '.join(needed)}")
-    name = texts["case"].strip()
+    name = unicodedata.normalize("NFC", texts["case"].strip())
     if name.startswith(".") or not all(c.isalnum() or c in "._- " for c in name):
         raise InputError(f"{source}: entry {number}: '{name}' cannot be a file's name; use letters, digits, . _ -")
     inputs = {role: _place(texts[role].strip(), base) for role in ("scan", *roles)}

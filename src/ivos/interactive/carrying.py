@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ivos.errors import first_line
 from ivos.interactive.editing import write_finished
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from ivos.interactive.correction import Correction
     from ivos.interactive.journal import Journal
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from ivos.interactive.stretch import Stretch
     from ivos.propagation.engines.protocol import Engine
     from ivos.propagation.walk import SliceStack
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -33,30 +37,112 @@ class Visited:
     finished: int | None
 
 
+class Visits:
+    """The slices of a propagation, one after the other, each when it is asked for; and why there are no more.
+
+    Args:
+        visits: the slices.
+        journal: of the session.
+        change: the open step.
+    """
+
+    def __init__(self, visits: Generator[Visited, None, str | None], journal: Journal, change: Change) -> None:
+        self._visits, self._journal, self._change = visits, journal, change
+        self._last: Visited | None = None
+        self._ended: str | None = None
+
+    def __iter__(self) -> Visits:
+        return self
+
+    def __next__(self) -> Visited:
+        cut = self._cut_off()
+        try:
+            self._last = next(self._visits)
+        except StopIteration as stop:
+            early = cut or stop.value
+            self._end(early or "all slices are visited", warn=early is not None)
+            raise
+        except Exception as error:
+            self._end(f"{self._place}: {first_line(error)}")
+            raise
+        return self._last
+
+    def close(self) -> None:
+        """Stop; what is finished stays."""
+        self._end(self._cut_off() or f"{self._place}: its caller stopped it")
+        self._visits.close()
+        if self._journal.is_open(self._change):  # nothing was asked for
+            self._journal.end()
+
+    @property
+    def ended(self) -> str | None:
+        """Why it has ended, in one line; None as long as there is more to come."""
+        return self._ended or self._cut_off()
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether something else in the session has ended it."""
+        return self._change.ended_by is not None
+
+    @property
+    def why(self) -> str | None:
+        """What that was."""
+        return self._change.ended_by
+
+    @property
+    def _place(self) -> str:
+        last = self._last
+        return "before its first step" if last is None else f"after {last.done} of {last.total} steps"
+
+    def _cut_off(self) -> str | None:
+        return None if self._change.ended_by is None else f"{self._place}: {self._change.ended_by}"
+
+    def _end(self, why: str, *, warn: bool = False) -> None:
+        if self._ended is None:
+            self._ended = why
+            if warn:
+                _log.warning("the propagation ended %s", why)
+
+
 def carried(
     journal: Journal, change: Change, stretch: Stretch | Correction, stack: SliceStack, engine: Engine
-) -> Iterator[Visited]:
-    """Walk a stretch and write what is finished into an open step, until it is over or another step begins.
+) -> Visits:
+    """Walk a stretch and write what is finished into an open step, until it is over or another step ends it.
+
+    Structures that are locked meanwhile stay as they are from then on; when all of them are, it is over.
 
     Args:
         journal: of the session.
         change: the open step.
         stretch: what to walk, and how.
         stack: the whole scan along its axis.
-        engine: carries masks.
+        engine: carries masks; at the end it has forgotten everything.
 
-    Yields:
+    Returns:
         One item a visited slice.
     """
+    return Visits(_visited(journal, change, stretch, stack, engine), journal, change)
+
+
+def _visited(
+    journal: Journal, change: Change, stretch: Stretch | Correction, stack: SliceStack, engine: Engine
+) -> Generator[Visited, None, str | None]:
     if not journal.is_open(change):
-        return
+        return None
+    chosen, locked = frozenset(stretch.annotations.structures), frozenset[int]()
+    done = 0
     try:
         for done, finished in enumerate(stretch.walked(stack, engine), start=1):
+            locked |= chosen & change.state.facts.committed  # for good: an unlocked one would have a gap
+            if locked == chosen:
+                return f"after {done - 1} of {stretch.total} steps: all structures that it carries are locked"
             if finished is not None:
-                write_finished(change, stretch.axis, finished, stretch.annotations.structures)
+                write_finished(change, stretch.axis, finished, stretch.annotations.structures, locked)
             yield Visited(done, stretch.total, None if finished is None else finished.index)
             if not journal.is_open(change):
-                return
+                return None
+        engine.reset()  # it remembers slices, and a session lasts
     finally:
         if journal.is_open(change):
             journal.end()
+    return None

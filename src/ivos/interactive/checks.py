@@ -10,7 +10,6 @@ import numpy as np
 from ivos.errors import InputError
 from ivos.propagation.strokes import scribble
 from ivos.volume.geometry import AXIS_NAMES
-from ivos.volume.labels import IGNORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,6 +24,9 @@ if TYPE_CHECKING:
 
     Points = Sequence[tuple[int, int]]
 
+HIGHEST_STRUCTURE = 255
+"""Of the ids of a session, whose labels are 8-bit numbers."""
+
 
 def check_new(structure: int, name: str, facts: Facts) -> None:
     """Refuse a structure that cannot be added.
@@ -32,10 +34,8 @@ def check_new(structure: int, name: str, facts: Facts) -> None:
     Raises:
         InputError: its id or name is none, or the id is taken.
     """
-    if structure == IGNORE:
-        raise InputError(f"structure {IGNORE}: this label means that nothing is said of a voxel; take 1 to 254")
-    if not isinstance(structure, int | np.integer) or not 1 <= structure < IGNORE:
-        raise InputError(f"structure {structure}: structures are numbered from 1 to {IGNORE - 1}")
+    if not isinstance(structure, int | np.integer) or not 1 <= structure <= HIGHEST_STRUCTURE:
+        raise InputError(f"structure {structure}: structures are numbered from 1 to {HIGHEST_STRUCTURE}")
     if structure in facts.by_id:
         raise InputError(f"structure {structure} is there already: {facts.by_id[structure].name}")
     check_name(name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.propagation.correct import correct, visits
-from ivos.propagation.masks import Masks
+from ivos.propagation.masks import masks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ivos.interactive.stretch import StatedAnnotations, Stretch
     from ivos.propagation.correct import Merge
     from ivos.propagation.engines.protocol import Engine
+    from ivos.propagation.masks import Masks
     from ivos.propagation.walk import Propagated, SliceStack
     from ivos.volume.volume import Array
 
@@ -74,4 +75,4 @@ class Correction:
             array.take(self.stretch.start + number, self.axis) for array in (self.guessed, self.confidence)
         )
         sure = np.maximum(confidence / np.float32(255), np.float32(_LEAST))
-        return Masks.of(np.stack([np.where(guessed == k, sure, np.float32(0)) for k in self.annotations.structures]))
+        return masks_of(guessed, self.annotations.structures, sure)

@@ -8,22 +8,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.errors import InputError
+from ivos.interactive.checks import HIGHEST_STRUCTURE
 from ivos.interactive.facts import Drawn
 from ivos.interactive.findings import figures_of, figures_of_certain
 from ivos.interactive.history import FIGURES_ALONG
 from ivos.interactive.labelling import drawn_over, guessed_over
 from ivos.propagation.fuse import decide
-from ivos.volume.labels import IGNORE, scheme_from_names, structures_in
+from ivos.volume.labels import scheme_from_names, structures_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from ivos.interactive.history import ArrayName
-    from ivos.interactive.state import Change
+    from ivos.interactive.state import Change, State
     from ivos.propagation.engines.protocol import BoolArray
     from ivos.propagation.walk import Propagated
     from ivos.volume.volume import Array, Volume
 
+_OF_LABELS: tuple[ArrayName, ...] = ("labels", "guessed")
 _SURE = 255
 _FILLED = 191  # of what lies between drawn slices: three quarters, as nobody has looked at the scan there
 
@@ -50,7 +52,9 @@ def draw(change: Change, axis: int, index: int, masks: Mapping[int, BoolArray]) 
     change.facts(replace(facts, drawn=facts.drawn | {Drawn(axis, index, structure) for structure in masks}))
 
 
-def write_finished(change: Change, axis: int, finished: Propagated, structures: Sequence[int]) -> None:
+def write_finished(
+    change: Change, axis: int, finished: Propagated, structures: Sequence[int], locked: Collection[int] = ()
+) -> None:
     """Take a slice that propagation has finished, where it may change what is there.
 
     Args:
@@ -58,11 +62,15 @@ def write_finished(change: Change, axis: int, finished: Propagated, structures: 
         axis: that was walked.
         finished: the slice, with its number in the scan.
         structures: label ids of its masks, ascending.
+        locked: those of them that stay as they are.
     """
     classes, sure = decide(finished.masks)
-    guess = np.array([0, *structures], np.uint8)[classes]
-    _guess(change, axis, finished.index, guess, structures, sure)
-    figures = figures_of(finished, structures, _figures(change, axis, finished.index))
+    guess = np.array([0, *(0 if structure in locked else structure for structure in structures)], np.uint8)[classes]
+    free = [structure for structure in structures if structure not in locked]
+    _guess(change, axis, finished.index, guess, free, sure)
+    before = _figures(change, axis, finished.index)
+    figures = figures_of(finished, structures, before)
+    figures[:, list(locked)] = before[:, list(locked)]
     _write_figures(change, axis, finished.index, figures)
 
 
@@ -70,11 +78,11 @@ def check_loadable(labels: Array) -> None:
     """Refuse labels (Z, Y, X) that are no structures.
 
     Raises:
-        InputError: one is above 254, or negative.
+        InputError: one is above 255, or negative.
     """
-    unfit = [int(label) for label in np.unique(labels) if not 0 <= label < IGNORE]
+    unfit = [int(label) for label in np.unique(labels) if not 0 <= label <= HIGHEST_STRUCTURE]
     if unfit:
-        raise InputError(f"labels to load: structures are numbered from 1 to {IGNORE - 1}, found {unfit[0]}")
+        raise InputError(f"labels to load: structures are numbered from 1 to {HIGHEST_STRUCTURE}, found {unfit[0]}")
 
 
 def load(change: Change, labels: Volume, axis: int, *, drawn: bool) -> None:
@@ -129,6 +137,18 @@ def fill(change: Change, axis: int, structure: int, masks: Mapping[int, BoolArra
         _count(change, axis, index, [structure])
 
 
+def is_bare(state: State, structure: int) -> bool:
+    """Whether a structure is no more than a name: it has no voxel, and nothing is drawn of it or remembered.
+
+    Args:
+        state: of the session.
+        structure: label id.
+    """
+    drawn = any(state.facts.slices(structure, axis) for axis in range(3))
+    guessed = any(np.any(state.arrays[name] == structure) for name in _OF_LABELS)
+    return not drawn and not guessed and not any(np.any(state.arrays[n][:, :, structure]) for n in FIGURES_ALONG)
+
+
 def remove(change: Change, structure: int) -> None:
     """Take a structure out of the session, with its voxels and all that is drawn of it.
 
@@ -158,7 +178,8 @@ def remove(change: Change, structure: int) -> None:
 def _guess(change: Change, axis: int, index: int, guess: Array, structures: Sequence[int], confidence: Array) -> None:
     """Put a guess on a slice, where it may change what is there."""
     place, facts = _slice_at(change, axis, index), change.state.facts
-    settled = {k: facts.settled(k, axis, index, change.state.shape) for k in facts.by_id}
+    spoken_of = (k for k in facts.by_id if facts.speaks_of(k, axis, index))  # of many structures only a few are
+    settled = {k: facts.settled(k, axis, index, change.state.shape) for k in spoken_of}
     before = _plane(change, "labels", axis, place)
     after, taken = guessed_over(before, guess, structures, settled, facts.committed)
     held = _plane(change, "confidence", axis, place)

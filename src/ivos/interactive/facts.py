@@ -56,6 +56,11 @@ class Facts:
         """Numbers of the slices on which a structure is drawn, ascending."""
         return self._slices.get((structure, axis), [])
 
+    def speaks_of(self, structure: int, axis: int, index: int) -> bool:
+        """Whether a person has said of any voxel of a slice whether a structure is there: see :meth:`settled`."""
+        crossing = any(self.slices(structure, other) for other in range(3) if other != axis)
+        return crossing or Drawn(axis, index, structure) in self.drawn
+
     def settled(self, structure: int, axis: int, index: int, shape: Shape) -> BoolArray:
         """Where on a slice a person has said whether a structure is there or not: (H, W).
 

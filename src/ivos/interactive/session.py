@@ -35,19 +35,20 @@ from ivos.interactive.state import State, new_arrays
 from ivos.interactive.stretch import stretch_about, stretch_for
 from ivos.interactive.timeline import Timeline
 from ivos.propagation.annotations import axis_number
+from ivos.propagation.drawn_planes import along_one_axis
 from ivos.propagation.engines.choose import choose_engine
 from ivos.propagation.strokes import Strokes
 from ivos.propagation.walk import SliceStack
 from ivos.volume.checks import check_scan, checked_labels
 from ivos.volume.geometry import AXIS_NAMES
 from ivos.volume.label_matching import Table, matched_ids, numbered, table_of
-from ivos.volume.labels import scheme_from_names
+from ivos.volume.labels import scheme_from_names, without_ignored
 from ivos.volume.volume import on_grid_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from ivos.interactive.carrying import Visited
+    from ivos.interactive.carrying import Visits
     from ivos.interactive.checks import Points
     from ivos.interactive.history import ArrayName, Step
     from ivos.interactive.journal import Recorder
@@ -193,7 +194,7 @@ class InteractiveSession:
         """Add a structure.
 
         Args:
-            structure: its label id, 1 to 254.
+            structure: its label id, 1 to 255.
             name: its name.
             colour: red, green and blue of 0 to 255; by default the one that goes with the name.
         """
@@ -201,7 +202,7 @@ class InteractiveSession:
         check_new(structure, name, facts)
         label = scheme_from_names({int(structure): name}).labels[0]
         label = label if colour is None else replace(label, colour=checked_colour(colour))
-        with self._journal.step() as change:
+        with self._journal.step_beside() as change:
             change.facts(replace(facts, structures=facts.structures | {label}))
 
     def rename(self, structure: int, name: str, colour: Colour | None = None) -> None:
@@ -211,27 +212,28 @@ class InteractiveSession:
         check_name(name)
         old = facts.by_id[structure]
         new = replace(old, name=name, colour=old.colour if colour is None else checked_colour(colour))
-        with self._journal.step() as change:
+        with self._journal.step_beside() as change:
             change.facts(replace(facts, structures=facts.structures - {old} | {new}))
 
     def remove(self, structure: int) -> None:
         """Remove a structure that is not committed, with its voxels and all that is drawn of it."""
         check_free(structure, self._state.facts)
-        with self._journal.step() as change:
+        journal, why = self._journal, f"{self._named(structure)} was removed"
+        with journal.step_beside() if editing.is_bare(self._state, structure) else journal.step(why) as change:
             editing.remove(change, structure)
 
     def commit(self, structure: int) -> None:
         """Freeze a structure: nothing changes a voxel of it, or makes another voxel it, until it is released."""
         facts = self._state.facts
         check_there([structure], facts)
-        with self._journal.step() as change:
+        with self._journal.step_beside() as change:
             change.facts(replace(facts, committed=facts.committed | {int(structure)}))
 
     def release(self, structure: int) -> None:
         """Let a committed structure be changed again."""
         facts = self._state.facts
         check_there([structure], facts)
-        with self._journal.step() as change:
+        with self._journal.step_beside() as change:
             change.facts(replace(facts, committed=facts.committed - {structure}))
 
     def draw(self, index: int, structure: int, mask: BoolArray, axis: str = "axial") -> None:
@@ -241,7 +243,7 @@ class InteractiveSession:
         """
         about = self._about(index, structure, axis)
         checked = checked_mask(mask, about.axis, self._state.shape)
-        with self._journal.step() as change:
+        with self._journal.step(self._on_slice(about, "drawn")) as change:
             editing.draw(change, about.axis, about.number, {about.structure: checked})
 
     def brush(
@@ -304,7 +306,7 @@ class InteractiveSession:
     def clear(self, index: int, structure: int, axis: str = "axial") -> None:
         """Take back what is drawn, or guessed, of a structure on a slice: nothing is known of it there then."""
         about = self._about(index, structure, axis)
-        with self._journal.step() as change:
+        with self._journal.step(self._on_slice(about, "cleared")) as change:
             editing.clear(change, about.axis, about.number, about.structure)
 
     def fill_between(self, structure: int, first: int, last: int, axis: str = "axial") -> None:
@@ -331,7 +333,8 @@ class InteractiveSession:
             first_mask, last_mask = (self._mask(Drawn(along, number, structure)) for number in (before, after))
             shapes = shapes_between(first_mask, last_mask, after - before - 1, (row, column))
             masks |= zip(range(before + 1, after), shapes, strict=True)
-        with self._journal.step() as change:
+        why = f"{self._named(structure)} was filled between {axis} slices {drawn[0]} and {drawn[-1]}"
+        with self._journal.step(why) as change:
             editing.fill(change, along, structure, masks)
 
     def propagate(
@@ -340,13 +343,17 @@ class InteractiveSession:
         last: int | None = None,
         structures: Sequence[int] | None = None,
         axis: str = "axial",
-    ) -> Iterator[Visited]:
+    ) -> Visits:
         """Carry what is drawn over slices from ``first`` to ``last``: one step of the history.
 
-        What is not asked for does not happen: a caller pauses by not going on, and stops by closing the generator or
-        by doing anything else in the session; slices that are finished stay. Propagated structures take voxels of the
-        background, of each other, and of structures that were not chosen; not those that are committed, and not those
-        of a structure on slices (of any axis) on which it is drawn. To keep what is right, commit it.
+        What is not asked for does not happen: a caller pauses by not going on, and stops by closing the iterator;
+        slices that are finished stay. What changes voxels or what is drawn (drawing, undoing, loading labels, another
+        propagation) ends it too; its ``ended`` says by what. Structures may be added, renamed, recoloured, committed
+        and released meanwhile: one that is committed stays as it is from then on.
+
+        Propagated structures take voxels of the background, of each other, and of structures that were not chosen; not
+        those that are committed, and not those of a structure on slices (of any axis) on which it is drawn. To keep
+        what is right, commit it.
 
         Args:
             first: number of the first slice to change; of the scan's first one by default.
@@ -354,8 +361,8 @@ class InteractiveSession:
             structures: label ids to carry; by default all that are drawn along the axis and not committed.
             axis: of the slices.
 
-        Yields:
-            One item a visited slice.
+        Returns:
+            An iterator with one item a visited slice.
         """
         along, facts, labels = axis_number(axis), self._state.facts, self._state.labels
         ends = (0 if first is None else first, labels.shape[along] - 1 if last is None else last)
@@ -364,7 +371,7 @@ class InteractiveSession:
         stretch = stretch_for(facts, labels, along, begin, end, structures)
         return self._carry(stretch)
 
-    def correct(self, index: int, structures: Sequence[int] | None = None, axis: str = "axial") -> Iterator[Visited]:
+    def correct(self, index: int, structures: Sequence[int] | None = None, axis: str = "axial") -> Visits:
         """Carry a corrected slice both ways, up to the next drawn ones; otherwise as :meth:`propagate`.
 
         Args:
@@ -372,8 +379,8 @@ class InteractiveSession:
             structures: label ids to carry; by default all that are drawn on it and not committed.
             axis: of the slices.
 
-        Yields:
-            One item a visited slice.
+        Returns:
+            An iterator with one item a visited slice.
         """
         along, facts, labels = axis_number(axis), self._state.facts, self._state.labels
         check_there(structures or (), facts)
@@ -402,7 +409,7 @@ class InteractiveSession:
         """
         return suggestions(self._state, axis_number(axis), count)
 
-    def load_labels(self, labels: Volume, *, drawn: bool = False, axis: str = "axial") -> None:
+    def load_labels(self, labels: Volume, *, drawn: bool = False, axis: str | None = None) -> None:
         """Take labels from outside: a segmentation, or slices that were drawn elsewhere.
 
         Structures that the session does not have are added, under the names that the labels have for them; those that
@@ -413,17 +420,21 @@ class InteractiveSession:
             labels: on the scan's grid.
             drawn: whether they are a person's word: then every structure on every filled slice counts as drawn there.
                 Otherwise they are a guess, and give way to what is drawn as propagation does.
-            axis: of the slices.
+            axis: of the slices; by default that along which they are drawn.
 
         Raises:
-            InputError: another grid, labels beyond 254, names that contradict those of the session, or what
-                :func:`ivos.read_labels` would refuse.
+            InputError: another grid, labels beyond 255, slices that are drawn along several axes, names that contradict
+                those of the session, or what :func:`ivos.read_labels` would refuse.
         """
         labels = checked_labels(labels, "labels to load")
-        along, there = axis_number(axis), on_grid_of(labels, self._grid, "labels to load")
-        there = self._numbered(there)
+        there = on_grid_of(labels, self._grid, "labels to load")
+        if axis is not None:
+            along = axis_number(axis)
+        else:
+            along = along_one_axis(there, what="labels to load").axis if drawn else 0
+        there = without_ignored(self._numbered(there))
         editing.check_loadable(there.array)
-        with self._journal.step() as change:
+        with self._journal.step("labels were loaded") as change:
             editing.load(change, there, along, drawn=drawn)
 
     def _numbered(self, labels: Volume) -> Volume:
@@ -444,7 +455,11 @@ class InteractiveSession:
         return self._journal.can_redo
 
     def undo(self) -> None:
-        """Take the last step back, bit for bit; a propagation under way ends, and is that step."""
+        """Take the last step back, bit for bit.
+
+        While a propagation is under way that is what was named or committed since it began; if nothing was, the
+        propagation ends, and is that step.
+        """
         self._journal.undo()
 
     def redo(self) -> None:
@@ -473,11 +488,12 @@ class InteractiveSession:
         """What the session takes in memory, about: its arrays and what can be undone, not the scan."""
         return sum(array.nbytes for array in self._state.arrays.values()) + self._journal.so_far.used_bytes
 
-    def _carry(self, stretch: Stretch | Correction) -> Iterator[Visited]:
+    def _carry(self, stretch: Stretch | Correction) -> Visits:
         """Begin a step that lasts for as long as its caller goes on."""
         stack = self._stack(stretch.axis)
         self._engine = self._engine or choose_engine("fast")
-        return carried(self._journal, self._journal.begin(), stretch, stack, self._engine)
+        change = self._journal.begin("another propagation began")
+        return carried(self._journal, change, stretch, stack, self._engine)
 
     def _stroke(self, about: Drawn, strokes: Strokes) -> None:
         """Make a mask of strokes and those before them, and draw it."""
@@ -493,9 +509,15 @@ class InteractiveSession:
         outside = strokes.negative | (self._drawn_of_others(about) & ~strokes.positive)
         likely = self._segmenter(image, replace(strokes, negative=outside), self._mask(about)) > _LIKELY
         mask = likely & ~outside
-        with self._journal.step() as change:
+        with self._journal.step(self._on_slice(about, "drawn")) as change:
             editing.draw(change, about.axis, about.number, {about.structure: mask})
         self._standing = Standing(about, strokes, self.revision)
+
+    def _named(self, structure: int) -> str:
+        return self._state.facts.by_id[structure].name
+
+    def _on_slice(self, about: Drawn, what: str) -> str:
+        return f"{self._named(about.structure)} was {what} on {AXIS_NAMES[about.axis]} slice {about.number}"
 
     def _about(self, index: int, structure: int, axis: str) -> Drawn:
         """A structure on a slice, both of which can be drawn."""

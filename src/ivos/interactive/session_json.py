@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _MOST_VOXELS = 2**33  # of a scan: beyond any, and small enough for all sums
 
-StructureId = Annotated[int, Field(ge=1, le=254)]
+StructureId = Annotated[int, Field(ge=1, le=255)]
 Triple = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
 Level = Annotated[int, Field(ge=0, le=255)]
 Range = tuple[NonNegativeInt, NonNegativeInt]

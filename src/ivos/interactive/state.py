@@ -102,16 +102,20 @@ class State:
 
 
 class Change:
-    """Changes a state, and writes down what it takes to undo that.
+    """Changes a state, and writes down what it takes to undo that; another may do so at the same time.
 
     Args:
         state: to be changed.
+
+    Attributes:
+        ended_by: what has ended it, in words, where that was not its own end.
     """
 
     def __init__(self, state: State) -> None:
         self.state = state
+        self.ended_by: str | None = None
         self._patches: list[Patch] = []
-        self._before = state.facts
+        self._facts = Facts()  # the difference that it has made
 
     def write(self, name: ArrayName, place: tuple[slice, ...], new: npt.NDArray[Any]) -> None:
         """Put new values in a place of an array.
@@ -128,9 +132,10 @@ class Change:
 
     def facts(self, facts: Facts) -> None:
         """Take other facts."""
+        self._facts ^= self.state.facts ^ facts
         self.state.change_facts(facts)
 
     @property
     def step(self) -> Step:
         """All that was changed so far."""
-        return Step(tuple(self._patches), self._before ^ self.state.facts)
+        return Step(tuple(self._patches), self._facts)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ivos.files import stem_of, suffix_of
+from ivos.errors import InputError
+from ivos.volume.case_names import case_name, case_of
+from ivos.volume.cases import files_of
 from ivos.volume.labels import with_ignore
 from ivos.volume.read import READABLE, read_labels
 from ivos.volume.volume import on_grid_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from ivos.volume.volume import Volume
@@ -25,20 +27,33 @@ def corrections(folder: Path, cases: Collection[str]) -> tuple[dict[str, Path], 
     Args:
         folder: of the loop.
         cases: scans that may be corrected.
+
+    Raises:
+        InputError: two files of one case.
     """
-    paths = [p for p in sorted((folder / REVIEW).iterdir()) if p.is_file() and suffix_of(p) in READABLE]
-    found = {stem_of(path): path for path in paths if stem_of(path) in cases}
-    return found, [path for path in paths if stem_of(path) not in cases]
+    names = {case_name(case): case for case in cases}
+    found: dict[str, Path] = {}
+    others = []
+    for path in files_of(folder / REVIEW, READABLE):
+        case = names.get(case_of(path))
+        if case in found:
+            raise InputError(f"{path}: the case '{case}' is there twice, as {found[case].name} too")
+        if case is None:
+            others.append(path)
+        else:
+            found[case] = path
+    return found, others
 
 
-def read_correction(path: Path, scan: Volume) -> Volume:
+def read_correction(path: Path, scan: Volume, names: Mapping[int, str]) -> Volume:
     """Corrected labels on the grid of their scan.
 
     Args:
         path: the label file.
         scan: what it belongs to.
+        names: what the loop names "ignore"; the file's own names go before it.
 
     Raises:
         InputError: not labels, or of another grid.
     """
-    return on_grid_of(with_ignore(read_labels(path)), scan, str(path))
+    return on_grid_of(with_ignore(read_labels(path), names), scan, str(path))

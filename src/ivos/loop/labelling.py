@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 from ivos.loop.corrections import corrections, read_correction
 from ivos.loop.records import Judgement, RoundFiles, write_judgements
+from ivos.nets.reference_file import load_reference
 from ivos.pseudo_labels import judge
 from ivos.segmentation.segmenter import SegmentationSettings, Segmenter
 from ivos.training.data.store import SUFFIX, StoredScan, store
+from ivos.volume.labels import IGNORE_NAME, ignore_id
 from ivos.volume.read import read_labels
 from ivos.volume.write import write_volume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from ivos.loop.settings import LoopSettings
@@ -46,15 +48,16 @@ def make_pseudo_labels(
     before = RoundFiles(files.loop, files.number - 1)
     views = _views(settings, before.weights)
     scans = {scan.info.case: scan for scan in map(StoredScan, unlabelled)}
-    _corrected(files.loop, scans)  # refused before the work rather than after it
+    ignored = _ignored(before.weights)
+    _corrected(files.loop, scans, ignored)  # refused before the work rather than after it
     for name, view in views.items():
         _predict(view, list(scans.values()), files.predictions / name, progress)
-    corrected = _corrected(files.loop, scans)  # again: a person may have been quicker than the networks
+    corrected = _corrected(files.loop, scans, ignored)  # again: a person may have been quicker than the networks
     judgements = {}
     for case, stored in scans.items():
         scan = stored.scan()
         if case in corrected:
-            labels: Volume | None = read_correction(corrected[case], scan)
+            labels: Volume | None = read_correction(corrected[case], scan, ignored)
             judgements[case] = Judgement(corrected=True, accepted=True, reason="corrected by hand")
         else:
             predictions = [files.predictions / name / f"{case}.nii.gz" for name in views]
@@ -65,14 +68,19 @@ def make_pseudo_labels(
     write_judgements(files, judgements)
 
 
-def _corrected(folder: Path, scans: dict[str, StoredScan]) -> dict[str, Path]:
+def _corrected(folder: Path, scans: dict[str, StoredScan], ignored: Mapping[int, str]) -> dict[str, Path]:
     """Corrected labels that fit their scans, by case; files of no unlabelled scan are named and passed over."""
     found, others = corrections(folder, scans)
     for path in others:
         _log.warning("%s: of no unlabelled scan of the cohort; passed over", path)
     for case, path in found.items():
-        read_correction(path, scans[case].scan())
+        read_correction(path, scans[case].scan(), ignored)
     return found
+
+
+def _ignored(weights: Sequence[Path]) -> dict[int, str]:
+    """The label of what is ignored, in the files of the loop and in corrections: not every program keeps its name."""
+    return {ignore_id(n for path in weights for n in load_reference(path)[1].structures): IGNORE_NAME}
 
 
 def _judged(

@@ -8,16 +8,15 @@ import statistics
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 from ivos.metrics import flare22
 from ivos.metrics.overlap import dsc
-from ivos.metrics.same_structures import match_cases, match_pair
+from ivos.metrics.same_structures import match_cases, match_pair, where_said
 from ivos.metrics.surface import hd95_mm, nsd
 from ivos.volume.box import bounding_box
 from ivos.volume.cases import labels_by_case
 from ivos.volume.checks import checked_labels
 from ivos.volume.label_layers import LabelLayers, layers_of
-from ivos.volume.labels import IGNORE
 from ivos.volume.read_pair import read_pair
 
 if TYPE_CHECKING:
@@ -79,6 +78,7 @@ def evaluate(
     tolerance_mm: float = 2.0,
     structures: Sequence[int] | None = None,
     names: Mapping[int, str] | None = None,
+    ignore: int | None = None,
     by: By = "auto",
     case: str = "",
     note: Callable[[str], None] = _log.warning,
@@ -90,11 +90,12 @@ def evaluate(
 
     Args:
         prediction: labels; in any axis order, on the same grid of points as the truth.
-        truth: labels; its voxels of label :data:`~ivos.volume.labels.IGNORE` count in neither.
+        truth: labels; its voxels that are named "ignore" count in neither.
         protocol: the rules of DSC and NSD; HD95 and volumes are the same in all.
         tolerance_mm: tolerance of the NSD in the standard protocol; FLARE22 has its own (:mod:`ivos.metrics.flare22`).
         structures: label ids of the truth; by default all that are in either, in FLARE22 all 13.
-        names: names of label ids, instead of those in the files.
+        names: names of label ids, instead of those in the files; what they name "ignore" is ignored too.
+        ignore: the label that a person says is "ignore", whatever the files call it.
         by: what tells which labels are the same structure: ``"id"``, ``"name"``, or ``"auto"`` as above.
         case: the case's name in the scores.
         note: is called with a sentence where names have decided.
@@ -104,13 +105,13 @@ def evaluate(
             FLARE22: the labels or structures are not of its scheme.
     """
     found, true = _checked(prediction, case or "prediction"), _checked(truth, f"{case} truth".strip())
-    found, true = _where_told(found.on_grid_of(true.layers[0], case or "prediction"), true)
+    found, true = where_said(found.on_grid_of(true.layers[0], case or "prediction"), true, names, ignore)
     found, true, notes = match_pair(found, true, names, by)
     for sentence in notes:
         note(sentence)
     if protocol == "standard":
         own_names: Mapping[int, str] = {**found.names, **true.names}
-        present = sorted({*found.ids, *true.ids} - {IGNORE})
+        present = sorted({*found.ids, *true.ids})
     else:
         _check_flare22(found, true, structures, names, by, case)
         own_names, present = flare22.ORGANS, list(flare22.ORGANS)
@@ -150,13 +151,6 @@ def evaluate(
 
 def _checked(labels: Volume | LabelLayers, what: str) -> LabelLayers:
     return LabelLayers(tuple(checked_labels(layer, what) for layer in layers_of(labels).layers))
-
-
-def _where_told(prediction: LabelLayers, truth: Volume | LabelLayers) -> tuple[LabelLayers, LabelLayers]:
-    """Both without the voxels of which the truth says nothing."""
-    true = layers_of(truth)
-    ignored = true.mask(IGNORE)
-    return (prediction.without(ignored), true.without(ignored)) if ignored.any() else (prediction, true)
 
 
 def _check_flare22(
@@ -200,7 +194,7 @@ def unpaired(prediction: Path, truth: Path) -> list[str]:
 
 
 def _some(cases: Sequence[str], of: int) -> str:
-    return f"{len(cases)} of {of} cases: {', '.join(cases[:3])}" + ", ..." * (len(cases) > 3)
+    return f"{len(cases)} of {counted(of, 'case')}: {', '.join(cases[:3])}" + ", ..." * (len(cases) > 3)
 
 
 def evaluate_folders(
@@ -211,6 +205,7 @@ def evaluate_folders(
     tolerance_mm: float = 2.0,
     structures: Sequence[int] | None = None,
     names: Mapping[int, str] | None = None,
+    ignore: int | None = None,
     by: By = "auto",
     scans: Mapping[str, Path] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -224,10 +219,11 @@ def evaluate_folders(
     Args:
         prediction: folder of label files.
         truth: folder of label files.
-        protocol: see :func:`evaluate`, as for the next four.
+        protocol: see :func:`evaluate`, as for the next five.
         tolerance_mm: of the NSD.
         structures: label ids.
         names: of label ids.
+        ignore: the label that a person says is "ignore".
         by: what tells which labels are the same structure, in a case and among cases.
         scans: by case, for DICOM files of labels.
         progress: called with cases done and cases to do.
@@ -255,6 +251,7 @@ def evaluate_folders(
                 tolerance_mm=tolerance_mm,
                 structures=structures,
                 names=names,
+                ignore=ignore,
                 by=by,
                 case=case,
                 note=notes.append,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ivos.volume.label_matching import By, Numbering, Table, changes, matched_ids, new_names, scheme_ids, table_of
+from ivos.volume.labels import IGNORE_NAME, ignored_ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,6 +15,28 @@ if TYPE_CHECKING:
     from ivos.volume.label_layers import LabelLayers
 
 _REMEDY = "bring both to one numbering, or say which counts: --by id or --by name"
+
+
+def where_said(
+    prediction: LabelLayers, truth: LabelLayers, names: Mapping[int, str] | None, ignore: int | None
+) -> tuple[LabelLayers, LabelLayers]:
+    """A prediction and its truth without the voxels of which the truth says nothing.
+
+    Where a prediction says nothing, it has found nothing.
+
+    Args:
+        prediction: labels with the names of their file.
+        truth: likewise, on the same grid.
+        names: a scheme, which goes before the names of the files.
+        ignore: the label that a person says is "ignore", whatever is else said of it.
+    """
+    said = {**(names or {}), **({} if ignore is None else {ignore: IGNORE_NAME})}
+    found, true = (ignored_ids({**labels.names, **said}) for labels in (prediction, truth))
+    masks = [truth.mask(label) for label in true]
+    prediction, truth = prediction.without_ids(found), truth.without_ids(true)
+    for mask in masks:
+        prediction, truth = prediction.without(mask), truth.without(mask)
+    return prediction, truth
 
 
 def match_pair(

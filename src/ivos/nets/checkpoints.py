@@ -11,6 +11,7 @@ import torch
 
 from ivos.errors import InputError
 from ivos.files import replacing
+from ivos.nets.downloaded import check_downloaded
 from ivos.nets.fast import FastNet
 from ivos.nets.fusion import OURS, FusionNet
 from ivos.nets.key_encoders import OF_TIMM
@@ -248,6 +249,7 @@ def _renamed(name: str, names: tuple[tuple[str, str], ...]) -> str:
 def _content(path: Path) -> Any:
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint file")
+    check_downloaded(path)
     content = _safetensors(path) if path.suffix == ".safetensors" else _pickled(path)
     for wrapper in _WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
@@ -279,10 +281,14 @@ def _pickled(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "Unsupported" in str(error) or "weights_only" in str(error).lower():
+        with path.open("rb") as file:
+            known = file.read(2) in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+        if known and ("Unsupported" in str(error) or "weights_only" in str(error).lower()):
             raise InputError(
                 f"{path}: refused: it holds more than tensors and could run code when loaded; save its state_dict alone"
             ) from error
         raise InputError(f"{path}: not a PyTorch checkpoint, or damaged; download it again") from error
     except Exception as error:  # a damaged archive raises nearly anything
-        raise InputError(f"{path}: not a PyTorch checkpoint, or truncated; download it again") from error
+        cut = isinstance(error, EOFError) or "unexpected EOF" in str(error)
+        what = "truncated: its end is cut off" if cut else "not a PyTorch checkpoint, or damaged"
+        raise InputError(f"{path}: {what}; download it again") from error

@@ -11,7 +11,7 @@ from torch import nn
 
 from ivos.download import checksum
 from ivos.errors import InputError
-from ivos.files import replacing_folder
+from ivos.files import check_writable, replacing_folder
 from ivos.nets.checkpoints import BUNDLED, load_fast, read_weights
 from ivos.nets.fast import EVIDENCE, KEY_CHANNELS, SCALARS, VALUE_CHANNELS
 from ivos.nets.onnx_file import OPSET, TOLERANCE, Graph, write_onnx
@@ -49,6 +49,7 @@ def export(weights: Path | None, folder: Path) -> list[str]:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder}: exists and holds something; choose another folder with -o")
+    check_writable(folder, "-o")
     source = BUNDLED if weights is None else weights
     graphs, card = _reference(source) if is_reference(source) else _fast(source)
     with replacing_folder(folder) as temporary:

@@ -11,6 +11,7 @@ import torch
 
 from ivos.errors import InputError
 from ivos.nets.checkpoints import check_finite, load_strictly, read_weights
+from ivos.nets.downloaded import check_downloaded
 from ivos.nets.transunet import resized_positions
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def load_imagenet(network: TransUNet, path: Path) -> None:
     Raises:
         InputError: no such file, not an .npz of arrays, or not the weights of R50-ViT-B/16.
     """
+    if path.is_file():
+        check_downloaded(path)
     try:
         with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}

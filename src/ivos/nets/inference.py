@@ -7,25 +7,31 @@ from __future__ import annotations
 
 import copy
 from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakSet
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ivos.nets.checkpoints import load_stcn, load_xmem
+from ivos.nets.loaded import LOADED
 from ivos.nets.resnet import fold_batch_norms
 from ivos.nets.stcn import STCN, JoiningBlock, ResBlock
 from ivos.nets.winograd import WinogradConv
 from ivos.nets.xmem import XMem
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor
 
 Network = TypeVar("Network", STCN, XMem)
+_MADE: WeakSet[nn.Module] = WeakSet()  # what for_inference has made and somebody still uses
 _OF_KEYS = ("key_encoder", "key_comp")  # in float32 they stay bit for bit the published ones: the choice of top k jumps
 
 
 def for_inference(network: Network, *, dtype: torch.dtype = torch.float32, winograd: bool = False) -> Network:
-    """A copy that computes the same, faster, and can no longer be trained or saved.
+    """A copy that computes the same, faster, and can no longer be trained or saved; such a copy itself as it is.
 
     Args:
         network: a loaded network; it is left as it is.
@@ -33,6 +39,8 @@ def for_inference(network: Network, *, dtype: torch.dtype = torch.float32, winog
         winograd: whether the wide convolutions of decoder and value encoder take Winograd's way, which pays on a CPU in
             float32 and takes four times the memory of their weights.
     """
+    if network in _MADE:
+        return network
     made = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
     for name, part in made.named_children():
         if name == "key_proj" or (name in _OF_KEYS and dtype is torch.float32):
@@ -41,7 +49,32 @@ def for_inference(network: Network, *, dtype: torch.dtype = torch.float32, winog
         part.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if winograd and name not in _OF_KEYS:
             _take_winograd(part)
+    _MADE.add(made)
     return made
+
+
+def loaded_stcn(path: Path, device: torch.device, *, bfloat16: bool) -> STCN:
+    """An STCN network ready for inference, loaded once a process.
+
+    Raises:
+        InputError: see :func:`ivos.nets.checkpoints.load_stcn`; this process was forked.
+    """
+    return LOADED.get("stcn", path, device, lambda: _ready(load_stcn(path), device, bfloat16=bfloat16), bfloat16)
+
+
+def loaded_xmem(path: Path, device: torch.device, *, bfloat16: bool) -> XMem:
+    """An XMem network ready for inference, loaded once a process.
+
+    Raises:
+        InputError: see :func:`ivos.nets.checkpoints.load_xmem`; this process was forked.
+    """
+    return LOADED.get("xmem", path, device, lambda: _ready(load_xmem(path), device, bfloat16=bfloat16), bfloat16)
+
+
+def _ready(network: Network, device: torch.device, *, bfloat16: bool) -> Network:
+    """As the engines want it: Winograd's way pays on a CPU in float32."""
+    dtype = torch.bfloat16 if bfloat16 else torch.float32
+    return for_inference(network.to(device), dtype=dtype, winograd=device.type == "cpu" and not bfloat16)
 
 
 def _take_winograd(module: nn.Module) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 from ivos.files import replacing
 from ivos.nets.checkpoints import (
     fusion_of,
@@ -166,7 +166,7 @@ def _info_of_ivos(network: ReferenceName, weights: Weights, size: int) -> Refere
 
 
 def _reference(network: nn.Module, info: ReferenceInfo, what: str, part: str = "") -> Recognised:
-    structures = f"{len(info.structures)} structures at {info.size} pixels"
+    structures = f"{counted(len(info.structures), 'structure')} at {info.size} pixels"
     used_by = f"ivos segment --reference FILE, ivos train reference networks=[{info.network}] init=[FILE]"
     return Recognised(f"{what}, {structures}", used_by, lambda to: save_reference(network, info, to), part)
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ivos.errors import InputError
 from ivos.files import replacing
 from ivos.nets.checkpoints import check_finite, load_strictly, read_weights
+from ivos.nets.downloaded import check_downloaded
 from ivos.nets.reference import ReferenceName, reference_network
 from ivos.nets.transunet import resized_positions
 
@@ -113,6 +114,7 @@ def load_reference(path: Path) -> tuple[nn.Module, ReferenceInfo]:
 
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint file")
+    check_downloaded(path)
     try:
         with safe_open(path, "pt") as file:
             info = ReferenceInfo.model_validate_json((file.metadata() or {})[_META])

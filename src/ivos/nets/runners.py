@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,11 +11,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import nn
 
-from ivos.device import has_bfloat16
+from ivos.device import check_not_forked, has_bfloat16
 from ivos.errors import first_line
+from ivos.nets.checkpoints import BUNDLED, load_fast
 from ivos.nets.fast import EVIDENCE, KEY_CHANNELS, SCALARS, VALUE_CHANNELS, Remembered
+from ivos.nets.loaded import LOADED
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor
 
     from ivos.nets.fast import FastNet
@@ -25,13 +30,26 @@ _TRACED_SIDE = 32  # of the views that OpenVINO learns the network's operations 
 
 
 class Runner(Protocol):
-    """Answers for B structures at once, in views of S x S pixels."""
+    """Answers for B structures at once, in views of S x S pixels; several may ask at a time."""
 
     def remember(self, shown: Tensor) -> Remembered:
         """Keys and values of drawn views (B, 3, S, S): wide and close contrast, and the mask."""
 
     def answer(self, evidence: Tensor, scalars: Tensor, memory: Remembered) -> Tensor:
         """Probabilities (B, S, S) on the CPU, 0 where a structure is absent; see :meth:`FastNet.forward`."""
+
+
+def loaded_runner(path: Path | None, device: torch.device) -> Runner:
+    """What computes the small network, loaded and compiled once a process.
+
+    Args:
+        path: of the weights; None for the bundled ones.
+        device: where it runs.
+
+    Raises:
+        InputError: no such file, not a checkpoint, or weights of another network; this process was forked.
+    """
+    return LOADED.get("fast", path or BUNDLED, device, lambda: runner_for(load_fast(path), device))
 
 
 def runner_for(network: FastNet, device: torch.device) -> Runner:
@@ -62,6 +80,7 @@ class TorchRunner:
     @torch.inference_mode()
     def remember(self, shown: Tensor) -> Remembered:
         """See :class:`Runner`."""
+        check_not_forked()
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16):
             there = shown.to(self._device)
             remembered: Remembered = self._network.remember(there[:, 2:], self._network.encode(there[:, :2]))
@@ -70,6 +89,7 @@ class TorchRunner:
     @torch.inference_mode()
     def answer(self, evidence: Tensor, scalars: Tensor, memory: Remembered) -> Tensor:
         """See :class:`Runner`."""
+        check_not_forked()
         there = evidence.to(self._device, memory_format=torch.channels_last)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16):
             logits, presence = self._network(there, scalars.to(self._device), memory)
@@ -93,6 +113,7 @@ class OpenVINORunner(TorchRunner):
         from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
         super().__init__(network, torch.device("cpu"))
+        check_not_forked()
         side, positions = _TRACED_SIDE, 4
         inputs = {  # an example, and the shape that others have: views and memory may be of any size
             "evidence": (torch.zeros(2, len(EVIDENCE), side, side), [-1, len(EVIDENCE), -1, -1]),
@@ -112,12 +133,15 @@ class OpenVINORunner(TorchRunner):
         precision = "bf16" if self._bfloat16 else "f32"
         settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
         self._compiled: Any = openvino.Core().compile_model(model, "CPU", settings)
+        self._one_at_a_time = threading.Lock()  # a call leaves its answer where the next one puts its own
 
     def answer(self, evidence: Tensor, scalars: Tensor, memory: Remembered) -> Tensor:
         """See :class:`Runner`."""
+        check_not_forked()
         given = (evidence, scalars, memory.keys.float(), memory.values.float())
-        found = self._compiled([tensor.contiguous().numpy() for tensor in given])[0]
-        return torch.from_numpy(found.copy())  # the next call writes over it
+        with self._one_at_a_time:
+            found = self._compiled([tensor.contiguous().numpy() for tensor in given])[0]
+            return torch.from_numpy(found.copy())
 
 
 class Answering(nn.Module):

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.errors import InputError
-from ivos.propagation.masks import Masks
-from ivos.propagation.patch import Patch
+from ivos.propagation.masks import masks_of
 from ivos.volume.geometry import AXIS_NAMES
-from ivos.volume.labels import structures_in
+from ivos.volume.labels import structures_in, without_ignored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ivos.propagation.engines.protocol import BoolArray, FloatArray
+    from ivos.propagation.masks import Masks
     from ivos.volume.volume import Array, Volume
 
 
@@ -54,9 +54,7 @@ class Annotations:
 
     def masks(self, index: int) -> Masks:
         """What is drawn on a slice, 0 or 1."""
-        drawn = self.labels[index]
-        patches = tuple(Patch.of(drawn == structure) for structure in self.structures)
-        return Masks((drawn.shape[0], drawn.shape[1]), patches)
+        return masks_of(self.labels[index], self.structures)
 
     def distances(self, index: int) -> tuple[FloatArray, FloatArray]:
         """Slices from the last known slice at or before ``index``, and to the next at or after it; (K,) each.
@@ -79,7 +77,7 @@ def annotations_along(
     """The annotations in a label volume, seen along an axis.
 
     Args:
-        drawn: label volume on the scan's grid with some slices drawn.
+        drawn: label volume on the scan's grid with some slices drawn; what is named "ignore" in it says nothing.
         axis: the array axis to walk.
         structures: label ids to carry on; all that are drawn by default.
         complete: numbers of the slices (canonical order) on which everything present is drawn; True for every
@@ -88,7 +86,7 @@ def annotations_along(
     Raises:
         InputError: nothing is drawn, a structure is not drawn anywhere, a complete slice is outside the scan.
     """
-    labels = np.moveaxis(drawn.array, axis, 0)
+    labels = np.moveaxis(without_ignored(drawn).array, axis, 0)
     present = structures_in(labels)
     if not present:
         raise InputError("the annotations are empty: draw at least one structure on one slice")

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ivos.propagation.flow import Grey, carried, grey
+from ivos.propagation.fuse import aligned
 from ivos.propagation.masks import Masks
+from ivos.propagation.patch import Patch
 
 if TYPE_CHECKING:
     from ivos.propagation.engines.protocol import Slice
@@ -34,8 +36,7 @@ class Difference:
     @staticmethod
     def between(old: Masks, new: Masks) -> Difference:
         """From the masks before and after the correction."""
-        before, after = old.dense(), new.dense()
-        return Difference(Masks.of(np.maximum(after - before, 0)), Masks.of(np.maximum(before - after, 0)))
+        return Difference(_excess(new, old), _excess(old, new))
 
 
 class Carrier(Protocol):
@@ -64,3 +65,17 @@ class FlowCarrier:
         half = len(self._both.patches) // 2
         added, removed = self._both.patches[:half], self._both.patches[half:]
         return Difference(Masks(self._both.shape, added), Masks(self._both.shape, removed))
+
+
+def _excess(masks: Masks, over: Masks) -> Masks:
+    """What masks hold more than others do of the same structures."""
+    pairs = zip(masks.patches, over.patches, strict=True)
+    return Masks(masks.shape, tuple(_excess_of_patch(*pair) for pair in pairs))
+
+
+def _excess_of_patch(patch: Patch | None, over: Patch | None) -> Patch | None:
+    corner, parts = aligned((patch, over))
+    if corner is None:
+        return None
+    found = Patch.of(np.maximum(parts[0] - parts[1], 0))
+    return found and Patch(corner[0] + found.top, corner[1] + found.left, found.values)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ivos.device import pick_device
-from ivos.nets.checkpoints import load_fusion
+from ivos.device import check_not_forked, pick_device
+from ivos.nets.checkpoints import BUNDLED_FUSION, load_fusion
 from ivos.nets.fusion import ToFuse
+from ivos.nets.loaded import LOADED
 from ivos.propagation.engines.working_grid import normalised
 from ivos.propagation.focus import View, view_of
 from ivos.propagation.fuse import aligned
@@ -35,8 +36,9 @@ _LEAST_DIFFERENCE = 0.5  # nothing is decided anew where old and new do not diff
 
 
 def difference_aware() -> DifferenceAware:
-    """The rule with the bundled network, on the best device that is there."""
-    return DifferenceAware(load_fusion().to(pick_device("auto")))
+    """The rule with the bundled network, loaded once a process, on the best device that is there."""
+    device = pick_device("auto")
+    return LOADED.get("fusion", BUNDLED_FUSION, device, lambda: DifferenceAware(load_fusion().to(device)))
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class DifferenceAware:
     @torch.inference_mode()
     def __call__(self, step: Step) -> Masks:
         """See :data:`ivos.propagation.correct.Merge`."""
+        check_not_forked()
         patches = [_without_asking(step, k) for k in range(len(step.old.patches))]
         asked = {k: window for k in open_structures(step) if (window := self._window(step, k)) is not None}
         for k, window in asked.items():

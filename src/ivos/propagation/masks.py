@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import ndimage
 
 from ivos.propagation.patch import Patch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from ivos.propagation.engines.protocol import FloatArray
+    from ivos.volume.volume import Array
 
 
 @dataclass(frozen=True)
@@ -66,3 +68,25 @@ class Masks:
         """With the chosen structures as in other masks."""
         pairs = zip(chosen, by.patches, self.patches, strict=True)
         return Masks(self.shape, tuple(new if take else old for take, new, old in pairs))
+
+
+def masks_of(labels: Array, structures: Sequence[int], values: FloatArray | None = None) -> Masks:
+    """Structures where labels say they are; looked for once for all of them, and then each in its own place alone.
+
+    Args:
+        labels: label ids (H, W).
+        structures: the K label ids, ascending.
+        values: (H, W) what a structure is given where it is, above 0; 1 everywhere by default.
+    """
+    numbers = np.searchsorted(structures, labels)  # 0 for the first structure
+    wanted = np.append(structures, -1)[numbers] == labels
+    boxes = ndimage.find_objects(np.where(wanted, numbers + 1, 0), max_label=len(structures))
+    patches: list[Patch | None] = []
+    for structure, box in zip(structures, boxes, strict=True):
+        if box is None:
+            patches.append(None)
+            continue
+        there = labels[box] == structure
+        held = there if values is None else np.where(there, values[box], np.float32(0))
+        patches.append(Patch(box[0].start, box[1].start, np.ascontiguousarray(held, np.float32)))
+    return Masks((labels.shape[0], labels.shape[1]), tuple(patches))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ivos.propagation.annotations import annotations_along, axis_number, drawn_axis
+from ivos.propagation.annotations import annotations_along
+from ivos.propagation.drawn_planes import along_one_axis
 from ivos.propagation.engines.choose import choose_engine
 from ivos.propagation.fuse import decide
 from ivos.propagation.walk import SliceStack, steps, walk
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
     from ivos.propagation.engines.protocol import Engine
     from ivos.volume.windows import Modality
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ def propagate(
             annotated slice may still be there, unless the slice is complete.
         engine: how masks get from a slice to the next; the bundled network, ``fast``, by default.
         axis: ``"axial"``, ``"coronal"`` or ``"sagittal"``; by default the through-plane one, or the one along which
-            the slices are plainly drawn.
+            the slices are plainly drawn. What is drawn on slices of other axes is dropped, with a warning.
         structures: label ids to carry on; all that are drawn by default.
         complete: numbers of the slices (canonical order) on which everything present is drawn; True for every slice
             with something drawn.
@@ -68,12 +72,15 @@ def propagate(
         Labels and confidence in the scan's geometry.
 
     Raises:
-        InputError: the grids differ, nothing is drawn, an argument is not possible, or :func:`ivos.read` and
-            :func:`ivos.read_labels` would refuse the arrays.
+        InputError: the grids differ, nothing is drawn, it is drawn along several axes and none is chosen, an argument
+            is not possible, or :func:`ivos.read` and :func:`ivos.read_labels` would refuse the arrays.
     """
     check_scan(scan)
     drawn = on_grid_of(checked_labels(drawn, "annotations"), scan, "annotations")
-    along = drawn_axis(drawn) if axis is None else axis_number(axis)
+    taken = along_one_axis(drawn, axis, structures=structures)
+    along, drawn = taken.axis, taken.labels
+    if taken.note:
+        _log.warning("%s", taken.note)
     annotations = annotations_along(drawn, along, structures=structures, complete=complete)
     stack = SliceStack.of(scan, along, modality)
 

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import torch
 
-from ivos.device import pick_device
+from ivos.device import check_not_forked, pick_device
 from ivos.errors import InputError
-from ivos.nets.checkpoints import load_scribble, load_strokes, read_weights
+from ivos.nets.checkpoints import BUNDLED_STROKES, load_scribble, load_strokes, read_weights
+from ivos.nets.loaded import LOADED
 from ivos.propagation.engines.protocol import Slice
 from ivos.propagation.engines.working_grid import WorkingGrid
 from ivos.propagation.masks import Masks
@@ -31,7 +32,7 @@ _OF_PUBLISHED = "backbone.conv1.weight"  # a weight that our network has not
 
 
 def stroke_segmenter(weights: Path | None = None, *, device: DeviceChoice = "auto") -> StrokeSegmenter:
-    """What makes masks of scribbles, clicks and boxes, ready to use.
+    """What makes masks of scribbles, clicks and boxes, ready to use; its network is loaded once a process.
 
     Args:
         weights: of our small network or of the published one; the bundled ones by default.
@@ -41,9 +42,13 @@ def stroke_segmenter(weights: Path | None = None, *, device: DeviceChoice = "aut
         InputError: the weights are unreadable or of neither network; the device is not there.
     """
     chosen = pick_device(device)
-    if weights is not None and _OF_PUBLISHED in read_weights(weights):
-        return ScribbleSegmenter(load_scribble(weights), chosen)
-    return SmallStrokeSegmenter(load_strokes(weights), chosen)
+
+    def made() -> StrokeSegmenter:
+        if weights is not None and _OF_PUBLISHED in read_weights(weights):
+            return ScribbleSegmenter(load_scribble(weights), chosen)
+        return SmallStrokeSegmenter(load_strokes(weights), chosen)
+
+    return LOADED.get("strokes", weights or BUNDLED_STROKES, chosen, made)
 
 
 class SmallStrokeSegmenter:
@@ -71,6 +76,7 @@ class SmallStrokeSegmenter:
         Raises:
             InputError: image, strokes and mask are not of one slice, or the image is not finite.
         """
+        check_not_forked()
         _of_one_slice(image, strokes, mask)
         answer, view = mask.astype(np.float32), first_view(strokes, mask)
         if view is None or strokes.empty:
@@ -116,6 +122,7 @@ class ScribbleSegmenter:
         Raises:
             InputError: image, strokes and mask are not of one slice, or the image is not finite.
         """
+        check_not_forked()
         _of_one_slice(image, strokes, mask)
         if strokes.empty:
             return mask.astype(np.float32)

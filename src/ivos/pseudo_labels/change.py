@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.consensus import joined_names, pairwise_dsc
-from ivos.volume.labels import IGNORE
+from ivos.volume.labels import ignored_in, without_ignored
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -50,7 +50,7 @@ class Rounds:
 
     Args:
         new: this round's labels.
-        previous: the previous round's, on the same grid; what is :data:`~ivos.volume.labels.IGNORE` is not compared.
+        previous: the previous round's, on the same grid; what is named "ignore" is not compared.
         undecided: where this round says nothing (Z, Y, X).
 
     Raises:
@@ -62,9 +62,9 @@ class Rounds:
     """
 
     def __init__(self, new: Volume, previous: Volume, undecided: npt.NDArray[np.bool_]) -> None:
+        silent, previous = undecided | ignored_in(previous), without_ignored(previous)
         self.names = joined_names([new, previous])
         self._labels = new
-        silent = undecided | (previous.array == IGNORE)
         self._new, self._old = (v.with_array(np.where(silent, 0, v.array), v.names) for v in (new, previous))
         self.dsc = {s: float(table[0, 1]) for s, table in pairwise_dsc([self._new, self._old]).items()}
 

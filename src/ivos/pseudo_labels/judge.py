@@ -4,7 +4,7 @@ A structure is as trustworthy as the predictions agree on it: the mean over pred
 One that is in none of them counts as nothing; one that some of them have and others lack counts with the 0 of those
 that stand alone against the consensus. The default rule lets no well-found organ make up for a failed one.
 
-In the labels, voxels get :data:`~ivos.volume.labels.IGNORE` of which nothing can be said:
+In the labels, voxels get the label "ignore" of which nothing can be said:
 
 - those of structures that are not trusted, wherever any prediction has them and no trusted structure is: calling them
   background would teach that the organ is not there;
@@ -29,10 +29,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.consensus import consensus
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 from ivos.pseudo_labels.change import Change, Rounds
 from ivos.pseudo_labels.trust import StructureTrust, trust_in_scan, trust_in_structures
-from ivos.volume.labels import IGNORE, IGNORE_NAME
+from ivos.volume.labels import IGNORE_NAME, ignore_id, ignored_in, without_ignored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -52,7 +52,7 @@ class Judged:
     """What becomes of a scan.
 
     Attributes:
-        labels: to train on, None for a scan that is not accepted. Voxels of :data:`~ivos.volume.labels.IGNORE` are left
+        labels: to train on, None for a scan that is not accepted. Voxels that are named "ignore" are left
             open.
         structures: every structure that is in any prediction, and with the rule ``"change"`` in the previous round, by
             ascending label id.
@@ -86,21 +86,23 @@ def judge(
     Args:
         predictions: labels on one grid; two or more, one for the rules ``"change"`` and ``"all"``.
         settings: how.
-        previous: labels of the round before, on the same grid; what is :data:`~ivos.volume.labels.IGNORE` there is not
+        previous: labels of the round before, on the same grid; what is named "ignore" there is not
             compared. Only the rule ``"change"`` goes by them, and accepts nothing without; for the others it is told
             what has changed.
         probabilities: for the consensus ``"mean-probability"``, as :func:`ivos.consensus.mean_probability` takes them.
 
     Raises:
-        InputError: too few predictions for the rule, the label IGNORE in one, or different names for a label id.
+        InputError: too few predictions for the rule, voxels named "ignore" in one, or different names for a label id.
     """
     settings.check_count(len(predictions))
     for number, volume in enumerate(predictions, start=1):
-        if (volume.array == IGNORE).any():
+        if ignored_in(volume).any():
+            label = int(volume.array[ignored_in(volume)][0])
             raise InputError(
-                f"prediction {number} has label {IGNORE}, '{IGNORE_NAME}', which is no structure; a prediction has to"
+                f"prediction {number} has label {label}, '{IGNORE_NAME}', which is no structure; a prediction has to"
                 " say something of every voxel"
             )
+    predictions = [without_ignored(volume) for volume in predictions]  # the name alone may be there
     decided, undecided = _together(predictions, settings, probabilities)
     rounds = None if previous is None else Rounds(decided, previous, undecided)
     change = None if rounds is None else rounds.change()
@@ -113,7 +115,9 @@ def judge(
         structures = [replace(structure, trusted=accepted) for structure in structures]
     labels = None
     if accepted:
-        sources = [decided, *predictions] if previous is None else [decided, *predictions, previous]
+        sources = [decided, *predictions]
+        if previous is not None:
+            sources.append(without_ignored(previous))
         labels = _labels(decided, sources, structures, undecided)
     reason += _told(change, settings)
     return Judged(labels, tuple(structures), accepted, reason, trust, decided, change)
@@ -163,7 +167,12 @@ def _decision(
     named = ", ".join(structure.name for structure in left_open[:_NAMED]) + ", ..." * (len(left_open) > _NAMED)
     if not any(structure.trusted and structure.volume_ml for structure in structures):
         return False, f"no structure is trusted: {named}"
-    return True, f"{len(left_open)} of {len(structures)} structures left open: {named}" if left_open else "all trusted"
+    return (
+        True,
+        f"{len(left_open)} of {counted(len(structures), 'structure')} left open: {named}"
+        if left_open
+        else "all trusted",
+    )
 
 
 def _lowest_first(structure: StructureTrust) -> float:
@@ -173,14 +182,15 @@ def _lowest_first(structure: StructureTrust) -> float:
 def _labels(
     decided: Volume, sources: Sequence[Volume], structures: Sequence[StructureTrust], undecided: Mask
 ) -> Volume:
-    """The trusted structures, and IGNORE where nothing can be said."""
+    """The trusted structures, and "ignore" where nothing can be said."""
     trusted = [structure.structure for structure in structures if structure.trusted]
     doubtful = [structure.structure for structure in structures if not structure.trusted]
     ignored = undecided
     if doubtful:
         held = np.any([np.isin(volume.array, doubtful) for volume in sources], axis=0)
         ignored = undecided | (held & ~np.isin(decided.array, trusted))
-    names = {label: name for label, name in decided.names.items() if label != IGNORE}
-    if ignored.any():
-        names[IGNORE] = IGNORE_NAME
-    return decided.with_array(np.where(ignored, IGNORE, decided.array), names)
+    if not ignored.any():
+        return decided
+    label = ignore_id([*decided.names, *(structure.structure for structure in structures)])
+    array = np.where(ignored, np.min_scalar_type(label).type(label), decided.array)
+    return decided.with_array(array, {**decided.names, label: IGNORE_NAME})

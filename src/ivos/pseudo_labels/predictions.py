@@ -5,11 +5,20 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ivos.errors import InputError
-from ivos.training.data.raw import dataset_names
 from ivos.volume.dicom_labels import holds_dicom_labels
 from ivos.volume.label_matching import in_one_numbering
-from ivos.volume.labels import with_ignore
+from ivos.volume.labels import (
+    IGNORE_NAME,
+    ignore_id,
+    ignored_ids,
+    ignored_in,
+    ignoring,
+    structures_in,
+    without_ignored,
+)
 from ivos.volume.probabilities import PROBABILITIES, read_probabilities, read_probability
 from ivos.volume.read import read, read_labels
 from ivos.volume.volume import on_grid_of
@@ -31,38 +40,41 @@ def read_predictions(
     scan: Path | None = None,
     *,
     by: By = "auto",
+    ignore: int | None = None,
     note: Callable[[str], None] = _log.warning,
 ) -> list[Volume]:
     """The labels of one case, all in the orientation and under the label ids of the first.
+
+    What is ignored has one id in all of them, which is no structure's.
 
     Args:
         paths: their files.
         scan: the scan that they lie on: a DICOM file of labels has only the slices that something is on.
         by: what tells which labels are the same structure: see :func:`ivos.volume.label_matching.matched_ids`.
+        ignore: the label that a person says is "ignore".
         note: is called with a sentence where names have decided.
 
     Raises:
         InputError: what reading refuses, grids that differ, or names that contradict each other.
     """
     grid = read(scan) if scan is not None and any(map(holds_dicom_labels, paths)) else None
-    first = read_prediction(paths[0], grid)
-    others = (on_grid_of(read_prediction(path, first), first, str(path)) for path in paths[1:])
-    return in_one_numbering([first, *others], paths, by, note)
+    first = ignoring(read_labels(paths[0], scan=grid), ignore)
+    others = (on_grid_of(ignoring(read_labels(path, scan=first), ignore), first, str(path)) for path in paths[1:])
+    return _with_one_ignore(in_one_numbering([first, *others], paths, by, note))
 
 
-def read_prediction(path: Path, scan: Volume | None = None) -> Volume:
-    """Labels in which 255 is the one id that says nothing, whichever id the file has for it.
-
-    What is named "ignore" in the file itself counts, or in the ``dataset.json`` that nnU-Net puts beside predictions.
-
-    Args:
-        path: of the file.
-        scan: on whose grid a DICOM file is put.
-
-    Raises:
-        InputError: what reading refuses.
-    """
-    return with_ignore(read_labels(path, scan=scan), dataset_names(path.parent / "dataset.json"))
+def _with_one_ignore(labels: Sequence[Volume]) -> list[Volume]:
+    """Labels in which what is ignored has one id, which is no structure's in any of them."""
+    if not any(ignored_ids(volume.names) for volume in labels):
+        return list(labels)
+    structures = [without_ignored(volume) for volume in labels]
+    label = ignore_id(n for volume in structures for n in (*structures_in(volume.array), *volume.names))
+    joined = []
+    for volume, kept in zip(labels, structures, strict=True):
+        ignored = ignored_in(volume)
+        array = np.where(ignored, np.min_scalar_type(label).type(label), kept.array) if ignored.any() else kept.array
+        joined.append(kept.with_array(array, {**kept.names, label: IGNORE_NAME} if ignored.any() else kept.names))
+    return joined
 
 
 def refuse_other_numbering(sentence: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ivos.files import replacing
-from ivos.report.page import embedded, template
+from ivos.report.page import embedded, template, write_png
 from ivos.volume.labels import structures_in
 
 if TYPE_CHECKING:
@@ -34,10 +34,8 @@ def write_cohort_page(folder: Path, manifest: Manifest, *, title: str) -> None:
     Raises:
         InputError: the folder cannot be written to, or a stored scan is damaged.
     """
-    import cv2
-
     with replacing(folder / "cohort.png") as path:
-        cv2.imwrite(str(path), cv2.cvtColor(_montage(folder, manifest), cv2.COLOR_RGB2BGR))
+        write_png(path, _montage(folder, manifest))
     infos = [case.info for case in manifest.cases]
     grids = {
         "Slice distance, mm": [info.spacing_mm[0] for info in infos],

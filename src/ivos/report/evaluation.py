@@ -11,10 +11,10 @@ import numpy as np
 
 from ivos.files import replacing
 from ivos.metrics.evaluation import by_structure, counts, deviations, means
-from ivos.metrics.same_structures import match_pair
+from ivos.metrics.same_structures import match_pair, where_said
 from ivos.report.boxplot import Group, box_plot
 from ivos.report.page import template
-from ivos.volume.labels import IGNORE, scheme_from_names
+from ivos.volume.labels import scheme_from_names
 from ivos.volume.read import read
 from ivos.volume.read_pair import read_pair
 
@@ -41,6 +41,7 @@ class CaseFiles:
         truth: label file.
         scan: the scan that is shown below the labels; without one they are shown on a dark ground.
         names: of label ids, instead of those in the files.
+        ignore: the label that a person says is "ignore".
         by: what tells which labels are the same structure.
     """
 
@@ -48,6 +49,7 @@ class CaseFiles:
     truth: Path
     scan: Path | None = None
     names: Mapping[int, str] | None = None
+    ignore: int | None = None
     by: By = "auto"
 
 
@@ -179,8 +181,8 @@ def _volumes(files: CaseFiles, scores: Sequence[Score]) -> tuple[Volume, Volume,
     scan = grid.with_array(np.zeros(grid.array.shape, np.uint8)) if files.scan is None else read(files.scan)
     truth = truth.on_grid_of(scan, str(files.truth))
     prediction = prediction.on_grid_of(scan, str(files.prediction))
-    ignored = truth.mask(IGNORE)
-    pair = match_pair(prediction.without(ignored), truth.without(ignored), files.names, files.by)[:2]
+    prediction, truth = where_said(prediction, truth, files.names, files.ignore)
+    pair = match_pair(prediction, truth, files.names, files.by)[:2]
     own = {name: label for labels in pair for label, name in labels.names.items()}
     ids = {own.get(score.name, score.structure): score.structure for score in scores}
     shown = [labels.numbered(ids, _names(scores)).flat(scores[0].structure) for labels in pair]

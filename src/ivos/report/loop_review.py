@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ivos.files import entries_of
 from ivos.loop.records import RoundFiles
 from ivos.report.review import InLoop, JudgedCase, ReviewManifest, write_review_page
 from ivos.report.review_pictures import WorstPictures, review_picture
@@ -46,7 +47,7 @@ def write_round_review(
     manifest = ReviewManifest(
         settings=settings,
         least=settings.least,
-        predictions=tuple(sorted(folder.name for folder in files.predictions.iterdir())),
+        predictions=tuple(folder.name for folder in entries_of(files.predictions)),
         previous=f"round {before.number}" if before.consensus.exists() else None,
         cases=tuple(cases),
         labels=tuple(sorted(case.case for case in cases if case.accepted)),
@@ -62,7 +63,7 @@ def write_round_review(
 def _picture(case: JudgedCase, files: RoundFiles, before: RoundFiles, scan: Path | None) -> ReviewPicture:
     """The consensus of a scan beside what it was made of, and the round before."""
     name = f"{case.case}.nii.gz"
-    others = {folder.name.replace("_", " "): folder / name for folder in sorted(files.predictions.iterdir())}
+    others = {folder.name.replace("_", " "): folder / name for folder in entries_of(files.predictions)}
     if (before.consensus / name).exists():
         others["previous round"] = before.consensus / name
     return review_picture(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ivos.metrics.evaluation import Score
     from ivos.propagation.propagate import Propagation
+    from ivos.report.pictures import Picture
     from ivos.uncertainty.estimate import Estimate
     from ivos.volume.volume import Volume
 
@@ -49,14 +50,12 @@ def write_report(
     Raises:
         InputError: the folder cannot be written to.
     """
-    import cv2
-
     from ivos.report.pictures import Painter, film, montage, save_film
     from ivos.volume.labels import scheme_from_names
 
     sheet = montage(Painter(scan, result.labels, result.axis, 360, mark), result.annotated)
     with replacing(folder / "montage.png") as path:
-        cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+        write_png(path, sheet)
     with replacing(folder / "slices.gif") as path:
         save_film(film(Painter(scan, result.labels, result.axis, 400, mark), result.annotated), str(path))
 
@@ -87,6 +86,14 @@ def write_report(
     )
     with replacing(folder / "report.html") as path:
         path.write_text(html, encoding="utf-8")
+
+
+def write_png(path: Path, picture: Picture) -> None:
+    """Write a picture (H, W, 3), RGB, by Python's own means: OpenCV's do not say that a disk is full."""
+    import cv2
+
+    _, encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    path.write_bytes(encoded.tobytes())
 
 
 def template(name: str) -> Template:

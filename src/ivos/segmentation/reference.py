@@ -10,8 +10,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ivos.device import pick_device
+from ivos.device import check_not_forked, pick_device
 from ivos.errors import InputError
+from ivos.nets.loaded import LOADED
 from ivos.nets.reference import logits_of
 from ivos.nets.reference_file import load_reference
 from ivos.segmentation.slices import at_size, relative_position, with_neighbours
@@ -82,6 +83,7 @@ class ReferenceNetworks:
         self, windows: Callable[[int], FloatArray], numbers: Sequence[int], count: int
     ) -> Iterator[list[FloatArray]]:
         """The same of every network that is asked, one by one."""
+        check_not_forked()
         for first in range(0, len(numbers), _AT_ONCE):
             yield from self._of_batch(windows, numbers[first : first + _AT_ONCE], count)
 
@@ -133,7 +135,7 @@ def load_reference_networks(
     mirrored: bool = False,
     device: DeviceChoice = "auto",
 ) -> ReferenceNetworks:
-    """Networks from files that ``ivos train reference`` or ``ivos weights import`` wrote.
+    """Networks from files that ``ivos train reference`` or ``ivos weights import`` wrote; each loaded once a process.
 
     Args:
         paths: one file for each network.
@@ -148,15 +150,22 @@ def load_reference_networks(
     chosen = pick_device(device)
     if len(paths) < 2 and combination == "second":
         raise InputError("'second' asks for the second of two reference networks: add another --reference")
-    members = tuple(ReferenceNetwork(*load_reference(Path(path))) for path in paths)
+    members = tuple(_loaded(Path(path), chosen) for path in paths)
     for path, member in zip(paths, members, strict=True):
         if member.info.structures != members[0].info.structures:
             raise InputError(
                 f"{path}: its structures are {_listed(member.info)}, those of {paths[0]} {_listed(members[0].info)}; "
                 "give networks for the same ones"
             )
-        member.network.to(chosen)
     return ReferenceNetworks(members, chosen, combination, mirrored)
+
+
+def _loaded(path: Path, device: torch.device) -> ReferenceNetwork:
+    def made() -> ReferenceNetwork:
+        network, info = load_reference(path)
+        return ReferenceNetwork(network.to(device), info)
+
+    return LOADED.get("reference", path, device, made)
 
 
 def _listed(info: ReferenceInfo) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from lightning.pytorch.loggers import TensorBoardLogger
 from PIL import Image
 
-from ivos.volume.labels import IGNORE, scheme_from_names
+from ivos.volume.labels import scheme_from_names
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule
@@ -31,7 +31,7 @@ def log_picture(module: LightningModule, scan: StoredScan, found: Array) -> None
     if not module.trainer.is_global_zero:
         return
     labels = scan.labels().array
-    truth = np.where(labels == IGNORE, 0, labels)
+    truth = np.maximum(labels, 0)  # without what is unknown
     index = int((truth > 0).sum(axis=(1, 2)).argmax())
     grey = np.repeat(scan.slice(index)[0][0][..., None], 3, axis=2)
     picture = np.concatenate([grey, _painted(grey, truth[index]), _painted(grey, found[index])], axis=1)

@@ -22,12 +22,15 @@ class CohortSettings(Settings):
         fold: whose labelled cases validate; None to train on all.
         labelled: how many labelled cases to train on, in an order that the seed draws and in which cases that came
             later follow; None for all. The others are unlabelled then.
+        ignore_label: a label that says nothing of its voxels, where ``scans`` is prepared in the run's folder; what
+            files name "ignore" is one without it.
     """
 
     scans: Path
     modality: Modality = "auto"
     fold: int | None = Field(default=0, ge=0)
     labelled: int | None = Field(default=None, ge=1)
+    ignore_label: int | None = Field(default=None, ge=1)
 
 
 class OptimiserSettings(Settings):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ivos.errors import InputError
-from ivos.files import replacing
+from ivos.files import entries_of, replacing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +63,8 @@ def read_evidence(folder: Path) -> dict[str, CaseEvidence]:
     Raises:
         InputError: there is none, a file of it is damaged, or it is of segmentations that were made in different ways.
     """
-    paths = sorted((folder / EVIDENCE).glob("*.json"))
+    place = folder / EVIDENCE
+    paths = [path for path in entries_of(place) if path.suffix == ".json"] if place.is_dir() else []
     if not paths:
         raise InputError(f"{folder / EVIDENCE}: no evidence; 'ivos segment --evidence' writes it")
     found = {path.stem: _read(path) for path in paths}

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 from ivos.files import replacing
 
 if TYPE_CHECKING:
@@ -129,7 +129,8 @@ def fit(observations: Sequence[Observation], fitted_for: str) -> tuple[Estimator
     scans = sorted({o.scan for o in observations})
     if len(scans) < _LEAST_SCANS or len(observations) < _LEAST_ROWS:
         raise InputError(
-            f"{len(observations)} structures on {len(scans)} scans: at least {_LEAST_ROWS} on {_LEAST_SCANS} are needed"
+            f"{counted(len(observations), 'structure')} on {counted(len(scans), 'scan')}: "
+            f"at least {_LEAST_ROWS} on {_LEAST_SCANS} are needed"
         )
     figures = tuple(sorted(set().union(*(o.figures for o in observations))))
     true = np.array([_log_odds(o.dsc) for o in observations])

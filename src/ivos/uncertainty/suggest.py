@@ -8,12 +8,14 @@ References:
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ivos.propagation.annotations import annotations_along, axis_number, drawn_axis
+from ivos.propagation.annotations import annotations_along
+from ivos.propagation.drawn_planes import along_one_axis
 from ivos.propagation.engines.choose import choose_engine
 from ivos.propagation.walk import SliceStack, steps, walk
 from ivos.uncertainty.evidence import Evidence
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from ivos.uncertainty.expected_errors import ExpectedErrors
     from ivos.volume.volume import Volume
     from ivos.volume.windows import Modality
+
+_log = logging.getLogger(__name__)
 
 _WORTH_IT = 1e-4  # of DSC: nothing that anyone would draw a slice for
 _ENDING = 0.5  # of its area on the nearest slice that shows it: there a structure may be ending
@@ -111,7 +115,10 @@ def suggest(
     """
     check_scan(scan)
     drawn = on_grid_of(checked_labels(drawn, "annotations"), scan, "annotations")
-    along = drawn_axis(drawn) if axis is None else axis_number(axis)
+    taken = along_one_axis(drawn, axis, structures=structures)
+    along, drawn = taken.axis, taken.labels
+    if taken.note:
+        _log.warning("%s", taken.note)
     annotations = annotations_along(drawn, along, structures=structures, complete=complete)
     stack = SliceStack.of(scan, along, modality)
     evidence, total = Evidence.of(len(stack), len(annotations.structures)), steps(annotations)

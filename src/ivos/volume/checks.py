@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 from ivos.volume.geometry import LARGEST_SHEAR_DEGREES, TILTED, Geometry, largest_shear_degrees
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ def check_array(array: npt.NDArray[Any], shape: Shape, what: str) -> None:
     if array.dtype.kind == "f":
         bad = sum(plane.size - int(np.isfinite(plane).sum()) for plane in array)
         if bad:
-            raise InputError(f"{what}: {bad} voxels are NaN or infinite; replace them (by air, for example) first")
+            are = "is" if bad == 1 else "are"
+            found = f"{counted(bad, 'voxel')} {are} NaN or infinite"
+            raise InputError(f"{what}: {found}; replace them (by air, for example) first")
 
 
 def check_grid(grid: Geometry, what: str) -> None:

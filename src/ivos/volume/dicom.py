@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.errors import InputError
+from ivos.files import left_by_system
 from ivos.volume.dicom_choice import choose_stack, numbering
-from ivos.volume.dicom_files import dicom_folder, is_dicom, left_by_system, open_header
+from ivos.volume.dicom_files import dicom_folder, is_dicom, open_header
 from ivos.volume.dicom_grid import grid_of
 from ivos.volume.dicom_header import is_placed, slice_header
 from ivos.volume.dicom_passed_over import PassedOver
@@ -137,7 +138,7 @@ def _look_through(folder: Path) -> _Folder:
     slices: list[SliceHeader] = []
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         if not is_dicom(path):
-            if not left_by_system(path):
+            if not left_by_system(path.relative_to(folder)):
                 passed_over.foreign.append(path)
             continue
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 import zipfile
 import zlib
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 from pydicom.valuerep import VR
 
 from ivos.errors import InputError
+from ivos.files import left_by_system, temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +33,6 @@ _TYPES = frozenset(vr.value.encode() for vr in VR if len(vr.value) == 2)
 _IDENTIFYING = 0x0008
 _SAY_WHAT_IT_IS = (0x00080016, 0x00080018, 0x00080060)  # class, instance, modality
 _ZIP_LIMIT_BYTES = 32 << 30
-_LEFT_BY_SYSTEMS = ("thumbs.db", "desktop.ini")
 
 
 def is_dicom(path: Path) -> bool:
@@ -119,11 +118,6 @@ def _with_syntax(data: FileDataset) -> FileDataset:
     return data
 
 
-def left_by_system(path: Path) -> bool:
-    """Whether an operating system left a file beside the user's own: ``._x``, ``.DS_Store``, ``Thumbs.db``."""
-    return path.name.startswith(".") or path.name.lower() in _LEFT_BY_SYSTEMS
-
-
 @contextmanager
 def dicom_folder(path: Path) -> Iterator[Path]:
     """A folder of DICOM files as it is; a zip file unpacked for as long as the block lasts.
@@ -134,9 +128,9 @@ def dicom_folder(path: Path) -> Iterator[Path]:
     if path.is_dir():
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="ivos-") as folder:
-        _unpack(path, Path(folder))
-        yield Path(folder)
+    with temporary_folder() as folder:
+        _unpack(path, folder)
+        yield folder
 
 
 def _unpack(path: Path, folder: Path) -> None:

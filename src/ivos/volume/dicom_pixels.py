@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from pydicom.uid import (
 )
 
 from ivos.errors import InputError
+from ivos.files import temporary_folder
 from ivos.volume.dicom_files import open_whole
 
 if TYPE_CHECKING:
@@ -151,8 +151,8 @@ def _by_gdcm(frame: bytes, data: Dataset) -> npt.NDArray[np.uint16]:
     plain.PhotometricInterpretation, plain.PixelRepresentation = "MONOCHROME2", 0
     plain.BitsAllocated, plain.BitsStored, plain.HighBit = 8 if precision <= 8 else 16, precision, precision - 1
     plain.PixelData = encapsulate([frame])
-    with tempfile.TemporaryDirectory(prefix="ivos-") as folder:
-        file = Path(folder) / "slice.dcm"
+    with temporary_folder() as folder:
+        file = folder / "slice.dcm"
         plain.save_as(file, enforce_file_format=True)
         reader = sitk.ImageFileReader()
         reader.SetImageIO("GDCMImageIO")

@@ -73,7 +73,7 @@ def on_grid_of_series(path: Path, labels: Volume, source: DicomSource) -> tuple[
     Raises:
         InputError: nothing is labelled, or the labels lie on another grid.
     """
-    present = structures_in(labels.array)
+    present = structures_in(labels.array, labels.names)
     if not present:
         raise InputError(f"{path.name}: nothing is labelled; a DICOM file of labels needs at least one structure")
     numbers = {label: number for number, label in enumerate(present, start=1)}

@@ -11,7 +11,7 @@ from ivos.volume.labels import apply_mapping
 from ivos.volume.volume import Volume, on_grid_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from ivos.volume.geometry import Geometry
     from ivos.volume.volume import Array
@@ -76,6 +76,17 @@ class LabelLayers:
         return LabelLayers(
             tuple(layer.with_array(np.where(where, 0, layer.array), layer.names) for layer in self.layers)
         )
+
+    def without_ids(self, ids: Collection[int]) -> LabelLayers:
+        """The same with background in place of some labels, which lose their names too."""
+        if not ids:
+            return self
+        layers = []
+        for layer in self.layers:
+            names = {label: name for label, name in layer.names.items() if label not in ids}
+            gone = np.isin(layer.array, list(ids))
+            layers.append(layer.with_array(np.where(gone, layer.array.dtype.type(0), layer.array), names))
+        return LabelLayers(tuple(layers))
 
     def flat(self, on_top: int | None = None) -> Volume:
         """One label volume for a picture: of structures that share a voxel a later layer covers an earlier one.

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from ivos.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     import numpy.typing as npt
@@ -29,7 +29,11 @@ BUNDLED = ("flare22", "amos", "btcv", "totalsegmentator")
 """The schemes that come with ivos: FLARE22, AMOS22, BTCV, and TotalSegmentator's ``total`` task, version 2."""
 
 IGNORE = 255
-"""Label of voxels of which nothing is said, neither a structure nor background: training and scores pass over it."""
+"""The id that ivos gives to voxels of which nothing is said where no structure has it; it never goes without its name.
+
+Such voxels are neither a structure nor background: training and scores pass over them. What makes a label one of these
+is its name, :data:`IGNORE_NAME`, and nothing else: a 255 without it is a structure like any other.
+"""
 
 IGNORE_NAME = "ignore"
 
@@ -88,7 +92,7 @@ class LabelScheme:
     def colour(self, label: int) -> Colour:
         """The colour of an id; one that the scheme does not have gets a colour of its own, always the same."""
         found = next((entry.colour for entry in self.labels if entry.id == label), None)
-        return found if found is not None else _colour_of(IGNORE_NAME if label == IGNORE else f"label {label}")
+        return found if found is not None else _colour_of(f"label {label}")
 
 
 class _Entry(BaseModel):
@@ -148,35 +152,57 @@ def load_scheme(path: Path) -> LabelScheme:
     return LabelScheme(path.stem, tuple(labels))
 
 
-def structures_in(array: npt.NDArray[Any]) -> list[int]:
-    """Ids of the structures in a label array of any shape, ascending: neither background nor :data:`IGNORE`."""
-    return [int(label) for label in np.unique(array) if label not in (0, IGNORE)]
+def structures_in(array: npt.NDArray[Any], names: Mapping[int, str] | None = None) -> list[int]:
+    """Ids of the structures in a label array of any shape, ascending: neither background nor what is named "ignore".
+
+    Args:
+        array: label ids.
+        names: of them; without any, all ids above 0 are structures.
+    """
+    ignored = ignored_ids(names or {})
+    return [int(label) for label in np.unique(array) if label > 0 and int(label) not in ignored]
 
 
-def with_ignore(labels: Volume, names: Mapping[int, str] | None = None) -> Volume:
-    """Labels in which what is named "ignore" is :data:`IGNORE`, whichever id it has in the file.
+def ignored_ids(names: Mapping[int, str]) -> frozenset[int]:
+    """The label ids that are named "ignore"."""
+    return frozenset(label for label, name in names.items() if canonical_name(name) == IGNORE_NAME)
 
-    nnU-Net, for one, gives its ignore label the id after the last structure's.
+
+def ignored_in(labels: Volume) -> npt.NDArray[np.bool_]:
+    """The voxels (Z, Y, X) of which labels say that nothing is said of them."""
+    mask: npt.NDArray[np.bool_] = np.isin(labels.array, list(ignored_ids(labels.names)))
+    return mask
+
+
+def with_ignore(labels: Volume, names: Mapping[int, str]) -> Volume:
+    """Labels with what is named "ignore" elsewhere named so; their own names go before it.
 
     Args:
         labels: label ids, with the names that their file has for them.
-        names: ids to names from elsewhere, a data set's for example; the file's own go before them.
+        names: ids to names from elsewhere, a data set's for example.
     """
-    named = [label for label, name in {**(names or {}), **labels.names}.items() if is_ignore(label, name)]
-    if not named:
+    more = {label: IGNORE_NAME for label in ignored_ids(names) if label not in labels.names}
+    return labels.with_array(labels.array, {**labels.names, **more}) if more else labels
+
+
+def ignoring(labels: Volume, label: int | None) -> Volume:
+    """Labels of which a person says that one of them is "ignore", whatever their file calls it."""
+    return labels if label is None else labels.with_array(labels.array, {**labels.names, label: IGNORE_NAME})
+
+
+def without_ignored(labels: Volume) -> Volume:
+    """Labels that are background where nothing is said, with the names of structures alone."""
+    ignored = ignored_ids(labels.names)
+    if not ignored:
         return labels
-    kept = {label: name for label, name in labels.names.items() if label not in named}
-    present = np.isin(labels.array, named)
-    if not present.any():
-        return labels.with_array(labels.array, kept)
-    array = labels.array.astype(np.promote_types(labels.array.dtype, np.min_scalar_type(IGNORE)))
-    array[present] = IGNORE
-    return labels.with_array(array, {**kept, IGNORE: kept.get(IGNORE, IGNORE_NAME)})
+    names = {label: name for label, name in labels.names.items() if label not in ignored}
+    return labels.with_array(np.where(ignored_in(labels), labels.array.dtype.type(0), labels.array), names)
 
 
-def is_ignore(label: int, name: str) -> bool:
-    """Whether a name makes of a label id other than :data:`IGNORE` what that one is."""
-    return label != IGNORE and canonical_name(name) == IGNORE_NAME
+def ignore_id(structures: Iterable[int]) -> int:
+    """An id for "ignore" beside some structures: :data:`IGNORE`, or where that is one of them the next above all."""
+    taken = set(structures)
+    return max(taken) + 1 if IGNORE in taken else IGNORE
 
 
 def mapping(source: LabelScheme, target: LabelScheme) -> dict[int, int]:

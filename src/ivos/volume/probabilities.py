@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.errors import InputError
-from ivos.files import replacing_folder
+from ivos.files import entries_of, replacing_folder
 from ivos.volume.read import read
 from ivos.volume.volume import on_grid_of
 from ivos.volume.write import write_volume
@@ -54,7 +54,7 @@ def read_probabilities(folder: Path, case: str) -> dict[int, Path]:
     """
     place = folder / PROBABILITIES / case
     found: dict[int, Path] = {}
-    for path in sorted(place.iterdir()) if place.is_dir() else ():
+    for path in entries_of(place) if place.is_dir() else ():
         match = _FILE_NAME.fullmatch(path.name)
         if match is None:
             continue

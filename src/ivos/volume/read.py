@@ -9,9 +9,11 @@ from ivos.errors import InputError
 from ivos.files import suffix_of
 from ivos.volume.checks import check_slices, checked_labels
 from ivos.volume.cropping import uncropped
+from ivos.volume.dataset_json import ignored_beside
 from ivos.volume.dicom import read_series, read_zip
 from ivos.volume.dicom_files import is_dicom
 from ivos.volume.dicom_labels import holds_dicom_labels, read_dicom_labels
+from ivos.volume.labels import with_ignore
 from ivos.volume.metaimage import METAIMAGE_SUFFIXES, read_metaimage
 from ivos.volume.names import label_names
 from ivos.volume.nifti import SUFFIXES, read_nifti
@@ -88,7 +90,8 @@ def read_labels(
         names: of such a file, names by label id of the structures to take; by default its own ids or numbers.
 
     Returns:
-        The labels in canonical orientation as unsigned integers, with the names that the file has for them.
+        The labels in canonical orientation as unsigned integers, with the names that the file has for them, and with
+        what a ``dataset.json`` beside it names "ignore".
 
     Raises:
         InputError: as :func:`read`, for negative or fractional labels, and for DICOM what
@@ -103,7 +106,8 @@ def read_labels(
     else:
         volume, step = _read(path)
     labels = checked_labels(volume, str(path), step=step)
-    return labels.with_array(labels.array, volume.names or label_names(path))
+    labels = labels.with_array(labels.array, volume.names or label_names(path))
+    return with_ignore(labels, ignored_beside(path))
 
 
 def _read_nifti(path: Path) -> tuple[Volume, float]:

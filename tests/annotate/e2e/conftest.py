@@ -8,10 +8,11 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 import ivos
 from ivos.phantom import abdomen
+from tests.annotate.e2e.person import PATIENCE_S
 from tests.annotate.e2e.server import Server
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 VIEWPORT: ViewportSize = {"width": 1280, "height": 800}
-PATIENCE_MS = 30_000
+PATIENCE_MS = 1000 * PATIENCE_S
 EXPECTED = re.compile(r"Failed to load resource: .*(net::|status of 400)")  # a server that is gone, or that refuses
 
 
@@ -35,6 +36,7 @@ def browser() -> Iterator[Browser]:
     if chromium is None:
         pytest.skip("Chromium is not here: install it, or set IVOS_CHROMIUM to it")
     with sync_playwright() as running:
+        expect.set_options(timeout=PATIENCE_MS)
         started = running.chromium.launch(executable_path=chromium)
         yield started
         started.close()

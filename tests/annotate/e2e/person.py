@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.annotate.e2e.server import Server
     from tests.annotate.e2e.strokes import Path
 
-PATIENCE_S = 60
+PATIENCE_S = 600  # for what hangs; nothing takes that long
 _FILLS = 0.96  # how much of the room a slice takes
 _PIXELS = """
 canvas => {
@@ -157,7 +157,7 @@ class Person:
             self.sees_here(self._server.labels()[index])
 
     def sees_here(self, labels: npt.NDArray[np.uint8]) -> None:
-        until = time.monotonic() + 15
+        until = time.monotonic() + PATIENCE_S
         while not np.array_equal(seen := self.seen(), labels):
             assert time.monotonic() < until, (
                 np.unique(seen, return_counts=True),

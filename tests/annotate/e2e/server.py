@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import signal
-import time
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import numpy as np
 
 from tests.annotate.slow_server import FORKS, run_command
+from tests.processes import HANG_S, waited
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess
@@ -51,9 +51,7 @@ class Server:
         words = ["annotate", str(self._scan), "--no-browser", "--port", port]
         self._process = FORKS.Process(target=run_command, args=(out, words))
         self._process.start()
-        while not out.exists() or "\n" not in out.read_text():
-            assert self._process.is_alive()
-            time.sleep(0.02)
+        waited(lambda: out.exists() and "\n" in out.read_text(), self._process)
         found = re.match(r"1 scan at (http://127\.0\.0\.1:\d+/) ", out.read_text())
         assert found
         self.address = found[1]
@@ -67,11 +65,11 @@ class Server:
         """Ctrl-C."""
         assert self._process.pid is not None
         os.kill(self._process.pid, signal.SIGINT)
-        self._process.join(30)
+        self._process.join(HANG_S)
         assert self._process.exitcode == 0
 
     def _get(self, rest: str) -> httpx2.Response:
-        with httpx2.Client(base_url=self.address, timeout=60) as client:
+        with httpx2.Client(base_url=self.address, timeout=HANG_S) as client:
             (scan,) = client.get("/api/scans").json()
             return client.get(f"/api/scans/{scan['id']}{rest}").raise_for_status()
 

@@ -10,8 +10,7 @@ import pytest
 
 import ivos as package
 from ivos.training.data.prepare import load_manifest, prepare
-from ivos.training.data.store import StoredScan
-from ivos.volume.labels import IGNORE
+from ivos.training.data.store import UNKNOWN, StoredScan
 from ivos.volume.volume import Volume
 from ivos.volume.windows import channels, windows_for
 from tests.cli.runner import ivos, refused
@@ -141,7 +140,7 @@ def test_what_is_named_ignore_is_no_structure_whichever_id_it_has(tmp_path: Path
     assert manifest.names == {3: "bright"}
     assert not manifest.refused
     stored = StoredScan(out / manifest.cases[0].file)
-    np.testing.assert_array_equal(stored.labels().array, np.where(labels.array == 8, IGNORE, labels.array))
+    np.testing.assert_array_equal(stored.labels().array, np.where(labels.array == 8, UNKNOWN, labels.array.astype(int)))
     assert list(stored.info.runs) == [3]
 
 

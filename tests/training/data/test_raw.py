@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -190,7 +191,7 @@ def test_totalsegmentator_case_folders(tmp_path: Path) -> None:
 
 def test_totalsegmentator_split_and_structures_of_other_versions(tmp_path: Path) -> None:
     structures = ("liver", "vertebrae_L6", "face")
-    _made(tmp_path, *(f"s{n:04d}/ct.nii.gz" for n in range(3)))
+    _made(tmp_path, "s0000/segmentations/liver.nii.gz", *(f"s{n:04d}/ct.nii.gz" for n in range(3)))
     _made(tmp_path, *(f"s{n:04d}/segmentations/{name}.nii.gz" for n in range(3) for name in structures))
     (tmp_path / "meta.csv").write_text("image_id;age;split\ns0000;70;train\ns0001;50;val\ns0002;;test\n")
     found = find_cases(tmp_path)
@@ -199,9 +200,82 @@ def test_totalsegmentator_split_and_structures_of_other_versions(tmp_path: Path)
 
 
 def test_the_same_name_twice_is_refused(tmp_path: Path) -> None:
-    found = _made(tmp_path, "site1/scan.nii.gz", "site2/scan.nii.gz")
-    assert len(found.cases) == 1
+    found = _made(tmp_path, "site1/a.nii.gz", "site2/a.nii.gz", "site2/b.nii.gz")
+    assert _pairs(found) == {"b": ("b.nii.gz",)}
+    assert found.refused[0].reason.startswith(
+        f"there twice: {tmp_path / 'site1/a.nii.gz'} and {tmp_path / 'site2/a.nii.gz'};"
+    )
+    with pytest.raises(InputError, match=r"there twice: .*a\.nii\.gz and .*a\.nrrd"):
+        _made(tmp_path / "all", "images/a.nii.gz", "images/a.nrrd", "labels/a.nii.gz")
+
+
+def test_two_label_files_of_a_case_are_refused(tmp_path: Path) -> None:
+    found = _made(tmp_path, *(f"{f}/{c}.nii.gz" for f in ("images", "labels", "GT") for c in "ab"), "images/c.nii.gz")
+    assert _pairs(found) == {"c": ("c.nii.gz",)}
+    assert [refusal.case for refusal in found.refused] == ["a", "b"]
+    assert "GT/a.nii.gz" in found.refused[0].reason
+    assert "labels/a.nii.gz" in found.refused[0].reason
+
+
+def test_case_folders_of_one_name_are_refused(tmp_path: Path) -> None:
+    names = [f"{part}/s1/{file}.nii.gz" for part in ("a", "b") for file in ("ct", "segmentations/liver")]
+    found = _made(tmp_path, *names, "a/s2/ct.nii.gz")
+    assert [case.name for case in found.cases] == ["s2"]
     assert "there twice" in found.refused[0].reason
+
+
+LABEL_FOLDERS = (
+    "annotations,Annotation,GT,gt,gt_v2,GTs,ground_truth,Ground Truth,delineations,contours,expert_masks,manual"
+)
+
+
+@pytest.mark.parametrize("scans", ["images", "imagesTr", "img", "Scans", "CT", "volumes", "averaged-training-images"])
+@pytest.mark.parametrize("labels", [*LABEL_FOLDERS.split(","), "labelsTr"])
+def test_folders_of_labels_by_their_names(scans: str, labels: str, tmp_path: Path) -> None:
+    found = _made(tmp_path, *(f"{folder}/{case}.nii.gz" for folder in (scans, labels) for case in ("a", "b")))
+    assert {case.name: (case.scan.parent.name, case.labels and case.labels.parent.name) for case in found.cases} == {
+        "a": (scans, labels),
+        "b": (scans, labels),
+    }
+    assert not found.refused
+
+
+def test_the_innermost_folder_that_says_something_decides(tmp_path: Path) -> None:
+    found = _made(
+        tmp_path, "SegThor/images/a.nii.gz", "SegThor/labels/a.nii.gz", "images/labels/b.nii.gz", "images/b.nii.gz"
+    )
+    assert _pairs(found) == {"a": ("a.nii.gz", "a.nii.gz"), "b": ("b.nii.gz", "b.nii.gz")}
+    assert [case.scan.parent.name for case in found.cases] == ["images", "images"]
+
+
+@pytest.mark.parametrize("folder", ["images_without_labels", "no labels", "Unlabelled", "unlabeled_part2"])
+def test_scans_without_labels_are_scans(folder: str, tmp_path: Path) -> None:
+    found = _made(tmp_path, "images/a.nii.gz", "labels/a.nii.gz", f"{folder}/b.nii.gz")
+    assert _pairs(found) == {"a": ("a.nii.gz", "a.nii.gz"), "b": ("b.nii.gz",)}
+
+
+@pytest.mark.parametrize("folder", ["ensemble", "Zensemble", "fold_0", "postprocessed", "nnunet/out"])
+def test_predictions_beside_the_scans_are_passed_over_by_name(folder: str, tmp_path: Path) -> None:
+    scans = [f"imagesTr/{case}_0000.nii.gz" for case in "ab"]
+    found = _made(tmp_path, *scans, *(f"labelsTr/{c}.nii.gz" for c in "ab"), *(f"{folder}/{c}.nii.gz" for c in "bx"))
+    assert _pairs(found) == {case: (f"{case}_0000.nii.gz", f"{case}.nii.gz") for case in "ab"}
+    (refusal,) = found.refused
+    assert f"{folder}/b.nii.gz has the name of the scan" in refusal.reason
+    assert "imagesTr/b_0000.nii.gz" in refusal.reason
+
+
+def test_composed_and_decomposed_names_are_one(tmp_path: Path) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "Müller_Žižka") for form in ("NFC", "NFD"))
+    found = _made(tmp_path, f"images/{decomposed}_0000.nii.gz", f"labels/{composed}.seg.nrrd")
+    assert [case.name for case in found.cases] == [composed]
+    assert found.cases[0].labels is not None
+
+
+def test_what_a_system_leaves_is_passed_over(tmp_path: Path) -> None:
+    left = ("images/._a.nii.gz", "__MACOSX/images/a.nii.gz", "images/.DS_Store", ".Trash/b.nii.gz", "labels/Thumbs.db")
+    found = _made(tmp_path, "images/a.nii.gz", "labels/a.nii.gz", *left)
+    assert _pairs(found) == {"a": ("a.nii.gz", "a.nii.gz")}
+    assert not found.refused
 
 
 def test_nothing_there(tmp_path: Path) -> None:

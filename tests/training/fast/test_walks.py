@@ -17,7 +17,7 @@ def taken() -> list[Example]:
 
 
 def test_they_repeat_by_number(taken: list[Example]) -> None:
-    for first, second in zip(taken, islice(Examples(first=5), 6), strict=False):
+    for first, second in zip(taken, islice(Examples(first=5), 2), strict=False):
         np.testing.assert_array_equal(first.images, second.images)
     other = next(iter(Examples(first=50)))
     assert other.images.shape != taken[0].images.shape or not np.array_equal(other.images, taken[0].images)

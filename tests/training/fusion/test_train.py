@@ -93,7 +93,7 @@ def test_damaged_samples_are_named(tmp_path: Path) -> None:
 def test_scans_in_which_nothing_is_decided(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / f"{FIRST:08d}.npz")
     assert read_samples(tmp_path / f"{FIRST:08d}.npz") is None
-    with pytest.raises(InputError, match="the corrections of 1 scans decide nothing; raise scans"):
+    with pytest.raises(InputError, match="the corrections of 1 scan decide nothing; raise scans"):
         samples_in(tmp_path, range(FIRST, FIRST + 1), NearestEngine())
 
 

@@ -25,6 +25,7 @@ from ivos.training.propagation_settings import PropagationSettings
 from ivos.training.stcn.module import ClipPass, STCNTraining
 from ivos.training.stcn.train import train_stcn
 from tests.cli.runner import ivos, refused
+from tests.memory import give_back
 from tests.nets.weights import drawn_weight, scene
 from tests.propagation.scenes import drawn_on, moving_discs
 
@@ -100,7 +101,9 @@ def _cohort(folder: Path) -> Path:
 def _train(folder: Path, *changes: str) -> Path:
     small = ["network.name=stcn", "network.key_encoder=mobilenetv3", "network.size=32", "network.batch=1", "workers=0"]
     kinds = "network.learn_from={slices: 1, deformed: 1, cycle: 1}"
-    return train_stcn(load_settings(PropagationSettings, [*small, kinds, "precision=float32", *changes]), folder)
+    weights = train_stcn(load_settings(PropagationSettings, [*small, kinds, "precision=float32", *changes]), folder)
+    give_back(0)  # before the next one: networks and trainers stay in cycles
+    return weights
 
 
 @pytest.fixture(scope="module")

@@ -59,8 +59,8 @@ export function Import() {
     dialog.value = null;
     say(`Importing ${chosen.name}…`);
     void attempt(async () => {
-      await api.importMasks(now.id, chosen, drawn.value);
-      say(`${chosen.name} is imported. Undo takes it back.`);
+      const { ended } = await api.importMasks(now.id, chosen, drawn.value);
+      say([`${chosen.name} is imported. Undo takes it back.`, ended].filter(Boolean).join(" "));
     });
   };
   return (

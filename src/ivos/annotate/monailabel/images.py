@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,9 +34,9 @@ def scan_of(service: Service, image: str) -> KeptScan:
         NotThereError: there is none.
         ConflictError: several are called so.
     """
-    scans, names = service.store.scans(), {image, safe_name(image)} if _is_name(image) else set()
+    scans, names = service.store.scans(), {_composed(image), _composed(safe_name(image))} if _is_name(image) else set()
     own = [kept for kept in scans if kept.id == image]
-    named = [kept for kept in scans if kept.name in names or stem_of(Path(kept.name)) in names]
+    named = [kept for kept in scans if {_composed(kept.name), _composed(stem_of(Path(kept.name)))} & names]
     found = own or named
     shown = safe_name(image) if _is_name(image) else ""
     if not found:
@@ -110,6 +111,11 @@ def add_unnamed(service: Service, sent: SentFile) -> KeptScan:
     volume = _opened(sent)
     there = _same(service, volume)
     return there[0] if there else _added(service, f"{_UNNAMED}{sent.path.stem[:6]}{suffix_of(sent.path)}", sent)
+
+
+def _composed(name: str) -> str:
+    """A name with its marks as part of their letters, whichever way it came."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _is_name(image: str) -> bool:

@@ -15,7 +15,7 @@ from ivos.annotate.monailabel.given import WasGiven  # noqa: TC001 - FastAPI rea
 from ivos.annotate.monailabel.info import SUGGEST
 from ivos.annotate.monailabel.messages import Output  # noqa: TC001
 from ivos.annotate.monailabel.models import run
-from ivos.annotate.monailabel.worklist import next_scan, sample
+from ivos.annotate.monailabel.worklist import next_readable_scan, nothing_left, sample
 from ivos.annotate.refusals import NotThereError
 from ivos.annotate.routes import Here, Who  # noqa: TC001
 
@@ -43,8 +43,8 @@ async def infer(
 
 @router.post("/activelearning/{strategy}")
 def next_sample(service: Here, strategy: str) -> dict[str, Any]:
-    """The image to work on next; nothing when all are done."""
+    """The image to work on next; a message alone when nothing is left that can be."""
     if strategy != SUGGEST:
         raise NotThereError(f"strategy '{strategy[:40]}': there is none; take '{SUGGEST}'")
-    kept = next_scan(service)
-    return {} if kept is None else sample(service, kept)
+    kept = next_readable_scan(service)
+    return nothing_left(service) if kept is None else sample(service, kept)

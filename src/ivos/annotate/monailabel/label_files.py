@@ -48,7 +48,7 @@ def labels_in(sent: SentFile, scan: Volume, segments: Sequence[Segment]) -> tupl
     if not stated and not in_file:
         raise InputError(f"{sent.name}: neither the request nor the file says which segments it holds (label_info)")
     meant = [in_file] if set(stated) <= set(in_file) else [stated, _in_order(stated)]
-    return labels, _fitting(meant, structures_in(labels.array), sent.name)
+    return labels, _fitting(meant, structures_in(labels.array, labels.names), sent.name)
 
 
 def _in_order(stated: Mapping[str, int]) -> dict[str, int]:
@@ -95,7 +95,7 @@ def write_result(path: Path, labels: Volume, asked: Parameters) -> None:
 
     Args:
         path: of the file, with the ending that is asked for.
-        labels: ids up to 254.
+        labels: ids up to 255.
         asked: the type, and whether voxels are to be packed.
     """
     array = labels.source_array().astype(asked.result_dtype)

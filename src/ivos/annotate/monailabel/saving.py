@@ -73,7 +73,7 @@ def _draw(
     part[slices] = wanted[slices]
     if part.any():
         names = {structure: name for name, structure in ids.items()}
-        opened.load(labels.with_array(part, names), who, drawn=True, name=source)
+        opened.load(labels.with_array(part, names), who, drawn=True, name=source, axis="axial")
 
 
 def _renumbered(labels: Array, ids: Mapping[int, int]) -> Array:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ivos.annotate.messages import Add
 from ivos.annotate.refusals import ConflictError
 from ivos.errors import InputError
+from ivos.interactive.checks import HIGHEST_STRUCTURE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from ivos.annotate.messages import Scan
     from ivos.annotate.opened import OpenScan
     from ivos.annotate.service import Service
-
-_MOST_STRUCTURES = 254
 
 
 def at_hand(service: Service) -> Scan | None:
@@ -70,7 +69,7 @@ def with_ids(opened: OpenScan, names: Iterable[str], usual: Mapping[str, int], w
 def _free(wanted: int | None, taken: set[int]) -> int:
     if wanted is not None and wanted not in taken:
         return wanted
-    free = next((number for number in range(1, _MOST_STRUCTURES + 1) if number not in taken), None)
+    free = next((number for number in range(1, HIGHEST_STRUCTURE + 1) if number not in taken), None)
     if free is None:
-        raise ConflictError(f"there are {_MOST_STRUCTURES} structures already, which is the most; remove one")
+        raise ConflictError(f"there are {HIGHEST_STRUCTURE} structures already, which is the most; remove one")
     return free

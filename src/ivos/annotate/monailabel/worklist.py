@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from ivos.annotate.opened import OpenScan
     from ivos.annotate.service import Service
     from ivos.annotate.store import KeptScan
+
+_log = logging.getLogger(__name__)
+
+_NAMED = 3  # scans in a message
 
 FINAL, ORIGINAL = "final", "original"
 """Tags of labels: of scans that are done, and of scans in work."""
@@ -42,8 +47,55 @@ def objects(service: Service) -> dict[str, Any]:
 
 
 def next_scan(service: Service) -> KeptScan | None:
-    """The first scan that is not done."""
-    return next((kept for kept in service.store.scans() if kept.state != "done"), None)
+    """The first scan that is not done, of those that are not known to be unreadable."""
+    return next((kept for kept in _left(service) if kept.id not in _unreadable(service)), None)
+
+
+def next_readable_scan(service: Service) -> KeptScan | None:
+    """The first scan that is not done and opens; one that does not is not offered until its file changes."""
+    while (kept := next_scan(service)) is not None and not _opens(service, kept):
+        service.unreadable[kept.id] = _stamp(service, kept)
+    return kept
+
+
+def _opens(service: Service, kept: KeptScan) -> bool:
+    try:
+        service.sessions.within(kept.id, lambda _: None)
+    except (InputError, OSError) as error:
+        _log.warning("passed over: %s", error)
+        return False
+    return True
+
+
+def nothing_left(service: Service) -> dict[str, str]:
+    """What is said in place of a next scan: that all are done, and which cannot be read."""
+    names = [kept.name for kept in _left(service)]
+    if not names:
+        return {"message": f"nothing is left: all {len(service.store.scans())} scans are done"}
+    shown = ", ".join(names[:_NAMED]) + ", ..." * (len(names) > _NAMED)
+    return {"message": f"nothing is left but what cannot be read: {shown}"}
+
+
+def _left(service: Service) -> list[KeptScan]:
+    return [kept for kept in service.store.scans() if kept.state != "done"]
+
+
+def _unreadable(service: Service) -> set[str]:
+    """Scans that did not open, and whose files have not changed since."""
+    return {
+        kept.id
+        for kept in service.store.scans()
+        if kept.id in service.unreadable and service.unreadable[kept.id] == _stamp(service, kept)
+    }
+
+
+def _stamp(service: Service, kept: KeptScan) -> tuple[int, int] | None:
+    """When a scan's file or folder was changed, and its size; None where it is gone."""
+    try:
+        status = service.sessions.source(kept).stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
 
 
 def sample(service: Service, kept: KeptScan) -> dict[str, Any]:
@@ -55,7 +107,10 @@ def _object(service: Service, kept: KeptScan, *, named: bool) -> dict[str, Any]:
     tag = tag_of(kept)
     labels: dict[str, Any] = {}
     if tag is not None:
-        names = service.sessions.within(kept.id, _names) if named else {}
+        try:
+            names = service.sessions.within(kept.id, _names) if named else {}
+        except InputError:  # which is no matter of the other scans
+            names = {}
         labels[tag] = {"ext": ".nii.gz", "info": {"params": {"label_names": names} if named else {}}}
     return {"image": {"ext": suffix_of(Path(image_name(kept))), "info": _info(kept)}, "labels": labels}
 

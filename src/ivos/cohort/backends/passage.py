@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from ivos.cohort.addresses import UnreachableError, copies_of, is_address, place_of, shown
 from ivos.cohort.backends.protocol import Kind, Outcome
+from ivos.cohort.outputs import facts_of
 from ivos.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ivos.cohort.job import Case, Done, Worker
+    from ivos.cohort.outputs import FileFacts
 
 _LOG = logging.getLogger(__name__)
 _MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE}
@@ -44,6 +46,7 @@ class Passage:
         self._failed: tuple[Kind, str] | None = None
         self._data: Any = None
         self._done: Done | None = None
+        self._files: dict[str, FileFacts] = {}
 
     def read(self) -> None:
         """Get the case's data into memory."""
@@ -57,12 +60,18 @@ class Passage:
     def write(self) -> None:
         """Write what was computed, and let go of it."""
         result, self._data = self._data, None
-        self._done = self._step("write", lambda: self._worker.write(self.case, result, self._output))
+        written = self._step("write", lambda: self._written(result))
+        if written is not None:
+            self._done, self._files = written
 
     def outcome(self) -> Outcome:
         """What became of the case."""
         kind, reason = self._failed or ("done", None)
-        return Outcome(self.case, kind, self._done, reason, self._seconds, peak_bytes(), self._name)
+        return Outcome(self.case, kind, self._done, reason, self._seconds, peak_bytes(), self._name, self._files)
+
+    def _written(self, result: Any) -> tuple[Done, dict[str, FileFacts]]:
+        done = self._worker.write(self.case, result, self._output)
+        return done, facts_of(self._output, sorted(done.outputs.values()))
 
     def _step(self, step: str, action: Callable[[], Any]) -> Any:
         if self._failed:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ivos.cohort.job import Case, Done, Job
+    from ivos.cohort.outputs import FileFacts
 
 Kind = Literal["done", "refused", "lost"]
 """Refused: the case cannot be used. Lost: what failed is the machine or the program, so another attempt is worth it."""
@@ -35,6 +36,7 @@ class Outcome:
         seconds: what ``read``, ``work`` and ``write`` took, as far as the case came.
         peak_bytes: largest resident memory of the worker's process so far; 0 where it is not known.
         worker: which, ``"process 2"`` or a node's name for example.
+        files: size and checksum of what was written, by path below the output folder; it is on the disk.
     """
 
     case: Case
@@ -44,6 +46,7 @@ class Outcome:
     seconds: Mapping[str, float] = field(default_factory=dict)
     peak_bytes: int = 0
     worker: str = ""
+    files: Mapping[str, FileFacts] = field(default_factory=dict)
 
 
 class Backend(Protocol):

@@ -30,6 +30,7 @@ class EvaluateJob:
         tolerance_mm: of the NSD.
         structures: label ids.
         names: of label ids.
+        ignore: the label that a person says is "ignore".
         by: what tells which labels are the same structure.
     """
 
@@ -37,6 +38,7 @@ class EvaluateJob:
     tolerance_mm: float = 2.0
     structures: tuple[int, ...] | None = None
     names: Mapping[int, str] | None = None
+    ignore: int | None = None
     by: By = "auto"
     name: str = field(default="evaluate", init=False)
 
@@ -48,6 +50,7 @@ class EvaluateJob:
             "tolerance_mm": self.tolerance_mm,
             "structures": None if self.structures is None else list(self.structures),
             "names": None if self.names is None else {str(label): name for label, name in self.names.items()},
+            "ignore": self.ignore,
             "by": self.by,
         }
 
@@ -77,6 +80,7 @@ class EvaluateWorker:
             tolerance_mm=job.tolerance_mm,
             structures=job.structures,
             names=job.names,
+            ignore=job.ignore,
             by=job.by,
             case=case.name,
             note=notes.append,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ivos.cohort.addresses import at_hand, is_address, place_of, shown
 from ivos.download import checksum
 from ivos.errors import InputError
+from ivos.files import check_file_writable
 from ivos.volume.label_files import (
     LabelFormat,
     check_dicom_source,
@@ -112,8 +113,9 @@ class LabelFiles:
         """The same for one file.
 
         Raises:
-            InputError: its form cannot be written, or has no place for pseudonyms.
+            InputError: it could not be written where it is to go, or in its form, or has no place for pseudonyms.
         """
+        check_file_writable(path)
         form = format_of(path, self.form)
         if is_address(scan) and form is not LabelFormat.nifti:
             check_installed(form)  # what lies there shows when it is here

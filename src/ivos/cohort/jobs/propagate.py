@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +13,12 @@ from ivos.cohort.job import Done
 from ivos.cohort.jobs.files import LabelFiles, Reports, weights_checksum
 from ivos.errors import InputError
 from ivos.nets.checkpoints import BUNDLED
-from ivos.propagation.annotations import axis_number, drawn_axis
+from ivos.propagation.drawn_planes import along_one_axis
 from ivos.propagation.engines.choose import EngineName, choose_engine
 from ivos.propagation.propagate import propagate
 from ivos.propagation.summary import structure_rows
 from ivos.volume.geometry import AXIS_NAMES
+from ivos.volume.labels import ignoring
 from ivos.volume.provenance import Manner, Provenance
 from ivos.volume.read import read, read_labels
 from ivos.volume.volume import on_grid_of
@@ -27,9 +29,13 @@ if TYPE_CHECKING:
 
     from ivos.cohort.job import Case
     from ivos.device import DeviceChoice
+    from ivos.propagation.drawn_planes import OneAxis
     from ivos.propagation.propagate import Propagation
     from ivos.volume.volume import Volume
     from ivos.volume.windows import Modality
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ class PropagateJob:
         structures: label ids to carry on; None for all that are drawn.
         complete: slices on which everything present is drawn, in the files' own numbers; True for every drawn one.
         modality: which windows show scans.
+        ignore: the label that a person says is "ignore".
         labels: how label files are written.
         reports: where the reports of cases go.
     """
@@ -61,6 +68,7 @@ class PropagateJob:
     structures: tuple[int, ...] | None = None
     complete: tuple[int, ...] | bool = False
     modality: Modality = "auto"
+    ignore: int | None = None
     labels: LabelFiles = field(default_factory=LabelFiles)
     reports: Reports | None = None
     name: str = field(default="propagate", init=False)
@@ -79,6 +87,7 @@ class PropagateJob:
             "structures": None if self.structures is None else list(self.structures),
             "complete": list(self.complete) if isinstance(self.complete, tuple) else self.complete,
             "modality": self.modality,
+            **({} if self.ignore is None else {"ignore": self.ignore}),
         }
 
     def open(self) -> PropagateWorker:
@@ -94,6 +103,7 @@ class Propagated:
         scan: the scan.
         drawn: its annotations.
         result: of the propagation.
+        dropped: how many voxels of annotations were not of the axis.
         seconds: that it took.
         windows: see :func:`ivos.volume.windows.windows_told`.
     """
@@ -101,6 +111,7 @@ class Propagated:
     scan: Volume
     drawn: Volume
     result: Propagation
+    dropped: int
     seconds: float
     windows: Mapping[str, str]
 
@@ -123,23 +134,27 @@ class PropagateWorker:
             long_term=job.long_term,
         )
 
-    def read(self, case: Case) -> tuple[Volume, Volume]:
+    def read(self, case: Case) -> tuple[Volume, OneAxis]:
         """See :class:`ivos.cohort.job.Worker`."""
         with all_at_hand(case.inputs) as paths:
             scan = with_modality(read(paths["scan"], series=case.series, stack=case.stack), self._job.modality)
             self._job.labels.check_scan(scan, case.inputs["scan"])
             drawn = read_labels(paths["annotations"], scan=scan, structures=self._job.structures)
-            return scan, on_grid_of(drawn, scan, case.inputs["annotations"])
+            drawn = on_grid_of(ignoring(drawn, self._job.ignore), scan, case.inputs["annotations"])
+            job, what = self._job, case.inputs["annotations"]
+            return scan, along_one_axis(drawn, job.axis, structures=job.structures, what=what)
 
     def work(
         self,
         case: Case,  # noqa: ARG002
-        data: tuple[Volume, Volume],
+        data: tuple[Volume, OneAxis],
         progress: Callable[[int, int], None] | None = None,
     ) -> Propagated:
         """See :class:`ivos.cohort.job.Worker`; progress is called with slices visited and slices to visit."""
-        started, job, (scan, drawn) = time.perf_counter(), self._job, data
-        along = drawn_axis(drawn) if job.axis is None else axis_number(job.axis)
+        started, job, (scan, taken) = time.perf_counter(), self._job, data
+        along, drawn = taken.axis, taken.labels
+        if taken.note:
+            _log.warning("%s", taken.note)
         complete = job.complete
         result = propagate(
             scan,
@@ -151,7 +166,8 @@ class PropagateWorker:
             modality=job.modality,
             progress=progress,
         )
-        return Propagated(scan, drawn, result, time.perf_counter() - started, windows_told(scan, job.modality))
+        seconds, windows = time.perf_counter() - started, windows_told(scan, job.modality)
+        return Propagated(scan, drawn, result, taken.dropped, seconds, windows)
 
     def write(self, case: Case, result: Propagated, output: Path) -> Done:
         """See :class:`ivos.cohort.job.Worker`."""
@@ -176,6 +192,7 @@ class PropagateWorker:
         figures = {
             "axis": AXIS_NAMES[result.axis],
             "annotated_slices": annotated,
+            "dropped_voxels": propagated.dropped,
             "structures": structure_rows(result),
             **propagated.windows,
         }

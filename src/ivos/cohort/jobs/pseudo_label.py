@@ -12,14 +12,15 @@ from ivos.cohort.jobs.files import LabelFiles
 from ivos.pseudo_labels import judge
 from ivos.pseudo_labels.predictions import (
     probabilities_of,
-    read_prediction,
     read_predictions,
     refuse_other_numbering,
 )
+from ivos.volume.dataset_json import dataset_json_of
 from ivos.volume.label_matching import in_one_numbering
+from ivos.volume.labels import ignoring
 from ivos.volume.probabilities import PROBABILITIES
 from ivos.volume.provenance import Provenance
-from ivos.volume.read import read
+from ivos.volume.read import read, read_labels
 from ivos.volume.volume import on_grid_of
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class PseudoLabelJob:
         review: is called once in each process.
         labels: how label files are written.
         by: what tells which labels are the same structure.
+        ignore: the label that a person says is "ignore".
     """
 
     judging: PseudoLabelSettings
@@ -65,6 +67,7 @@ class PseudoLabelJob:
     review: Callable[[], Review]
     labels: LabelFiles = field(default_factory=LabelFiles)
     by: By = "auto"
+    ignore: int | None = None
     name: str = field(default="pseudo-label", init=False)
 
     @property
@@ -74,7 +77,7 @@ class PseudoLabelJob:
 
     def settings(self) -> dict[str, Any]:
         """See :class:`ivos.cohort.job.Job`."""
-        return {**self.labels.settings(), **self.judging.model_dump(mode="json"), "by": self.by}
+        return {**self.labels.settings(), **self.judging.model_dump(mode="json"), "by": self.by, "ignore": self.ignore}
 
     def case(self, name: str, files: Sequence[Path], previous: Path | None, scan: Path | None) -> Case:
         """A case of this job.
@@ -88,8 +91,7 @@ class PseudoLabelJob:
             previous: its labels of the previous round.
             scan: what they lie on.
         """
-        shared = [path.parent / "dataset.json" for path in files]
-        beside = [path for path in shared if path.exists()]
+        beside = [path for path in map(dataset_json_of, files) if path is not None]
         if self.by_probability:
             beside += [path.parent / PROBABILITIES / name for path in files]
         named = {"previous": previous, "scan": scan}
@@ -127,11 +129,12 @@ class PseudoLabelWorker:
         """See :class:`ivos.cohort.job.Worker`."""
         files = [Path(place) for place in list(case.inputs.values())[: len(self._job.predictions)]]
         by, note = self._job.by, refuse_other_numbering if self._job.by_probability else _log.warning
-        labels = read_predictions(files, _path(case, "scan"), by=by, note=note)
+        labels = read_predictions(files, _path(case, "scan"), by=by, ignore=self._job.ignore, note=note)
         path = _path(case, "previous")
         previous = None
         if path is not None:
-            before = on_grid_of(read_prediction(path, labels[0]), labels[0], str(path))
+            before = ignoring(read_labels(path, scan=labels[0]), self._job.ignore)
+            before = on_grid_of(before, labels[0], str(path))
             *_, previous = in_one_numbering([*labels, before], [*files, path], by)
         return Predicted(files, labels, previous)
 

@@ -29,7 +29,7 @@ def choose_engine(
     bfloat16: bool = False,
     long_term: bool = False,
 ) -> Engine:
-    """The engine of that name, ready to use.
+    """The engine of that name, ready to use; networks are loaded once a process.
 
     Args:
         name: which.
@@ -62,11 +62,10 @@ def choose_engine(
         return NearestEngine()
     if name == "fast":
         from ivos.device import pick_device
-        from ivos.nets.checkpoints import load_fast
-        from ivos.nets.runners import runner_for
+        from ivos.nets.runners import loaded_runner
         from ivos.propagation.engines.fast import FastEngine
 
-        return FastEngine(runner_for(load_fast(checkpoint), pick_device(device)))
+        return FastEngine(loaded_runner(checkpoint, pick_device(device)))
     if checkpoint is None:
         whose = "STCN or IVOS" if name == "stcn" else "XMem"
         raise InputError(f"the engine '{name}' needs weights: add --checkpoint with a published {whose} checkpoint")
@@ -77,13 +76,14 @@ def choose_engine(
 
 def _stcn(checkpoint: Path, device: DeviceChoice, budget_bytes: int, *, bfloat16: bool, long_term: bool) -> Engine:
     from ivos.device import pick_device
-    from ivos.nets.checkpoints import load_stcn
+    from ivos.nets.inference import loaded_stcn
     from ivos.propagation.engines.stcn import STCNEngine
     from ivos.propagation.long_term import PUBLISHED_SIZES
 
+    chosen = pick_device(device)
     return STCNEngine(
-        load_stcn(checkpoint),
-        device=pick_device(device),
+        loaded_stcn(checkpoint, chosen, bfloat16=bfloat16),
+        device=chosen,
         memory_budget_bytes=budget_bytes,
         working_size=_WORKING_SIZE,
         bfloat16=bfloat16,
@@ -93,12 +93,13 @@ def _stcn(checkpoint: Path, device: DeviceChoice, budget_bytes: int, *, bfloat16
 
 def _xmem(checkpoint: Path, device: DeviceChoice, budget_bytes: int, *, bfloat16: bool) -> Engine:
     from ivos.device import pick_device
-    from ivos.nets.checkpoints import load_xmem
+    from ivos.nets.inference import loaded_xmem
     from ivos.propagation.engines.xmem import XMemEngine
 
+    chosen = pick_device(device)
     return XMemEngine(
-        load_xmem(checkpoint),
-        device=pick_device(device),
+        loaded_xmem(checkpoint, chosen, bfloat16=bfloat16),
+        device=chosen,
         memory_budget_bytes=budget_bytes,
         working_size=_WORKING_SIZE,
         bfloat16=bfloat16,

@@ -1,4 +1,4 @@
-"""Carries masks with the small network: every structure in a view of its own, all of them in one batch."""
+"""Carries masks with the small network: every structure in a view of its own, many of them in one batch."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from ivos.propagation.masks import Masks
 from ivos.propagation.tracks import Step, Track, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ivos.nets.runners import Runner
     from ivos.propagation.engines.protocol import BoolArray, FloatArray, Slice
     from ivos.propagation.patch import Patch
     from ivos.propagation.tracks import Reference
+
+
+VIEWS_AT_ONCE = 32
+"""What the network is asked in one batch: what it and its evidence hold is bounded by this, and stays in the cache."""
 
 
 class FastEngine:
@@ -86,26 +90,33 @@ class FastEngine:
             for patch, anchor in zip(said, self._anchors.patches, strict=True)
         ]
 
-    def _answers(self, found: Sequence[tuple[Track, Step]]) -> FloatArray:
-        """What the network says of the structures that there is something of: (B, S, S)."""
-        seen = shown([track for track, _ in found], [step for _, step in found])
-        memory = self._memory([track.nearest(step.index) for track, step in found])
-        answers: FloatArray = self._runner.answer(seen.evidence, seen.scalars, memory).numpy()
-        return answers
+    def _answers(self, found: Sequence[tuple[Track, Step]]) -> Iterator[FloatArray]:
+        """What the network says of the structures that there is something of: (S, S) each."""
+        nearest = [track.nearest(step.index) for track, step in found]
+        self._learn(nearest)
+        for first in range(0, len(found), VIEWS_AT_ONCE):
+            part = slice(first, first + VIEWS_AT_ONCE)
+            seen = shown([track for track, _ in found[part]], [step for _, step in found[part]])
+            yield from self._runner.answer(seen.evidence, seen.scalars, self._memory(nearest[part])).numpy()
 
-    def _memory(self, nearest: Sequence[Sequence[Reference]]) -> Remembered:
-        """Keys and values of the drawn slices to read from; those that the walk has left behind are forgotten.
+    def _learn(self, nearest: Sequence[Sequence[Reference]]) -> None:
+        """Encode the drawn slices to read from; those that the walk has left behind are forgotten.
 
         So there are at most two of each structure at any time, and each is encoded once in a pass: a drawn slice that
         is not among the nearest any more does not come back among them.
         """
-        new = {id(r): r for references in nearest for r in references if id(r) not in self._remembered}
-        if new:
-            made = self._runner.remember(torch.from_numpy(np.stack([reference.shown for reference in new.values()])))
-            for row, reference in enumerate(new.values()):
-                part = slice(row, row + 1)
-                self._remembered[id(reference)] = reference, Remembered(made.keys[part], made.values[part])
-        self._remembered = {id(r): self._remembered[id(r)] for references in nearest for r in references}
+        wanted = {id(reference): reference for references in nearest for reference in references}
+        new = [reference for number, reference in wanted.items() if number not in self._remembered]
+        for first in range(0, len(new), VIEWS_AT_ONCE):
+            part = new[first : first + VIEWS_AT_ONCE]
+            made = self._runner.remember(torch.from_numpy(np.stack([reference.shown for reference in part])))
+            for row, reference in enumerate(part):
+                of_row = slice(row, row + 1)
+                self._remembered[id(reference)] = reference, Remembered(made.keys[of_row], made.values[of_row])
+        self._remembered = {number: self._remembered[number] for number in wanted}
+
+    def _memory(self, nearest: Sequence[Sequence[Reference]]) -> Remembered:
+        """Keys and values of the drawn slices that some structures read from."""
         kept = [[self._remembered[id(reference)][1] for reference in references] for references in nearest]
         return Remembered(
             torch.cat([torch.cat([part.keys for part in parts], 1) for parts in kept]),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from ivos.device import check_not_forked
 from ivos.nets.inference import for_inference
 from ivos.nets.stcn import STCN, KeyFeatures, aggregate
 from ivos.propagation.engines.encoding import STRUCTURES_AT_ONCE, values_of
@@ -38,7 +39,7 @@ class STCNEngine:
     """Reads each slice's masks from memory; annotated slices stay in it for good.
 
     Args:
-        network: the network, loaded.
+        network: the network, loaded, or as :func:`~ivos.nets.inference.for_inference` has made it.
         device: where it runs.
         memory_budget_bytes: what the memory may take.
         top_k: memory positions that each position reads from.
@@ -87,6 +88,7 @@ class STCNEngine:
     @torch.inference_mode()
     def observe(self, image: Slice, masks: Masks, known: BoolArray) -> None:
         """Remember an annotated slice for good."""
+        check_not_forked()
         self._last = None  # what was predicted of this slice is superseded
         before = self._observed.get(image.index)
         if before is not None and np.array_equal(before.dense(), masks.dense()):

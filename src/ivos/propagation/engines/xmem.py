@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from ivos.device import check_not_forked
 from ivos.nets.inference import for_inference
 from ivos.nets.stcn import aggregate
 from ivos.nets.xmem import SENSORY_CHANNELS, Decoded, XMem, XMemFeatures
@@ -44,7 +45,7 @@ class XMemEngine:
     structure that no annotation has spoken of yet is nowhere, and where it is absent nothing is amiss.
 
     Args:
-        network: the network, loaded.
+        network: the network, loaded, or as :func:`~ivos.nets.inference.for_inference` has made it.
         device: where it runs.
         memory_budget_bytes: what working and long-term memory may take.
         top_k: memory positions that each position reads from.
@@ -95,6 +96,7 @@ class XMemEngine:
     @torch.inference_mode()
     def observe(self, image: Slice, masks: Masks, known: BoolArray) -> None:
         """Remember an annotated slice for good, and go on from it."""
+        check_not_forked()
         fresh = self._sensory is None or abs(image.index - self._index) > 1
         if self._last is not None and (fresh or self._last.index == image.index):
             self._last = None  # the walk has left it, or what was predicted of it is superseded

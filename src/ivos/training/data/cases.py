@@ -95,6 +95,10 @@ def _prepared(cohort: CohortSettings, folder: Path) -> tuple[Path, Manifest]:
     scans = cohort.scans
     if (scans / MANIFEST).exists() and cohort.modality != "auto":
         raise InputError(f"data.modality={cohort.modality}: {scans} is prepared already; ivos prepare has --modality")
+    if (scans / MANIFEST).exists() and cohort.ignore_label is not None:
+        raise InputError(
+            f"data.ignore_label={cohort.ignore_label}: {scans} is prepared already; ivos prepare has --ignore-label"
+        )
     if (scans / MANIFEST).exists():
         return scans, load_manifest(scans)
     place = folder / "prepared"
@@ -107,7 +111,14 @@ def _prepared(cohort: CohortSettings, folder: Path) -> tuple[Path, Manifest]:
         if done == 1:
             _log.warning("preparing %d scans of %s in %s", total, scans, place)
 
-    manifest = prepare(scans, place, workers=os.cpu_count() or 1, modality=cohort.modality, progress=tell)
+    manifest = prepare(
+        scans,
+        place,
+        workers=os.cpu_count() or 1,
+        ignore=cohort.ignore_label,
+        modality=cohort.modality,
+        progress=tell,
+    )
     for refusal in manifest.refused:
         _log.warning("left out: %s: %s", refusal.case, refusal.reason)
     return place, manifest

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 from ivos.files import replacing, stem_of
 from ivos.training.data.numbering import names_in_file, number_alike, renumbered
 from ivos.training.data.patients import listed, read_patients
 from ivos.training.data.raw import RawCase, Refusal, find_cases
 from ivos.training.data.split import Part, Split, SplitRules, check_patients, known_by_scan, split_cases
 from ivos.training.data.store import SUFFIX, ScanInfo, StoredScan, store
-from ivos.volume.labels import IGNORE, IGNORE_NAME, canonical_name, is_ignore, structures_in, with_ignore
+from ivos.volume.dataset_json import ignored_beside
+from ivos.volume.labels import canonical_name, ignored_ids, ignoring, structures_in, with_ignore
 from ivos.volume.read import read, read_labels
 from ivos.volume.volume import Volume, on_grid_of
 from ivos.volume.windows import Modality, is_constant, with_modality
@@ -120,6 +121,7 @@ def prepare(
     seed: int | None = None,
     workers: int = 1,
     patients: Path | None = None,
+    ignore: int | None = None,
     resplit: bool = False,
     modality: Modality = "auto",
     progress: Callable[[int, int], None] | None = None,
@@ -139,6 +141,7 @@ def prepare(
         seed: of the split; None for that of before, or 0.
         workers: processes.
         patients: CSV file with columns ``case`` and ``patient``; without it every case is a patient of its own.
+        ignore: the label that a person says is "ignore", whatever the files call it.
         resplit: draw all cases again, as if there were no split yet.
         modality: which windows show the scans; ``"auto"`` goes by each scan.
         progress: called with cases done and cases in all.
@@ -166,7 +169,7 @@ def prepare(
     done: list[ScanInfo] = []
     cases_alike, refused = number_alike(found.cases, found.names)
     refused += found.refused
-    each = partial(_stored, folder=output / _SCANS, names=dict(found.names), modality=modality)
+    each = partial(_stored, folder=output / _SCANS, names=dict(found.names), modality=modality, ignore=ignore)
     for number, result in enumerate(_each(each, cases_alike, workers), start=1):
         if isinstance(result, Refusal):
             refused.append(result)
@@ -175,7 +178,9 @@ def prepare(
         if progress is not None:
             progress(number, len(cases_alike))
     if not done:
-        raise InputError(f"{raw}: none of {len(found.cases)} cases can be used; the first: {refused[0].reason}")
+        raise InputError(
+            f"{raw}: none of {counted(len(found.cases), 'case')} can be used; the first: {refused[0].reason}"
+        )
     done.sort(key=lambda info: info.case)
     renamed = known_by_scan(done, known)
     known = _renamed(known, renamed)
@@ -186,8 +191,9 @@ def prepare(
     for new_name, old_name in renamed.items():
         _log.warning("%s: was %s before, and stays in %s", new_name, old_name, parts[new_name].text)
     left_out = tuple(sorted(refused, key=lambda refusal: refusal.case))
+    called = _of_structures(found.names) or _of_structures(_names_in_files(cases_alike, done))
     manifest = Manifest(
-        names=_of_structures(found.names) or _of_structures(_names_in_files(cases_alike, done)),
+        names={label: name for label, name in called.items() if label != ignore},
         seed=rules.seed,
         folds=rules.folds,
         cases=tuple(_manifest_case(info, parts[info.case]) for info in done),
@@ -306,12 +312,15 @@ def _names_in_files(cases: Sequence[RawCase], done: Sequence[ScanInfo]) -> dict[
 
 
 def _of_structures(names: Mapping[int, str]) -> dict[int, str]:
-    return {label: name for label, name in names.items() if label != IGNORE and not is_ignore(label, name)}
+    ignored = ignored_ids(names)
+    return {label: name for label, name in names.items() if label not in ignored}
 
 
-def _stored(case: RawCase, folder: Path, names: Mapping[int, str], modality: Modality) -> ScanInfo | Refusal:
+def _stored(
+    case: RawCase, folder: Path, names: Mapping[int, str], modality: Modality, ignore: int | None
+) -> ScanInfo | Refusal:
     """A case in the store; what was wrong with it otherwise."""
-    path, fingerprint = folder / f"{case.name}{SUFFIX}", _fingerprint(case, names, modality)
+    path, fingerprint = folder / f"{case.name}{SUFFIX}", _fingerprint(case, names, modality, ignore)
     try:
         if path.exists():
             try:
@@ -324,7 +333,7 @@ def _stored(case: RawCase, folder: Path, names: Mapping[int, str], modality: Mod
         scan = with_modality(read(case.scan), modality)
         if is_constant(scan.array):
             raise InputError(f"{case.scan}: blank: every voxel is {scan.array.flat[0]:g}")
-        labels = _labels(case, scan, names)
+        labels = _labels(case, scan, names, ignore)
         if labels is not None:
             _check(labels, names, case)
         return store(path, scan, labels, case=case.name, fingerprint=fingerprint)
@@ -332,10 +341,11 @@ def _stored(case: RawCase, folder: Path, names: Mapping[int, str], modality: Mod
         return Refusal(case=case.name, reason=str(error))
 
 
-def _labels(case: RawCase, scan: Volume, names: Mapping[int, str]) -> Volume | None:
+def _labels(case: RawCase, scan: Volume, names: Mapping[int, str], ignore: int | None) -> Volume | None:
     """The case's labels on its scan's grid; masks of single structures under the ids of their names."""
     if case.labels is not None:
-        labels = with_ignore(renumbered(read_labels(case.labels), case), names)
+        read_there = ignoring(read_labels(case.labels), ignore)
+        labels = with_ignore(renumbered(read_there, case), names)
         return on_grid_of(labels, scan, str(case.labels))
     if not case.masks:
         return None
@@ -349,23 +359,21 @@ def _labels(case: RawCase, scan: Volume, names: Mapping[int, str]) -> Volume | N
 
 
 def _check(labels: Volume, names: Mapping[int, str], case: RawCase) -> None:
-    ids, known = structures_in(labels.array), _of_structures(names)
+    ids, known = structures_in(labels.array, labels.names), _of_structures(names)
     unknown = [label for label in ids if label > _HIGHEST_LABEL or (known and label not in known)]
     if not ids:
         raise InputError(f"{case.files[1]}: empty: no voxel is labelled")
-    called = names.get(IGNORE) or labels.names.get(IGNORE, IGNORE_NAME)
-    if canonical_name(called) != IGNORE_NAME and (labels.array == IGNORE).any():
-        raise InputError(
-            f"{case.files[1]}: label {IGNORE} is called '{called}', but means '{IGNORE_NAME}' here; give it another id"
-        )
     if unknown:
         raise InputError(f"{case.files[1]}: labels {unknown[:5]} are not among those of the data set")
 
 
-def _fingerprint(case: RawCase, names: Mapping[int, str], modality: Modality) -> str:
-    """Changes when any of the case's files does, the ids of its masks, the id named "ignore", or the windows."""
+def _fingerprint(case: RawCase, names: Mapping[int, str], modality: Modality, ignore: int | None) -> str:
+    """Changes when any of the case's files does, the ids of its masks, the ids that are ignored, or the windows."""
     told = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in case.files]
-    ids = sorted(names.items()) if case.masks else [item for item in names.items() if is_ignore(*item)] or ""
+    ids: object = sorted(names.items())
+    if not case.masks:
+        beside = {} if case.labels is None else ignored_beside(case.labels)
+        ids = sorted({*ignored_ids(names), *beside, *([] if ignore is None else [ignore])})
     windows = [] if modality == "auto" else [modality]
     renumbering = [str(sorted(case.ids.items()))] if case.ids else []
     return hashlib.sha256("\n".join([*told, str(ids), *renumbering, *windows]).encode()).hexdigest()

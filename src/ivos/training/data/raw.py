@@ -1,17 +1,18 @@
 """What a folder of scans and labels holds, in the layouts in which public data sets come.
 
-A folder whose name begins with ``label``, ``mask`` or ``seg`` holds labels, and so does a file whose name ends in one
-of these words (``a.nii.gz`` and ``a_labels.nii.gz``); everything else is a scan. So FLARE22 (``images``, ``labels``,
-``FLARE22_UnlabeledCase1-1000``), nnU-Net, MSD and AMOS (``imagesTr``, ``labelsTr``, ``imagesTs``), BTCV (``img``,
-``label``) and plain folders are read alike. TotalSegmentator's case folders, with a file for each structure, are a
-layout of their own.
+A file is labels if its name says so (``a.seg.nrrd``, ``a_labels.nii.gz``; the rule is that of
+:mod:`ivos.volume.case_names`), or the innermost of its folders that says something: ``labelsTr``, ``masks``,
+``annotations``, ``GT`` hold labels, ``imagesTr``, ``img``, ``scans`` hold scans. What nothing is said of is a scan. So
+FLARE22 (``images``, ``labels``, ``FLARE22_UnlabeledCase1-1000``), nnU-Net, MSD and AMOS (``imagesTr``, ``labelsTr``,
+``imagesTs``), BTCV (``img``, ``label``) and plain folders are read alike. TotalSegmentator's case folders, with a file
+for each structure, are a layout of their own.
 """
 
 from __future__ import annotations
 
 import csv
-import json
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,15 +21,23 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from ivos.errors import InputError
-from ivos.files import stem_of, suffix_of
-from ivos.volume.labels import IGNORE_NAME, bundled_scheme, canonical_name
+from ivos.files import left_by_system, stem_of, suffix_of
+from ivos.volume.case_names import is_named_as_labels, without_label_words
+from ivos.volume.dataset_json import DATASET_JSON, dataset_names
+from ivos.volume.labels import bundled_scheme, canonical_name
 from ivos.volume.read import READABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_LABEL_FOLDER = re.compile(r"^(label|mask|seg)", re.IGNORECASE)
-_LABEL_SUFFIX = re.compile(r"[_.-](labels?|masks?|seg|segmentation|gt)$", re.IGNORECASE)
+_LABEL_FOLDER = re.compile(
+    r"^(label|mask|seg|annot|delineat|contour|outline|ground[ _-]?truth|truth|manual|rtstruct)|^gts?(tr|ts|va|[^a-z]|$)"
+    r"|[ _-](labels?|masks?|segs?|segmentations?|gt|annotations?|delineations?|contours?)$",
+    re.IGNORECASE,
+)
+_SCAN_FOLDER = re.compile(
+    r"^(image|img|scan|volume)|images?$|^(cts?|mrs?|mris?|niftis?)$|unlabel|(no|without)[ _-]?label", re.IGNORECASE
+)
 _BEFORE_NUMBERS = re.compile(r"^(img|image|label|mask|seg)_?(?=\d)", re.IGNORECASE)  # BTCV: img0001 and label0001
 _CHANNEL = re.compile(r"_(\d{4})$")
 _MOST_CHANNELS = 4  # files that end in more numbers are cases of their own
@@ -98,8 +107,12 @@ def find_cases(raw: Path) -> RawFolder:
     """
     if not raw.is_dir():
         raise InputError(f"{raw}: no such folder")
-    found = RawFolder(names=dataset_names(raw / "dataset.json"))
-    files = [p for p in sorted(raw.rglob("*")) if p.is_file() and suffix_of(p) in READABLE and p.name[0] != "."]
+    found = RawFolder(names=dataset_names(raw / DATASET_JSON))
+    files = [
+        p
+        for p in sorted(raw.rglob("*"))
+        if p.is_file() and suffix_of(p) in READABLE and not left_by_system(p.relative_to(raw))
+    ]
     in_cases = [p for p in files if p.parent.name == _CASE_MASKS or stem_of(p) in _CASE_SCANS]
     if any(p.parent.name == _CASE_MASKS for p in in_cases):
         _add_case_folders(found, in_cases)
@@ -113,11 +126,11 @@ def find_cases(raw: Path) -> RawFolder:
 
 def _add_files(found: RawFolder, files: list[Path], raw: Path) -> None:
     folders = {path: path.relative_to(raw).parts[:-1] for path in files}
-    in_folders = {path for path in files if any(_LABEL_FOLDER.match(folder) for folder in folders[path])}
-    drawn = [path for path in files if path in in_folders or _LABEL_SUFFIX.search(stem_of(path))]
-    labels = _by_name([(_bare(stem_of(path)), path) for path in drawn], found)
+    holds = {path: _holds(folders[path]) for path in files}
+    drawn = [path for path in files if holds[path] == "labels" or is_named_as_labels(path)]
+    labels, twice = _by_name([(_bare(stem_of(path)), path) for path in drawn], found)
     scans = [path for path in files if path not in set(drawn)]
-    channels = _channels(scans, set(labels))
+    channels = _channels(scans, set(labels) | twice)
     for path in scans:
         if channels[path] > 0:
             found.refused.append(
@@ -125,22 +138,67 @@ def _add_files(found: RawFolder, files: list[Path], raw: Path) -> None:
             )
     first = [path for path in scans if channels[path] <= 0]
     named = [(_bare(_CHANNEL.sub("", stem_of(p)) if channels[p] == 0 else stem_of(p)), p) for p in first]
-    for name, path in _by_name(named, found).items():
+    sure = {name: path for name, path in named if holds[path] == "scans"}
+    chosen, scan_twice = _by_name(_without_copies(named, sure, holds, found, raw), found)
+    for name, path in chosen.items():
         held_out = any(_TESTS.match(folder) for folder in folders[path])
-        found.cases.append(RawCase(name, path, labels.pop(name, None), held_out=held_out))
+        if name not in twice:
+            found.cases.append(RawCase(name, path, labels.pop(name, None), held_out=held_out))
     for name, path in labels.items():
-        found.refused.append(Refusal(case=name, reason=f"labels without a scan: {path}"))
+        if name not in scan_twice:
+            found.refused.append(Refusal(case=name, reason=f"labels without a scan: {path}"))
 
 
-def _by_name(named: list[tuple[str, Path]], found: RawFolder) -> dict[str, Path]:
-    """Files by case name; a second one of a name is refused."""
+def _holds(folders: tuple[str, ...]) -> str | None:
+    """What files in nested folders are, ``"scans"`` or ``"labels"``: the innermost that says something decides."""
+    for folder in reversed(folders):
+        if _SCAN_FOLDER.search(folder):
+            return "scans"
+        if _LABEL_FOLDER.search(folder):
+            return "labels"
+    return None
+
+
+def _without_copies(
+    named: list[tuple[str, Path]],
+    sure: Mapping[str, Path],
+    holds: Mapping[Path, str | None],
+    found: RawFolder,
+    raw: Path,
+) -> list[tuple[str, Path]]:
+    """Without folders of which nothing is said and that have names of scans elsewhere: predictions, as a rule.
+
+    Args:
+        named: files with their cases.
+        sure: those of them in folders of scans.
+        holds: what each file is.
+        found: where such a folder is refused.
+        raw: the folder of all: what lies in it by itself claims to be a scan.
+    """
+    unsure: set[Path] = set()
+    for name, path in named:
+        if name in sure and holds[path] is None and path.parent not in (raw, *unsure):
+            unsure.add(path.parent)
+            reason = f"the folder is passed over: {path} has the name of the scan {sure[name]}"
+            found.refused.append(Refusal(case=path.parent.name, reason=reason))
+    return [(name, path) for name, path in named if path.parent not in unsure]
+
+
+def _by_name(named: list[tuple[str, Path]], found: RawFolder) -> tuple[dict[str, Path], set[str]]:
+    """Files by case name, and the names that several files have: those are refused, none of them is taken."""
     chosen: dict[str, Path] = {}
+    twice: dict[str, list[Path]] = {}
     for name, path in named:
         if name in chosen:
-            found.refused.append(Refusal(case=name, reason=f"there twice: {chosen[name]} and {path}"))
+            twice.setdefault(name, [chosen[name]]).append(path)
         else:
             chosen[name] = path
-    return chosen
+    for name, paths in twice.items():
+        del chosen[name]
+        more = f" and {len(paths) - 2} more" if len(paths) > 2 else ""
+        reason = f"there twice: {paths[0]} and {paths[1]}{more}; keep one, or give each a name of its own"
+        found.refused.append(Refusal(case=name, reason=reason))
+    return chosen, set(twice)
 
 
 def _channels(scans: list[Path], labelled: set[str]) -> dict[Path, int]:
@@ -160,7 +218,8 @@ def _channels(scans: list[Path], labelled: set[str]) -> dict[Path, int]:
 
 
 def _bare(stem: str) -> str:
-    return _BEFORE_NUMBERS.sub("", _LABEL_SUFFIX.sub("", stem))
+    """The case of a file's name, of which the number of a channel is a part here."""
+    return _BEFORE_NUMBERS.sub("", without_label_words(unicodedata.normalize("NFC", stem)))
 
 
 def _add_case_folders(found: RawFolder, files: list[Path]) -> None:
@@ -171,11 +230,10 @@ def _add_case_folders(found: RawFolder, files: list[Path]) -> None:
     found.names = _names_of_masks({stem_of(path) for masks in masks_of.values() for path in masks})
     tables = {folder.parent for folder in masks_of}
     held_out = frozenset().union(*(_held_out(folder / "meta.csv") for folder in tables))
-    for path in files:
-        if path.parent.name != _CASE_MASKS:
-            case = path.parent
-            found.cases.append(RawCase(case.name, path, masks=tuple(masks_of[case]), held_out=case.name in held_out))
-    known = {case.name for case in found.cases}
+    scans, twice = _by_name([(path.parent.name, path) for path in files if path.parent.name != _CASE_MASKS], found)
+    for name, path in scans.items():
+        found.cases.append(RawCase(name, path, masks=tuple(masks_of[path.parent]), held_out=name in held_out))
+    known = {*scans, *twice}
     for folder in sorted({p.parent.parent for p in files if p.parent.name == _CASE_MASKS}):
         if folder.name not in known:
             found.refused.append(Refusal(case=folder.name, reason=f"masks without {_CASE_SCAN}.nii.gz"))
@@ -196,29 +254,3 @@ def _held_out(path: Path) -> frozenset[str]:
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         rows = csv.DictReader(file, delimiter=";")
         return frozenset(row["image_id"] for row in rows if row.get("split") in ("val", "test") and row.get("image_id"))
-
-
-def dataset_names(path: Path) -> dict[int, str]:
-    """Label names of nnU-Net's ``dataset.json``, in the direction of its first and of its second version.
-
-    Where some labels are regions, of several ids each, no id has a name but that of the label "ignore".
-
-    Args:
-        path: the file.
-
-    Returns:
-        Names by id, without the background's; an empty dictionary where there is no such file.
-
-    Raises:
-        InputError: it is something else.
-    """
-    if not path.is_file():
-        return {}
-    try:
-        table = json.loads(path.read_text(encoding="utf-8")).get("labels", {})
-        pairs = [(k, v) if str(k).isdigit() else (v, k) for k, v in table.items()]
-        single = {int(label): str(name) for label, name in pairs if not isinstance(label, list) and int(label) > 0}
-    except (ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not the dataset.json of nnU-Net: {error}") from error
-    regions = any(isinstance(label, list) for label, _ in pairs)
-    return {label: name for label, name in single.items() if not regions or canonical_name(name) == IGNORE_NAME}

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ivos.errors import InputError
 from ivos.files import replacing
 from ivos.volume.geometry import Geometry
-from ivos.volume.labels import IGNORE, structures_in
+from ivos.volume.labels import ignored_in, structures_in
 from ivos.volume.volume import Volume
 from ivos.volume.windows import CT_WINDOWS_HU, Windows, channels, windows_for
 
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 SUFFIX = ".b2nd"
 _LIMIT = 32_000  # of a stored intensity; beyond it is metal or padding
-_META = "ivos"
+_META = "ivos-2"  # the first form of the store had no name for what is ignored: its scans are prepared again
+
+UNKNOWN = -1
+"""Label in the store of voxels of which nothing is said: no structure has it."""
 
 
 class ScanInfo(BaseModel):
@@ -113,7 +116,10 @@ class StoredScan:
         return blosc2.open(str(self._path), mmap_mode="r", dparams={"nthreads": 1})
 
     def slice(self, index: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int16] | None]:
-        """A slice as networks see it, (C, H, W) in [0, 1], and its labels (H, W) if there are any."""
+        """A slice as networks see it, (C, H, W) in [0, 1], and its labels (H, W) if there are any.
+
+        Labels are :data:`UNKNOWN` where they say nothing.
+        """
         voxels = self._array[index]
         return channels(voxels[0], self.info.windows), voxels[1] if self.info.labelled else None
 
@@ -128,8 +134,8 @@ class StoredScan:
         return Volume.from_array(self._array[:, 0], self.geometry, modality=modality)
 
     def labels(self) -> Volume:
-        """All labels of a labelled scan, :data:`~ivos.volume.labels.IGNORE` where they say nothing."""
-        return Volume.from_array(self._array[:, 1].astype(np.uint16), self.geometry)
+        """All labels of a labelled scan, :data:`UNKNOWN` where they say nothing."""
+        return Volume.from_array(self._array[:, 1], self.geometry)
 
 
 def store(path: Path, scan: Volume, labels: Volume | None, *, case: str, fingerprint: str) -> ScanInfo:
@@ -140,7 +146,7 @@ def store(path: Path, scan: Volume, labels: Volume | None, *, case: str, fingerp
     Args:
         path: the file.
         scan: the scan.
-        labels: on its grid; None for an unlabelled scan.
+        labels: on its grid, with names if something in them is named "ignore"; None for an unlabelled scan.
         case: its name.
         fingerprint: of the files that they come from.
 
@@ -151,9 +157,11 @@ def store(path: Path, scan: Volume, labels: Volume | None, *, case: str, fingerp
 
     array, windows = _whole_numbers(scan)
     grid = scan.geometry
+    if labels is not None:
+        labels = labels.with_array(np.where(ignored_in(labels), np.int16(UNKNOWN), labels.array.astype(np.int16)))
     volumes_ml = {} if labels is None else _volumes_ml(labels)
-    ignored_ml = volumes_ml.pop(IGNORE, 0.0)
-    parts = [array] if labels is None else [array, labels.array.astype(np.int16)]
+    ignored_ml = volumes_ml.pop(UNKNOWN, 0.0)
+    parts = [array] if labels is None else [array, labels.array]
     info = ScanInfo(
         case=case,
         modality=scan.modality,

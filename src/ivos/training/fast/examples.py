@@ -10,10 +10,11 @@ import numpy as np
 from scipy import ndimage
 
 from ivos.propagation.flow import displacement
+from ivos.training.data.store import UNKNOWN
 from ivos.training.endless import Endless
 from ivos.training.fast.anchors import Anchored, anchored
 from ivos.training.fast.scans import LabelledScan, synthetic
-from ivos.volume.labels import IGNORE, structures_in
+from ivos.volume.labels import structures_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -106,7 +107,7 @@ def examples_of(scan: LabelledScan, rng: np.random.Generator) -> Iterator[Exampl
         yield Example(
             images=images[numbers],
             masks=mask[numbers],
-            ignored=labels[numbers] == IGNORE,
+            ignored=labels[numbers] == UNKNOWN,
             passes=tuple(passes),
             numbers=tuple(numbers),
             walked=walked,

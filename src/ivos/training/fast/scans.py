@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.phantom import abdomen, random_shapes
-from ivos.volume.labels import IGNORE
 from ivos.volume.windows import channels, windows_for
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ class LabelledScan:
 
     Attributes:
         images: (N, C, H, W) windows, 0..255.
-        labels: (N, H, W) label ids, :data:`~ivos.volume.labels.IGNORE` where nothing is said.
+        labels: (N, H, W) label ids, :data:`~ivos.training.data.store.UNKNOWN` where nothing is said.
         case: its name.
     """
 
@@ -99,7 +98,7 @@ def part_in_turn(scans: Sequence[StoredScan], number: int) -> LabelledScan:
     array, labels = scan.scan().array, scan.labels().array
     while max(array.shape[1:]) > _MOST_PIXELS and rng.random() < 0.5:
         array, labels = _halved(array, labels)
-    places = np.flatnonzero((labels > 0) & (labels != IGNORE))
+    places = np.flatnonzero(labels > 0)
     centre = np.unravel_index(int(rng.choice(places)) if places.size else labels.size // 2, labels.shape)
     box = []
     for place, length, most in zip(centre, labels.shape, (_MOST_SLICES, _MOST_PIXELS, _MOST_PIXELS), strict=True):

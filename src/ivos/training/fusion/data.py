@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from ivos.errors import InputError
+from ivos.errors import InputError, counted
 from ivos.training.fusion.samples import Samples, make_samples, read_samples
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def samples_in(
         if progress is not None:
             progress(done, len(numbers))
     if not found:
-        raise InputError(f"{folder}: the corrections of {len(numbers)} scans decide nothing; raise scans")
+        raise InputError(f"{folder}: the corrections of {counted(len(numbers), 'scan')} decide nothing; raise scans")
     return found
 
 

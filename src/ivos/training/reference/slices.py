@@ -15,8 +15,7 @@ import torch
 from torch.utils.data import Dataset
 
 from ivos.segmentation.slices import at_size, relative_position, with_neighbours
-from ivos.training.data.store import StoredScan
-from ivos.volume.labels import IGNORE
+from ivos.training.data.store import UNKNOWN, StoredScan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from ivos.propagation.engines.protocol import FloatArray
 
 IGNORED = -1
-"""Class of pixels that say nothing: those beyond the slice, and those labelled :data:`~ivos.volume.labels.IGNORE`."""
+"""Class of pixels that say nothing: those beyond the slice, and those whose label is unknown."""
 
 _BY_STRUCTURE = 0.5  # share of labelled samples that are drawn for a structure, so that small ones are seen often
 _EMPTY_KEPT = 0.25  # share of the other samples that may be any slice; the rest shows something
@@ -167,8 +166,8 @@ def _seen(scan: StoredScan, index: int, neighbours: int) -> tuple[FloatArray, np
 
 def _class_table(structures: Sequence[int]) -> npt.NDArray[np.int64]:
     """Label ids to class numbers; ids that are not trained are background, ignored voxels stay ignored."""
-    table = np.zeros(32_768, np.int64)
-    table[IGNORE] = IGNORED
+    table = np.zeros(32_768 + 1, np.int64)
+    table[UNKNOWN] = IGNORED  # the last entry, which no structure's id reaches
     for k, label in enumerate(structures, start=1):
         table[label] = k
     return table

@@ -19,7 +19,7 @@ from ivos.nets.reference_file import ReferenceInfo, load_weights, save_reference
 from ivos.segmentation.reference import ReferenceNetwork, ReferenceNetworks
 from ivos.training.checkpoints import SCORE
 from ivos.training.data.cases import ChosenCases, chosen_cases
-from ivos.training.data.store import StoredScan
+from ivos.training.data.store import UNKNOWN, StoredScan
 from ivos.training.module import Training
 from ivos.training.pictures import log_picture
 from ivos.training.record import record_of
@@ -29,7 +29,6 @@ from ivos.training.reference.slices import Alternating, LabelledSlices, Unlabell
 from ivos.training.reference.structures import structures_of, structures_to_learn
 from ivos.training.reference.supervised_loss import SupervisedLoss
 from ivos.training.run import Run, resolved
-from ivos.volume.labels import IGNORE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,7 +99,7 @@ def segmented(network: nn.Module, scan: StoredScan, info: ReferenceInfo, device:
 def volume_dsc(found: Array, scan: StoredScan, info: ReferenceInfo) -> list[float]:
     """DSC of each structure over a whole labelled scan, where its labels say something; NaN for one in neither."""
     true = scan.labels().array
-    found = np.where(true == IGNORE, 0, found)
+    found = np.where(true == UNKNOWN, 0, found)
     return [dsc(found == label, true == label) for label in info.structures]
 
 

@@ -12,10 +12,9 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from ivos.training.data.store import StoredScan
+from ivos.training.data.store import UNKNOWN, StoredScan
 from ivos.training.stcn.deform import BEYOND, bent, framed, labels_seen, seen
 from ivos.training.stcn.regions import random_regions
-from ivos.volume.labels import IGNORE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -197,4 +196,4 @@ def collated_clips(clips: Sequence[Clip]) -> Clips:
 def _slice(scan: StoredScan, number: int) -> tuple[FloatArray, npt.NDArray[np.int16]]:
     image, labels = scan.slice(number)
     assert labels is not None  # noqa: S101 - these scans are labelled
-    return image, np.where(labels == IGNORE, np.int16(BEYOND), labels)
+    return image, np.where(labels == UNKNOWN, np.int16(BEYOND), labels)

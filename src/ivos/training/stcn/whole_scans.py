@@ -9,7 +9,8 @@ import numpy as np
 
 from ivos.metrics.overlap import dsc
 from ivos.propagation.propagate import propagate
-from ivos.volume.labels import IGNORE, structures_in
+from ivos.training.data.store import UNKNOWN
+from ivos.volume.labels import structures_in
 
 if TYPE_CHECKING:
     from ivos.propagation.engines.protocol import Engine
@@ -23,7 +24,7 @@ def carried(engine: Engine, scan: StoredScan) -> tuple[Array, float]:
     The DSC counts where the labels say something, and is NaN where no labelled slice is left.
     """
     labels = scan.labels()
-    ignored = labels.array == IGNORE
+    ignored = labels.array == UNKNOWN
     truth = np.where(ignored, 0, labels.array)
     ids = structures_in(truth)
     largest = sorted({int((truth == label).sum(axis=(1, 2)).argmax()) for label in ids})
