@@ -41,12 +41,19 @@ def save_worst(folder: Path, found: list[tuple[Case, Score]], engine: Contender,
         scan, labels = case.load()
         drawn = largest_slice(labels, score.structure)
         result = carried(scan, labels, [drawn], [score.structure], engine.load()) == score.structure
-        sheet = _sheet(scan, labels.array == score.structure, result, drawn)
-        titled = _titled(sheet, f"{case.name}: {score.name}, {engine.name}, DSC {score.dsc:.3f}")
-        paths.append(folder / (re.sub(r"\W+", "_", f"{rank} {case.name} {score.name} {engine.name}") + ".png"))
-        with replacing(paths[-1]) as path:
-            titled.save(path)
+        title = f"{case.name}: {score.name}, {engine.name}, DSC {score.dsc:.3f}"
+        name = f"{rank} {case.name} {score.name} {engine.name}"
+        paths.append(save_sheet(folder, name, title, scan, labels.array == score.structure, result, drawn))
     return paths
+
+
+def save_sheet(folder: Path, name: str, title: str, scan: Volume, truth: Mask, found: Mask, drawn: int) -> Path:
+    """A PNG of the annotated slice and the most wrong ones of a structure; where it is."""
+    titled = _titled(_sheet(scan, truth, found, drawn), title)
+    place = folder / (re.sub(r"\W+", "_", name) + ".png")
+    with replacing(place) as path:
+        titled.save(path)
+    return place
 
 
 def _sheet(scan: Volume, truth: Mask, found: Mask, drawn: int) -> Picture:

@@ -172,11 +172,13 @@ def test_shapes_between_drawn_slices_and_clearing(desk: Desk) -> None:
 
 
 def test_labels_from_a_file(desk: Desk, tmp_path: Path) -> None:
+    """A structure of another name than the session's is one of its own, whatever its number."""
     ivos.write(tmp_path / "labels.nii.gz", truth().with_array(truth().array, {3: "bright", 8: "grey"}))
     content = (tmp_path / "labels.nii.gz").read_bytes()
     answer = desk.client.post(f"{desk.scan}/labels?drawn=true", files={"file": ("labels.nii.gz", content)})
     assert answer.status_code == 200, answer.text
-    np.testing.assert_array_equal(desk.voxels(), truth().array)
+    np.testing.assert_array_equal(desk.voxels(), np.where(truth().array == 8, 9, truth().array))
+    assert {s["id"]: s["name"] for s in desk.get()["structures"]}[9] == "grey"
     assert desk.get()["drawn"]["axial"]["3"] == list(range(12))
     wrong = line_of(desk.client.post(f"{desk.scan}/labels", files={"file": ("l.nii.gz", b"no gzip")}), 400)
     assert wrong.startswith("l.nii.gz: not an image")

@@ -51,7 +51,11 @@ def test_what_cannot_be_compared_is_refused(pair: tuple[Path, Path], tmp_path: P
     assert "more than 0 mm" in refused("evaluate", *pair, "--tolerance", "-1")
     assert "choose one of flare22" in refused("evaluate", *pair, "--scheme", "mine")
     package.write(pair[1] / "b.nii.gz", moving_discs()[1])
-    assert "no prediction for 1 of 2 cases: b" in refused("evaluate", *pair)
+    done = ivos("evaluate", *pair)
+    assert done.returncode == 1  # the others are scored
+    assert "1 of 2 cases" in done.stdout
+    assert "no prediction for it" in done.stderr
+    assert "1 failed: b" in done.stderr
 
 
 def test_phantoms_in_files(tmp_path: Path) -> None:

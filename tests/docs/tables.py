@@ -31,6 +31,12 @@ NOT_RUN = {
     "pip install '.[train]'": "installs what is running",
     "pip install 'ivos[annotate]'": "installs what is running",
     "ivos train propagation -o run_synthetic": "validates for minutes; tests/training/test_train_command.py runs it",
+    'ivos train propagation "anatomy.scans=[unlabelled]" -o run_anatomy': "validates for minutes",
+    'ivos train refinement "anatomy.scans=[unlabelled]" volumes=2 -o run_refinement': "validates for minutes",
+    "ivos propagate scan.nii.gz --annotations slices.nii.gz --checkpoint run_anatomy/fast.safetensors"
+    " -o labels.nii.gz": "needs a training that is not run here",
+    "ivos propagate scan.nii.gz --annotations slices.nii.gz --refinement run_refinement/refine.safetensors"
+    " -o labels.nii.gz": "needs a training that is not run here",
     "ivos train strokes -o run_strokes": "validates for minutes; tests/training runs it",
     "ivos train fusion -o run_fusion": "validates for minutes; tests/training runs it",
     "podman build -f containers/Containerfile.cpu -t ivos .": "makes a container",

@@ -49,6 +49,7 @@ class EngineChoice(str, Enum):
     flow = "flow"
     stcn = "stcn"
     xmem = "xmem"
+    shape = "shape"
     nearest = "nearest"
 
 
@@ -97,6 +98,9 @@ def propagate(
     ] = None,
     engine: Annotated[EngineChoice, typer.Option(help="What carries masks from slice to slice.")] = EngineChoice.fast,
     checkpoint: Annotated[Path | None, typer.Option(help="Weights for the engine (stcn, xmem, fast).")] = None,
+    refinement: Annotated[
+        Path | None, typer.Option(help="Correct each structure in 3-D after the passes, with these weights.")
+    ] = None,
     axis: Annotated[AxisChoice | None, typer.Option(help="Walk along this axis; default: the drawn one.")] = None,
     structures: Annotated[str | None, typer.Option(help="Only these label ids, like 1,4,7-9.")] = None,
     complete: Annotated[
@@ -140,6 +144,7 @@ def propagate(
     job = PropagateJob(
         engine.value,
         checkpoint=None if checkpoint is None else checkpoint.absolute(),
+        refinement=None if refinement is None else refinement.absolute(),
         device=device.value,
         memory_budget_bytes=size_bytes(memory_budget),
         bfloat16=bfloat16,

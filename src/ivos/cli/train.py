@@ -122,6 +122,27 @@ def strokes(output: Output, given: Given = None, restart: Restart = False, go_on
     _say(f"Weights: {weights}. Use them: ivos annotate ... --strokes {weights}")
 
 
+@train.command()
+def refinement(output: Output, given: Given = None, restart: Restart = False, go_on: Continue = False) -> None:
+    """Train the network that corrects propagated structures in three dimensions.
+
+    Volumes are propagated first. May be stopped and taken up again at any time: the same command goes on.
+    """
+    on_change = _on_change(restart=restart, go_on=go_on)
+    try:
+        from ivos.training.refine.settings import RefinementSettings
+
+        settings = load_settings(RefinementSettings, given or [])
+        from ivos.training.refine.train import train_refinement
+    except ModuleNotFoundError as error:
+        raise InputError(f"training needs {error.name}: pip install 'ivos[train]'") from error
+
+    silence_lightning()
+    with progress_bar("Propagating volumes") as progress:
+        weights = train_refinement(settings, output, progress, on_change=on_change)
+    _say(f"Weights: {weights}. Use them: ivos propagate ... --refinement {weights}")
+
+
 def _on_change(*, restart: bool, go_on: bool) -> OnChange:
     if restart and go_on:
         raise InputError("--restart and --continue: give one of them")

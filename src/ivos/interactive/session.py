@@ -11,7 +11,6 @@ import numpy as np
 
 from ivos.errors import InputError
 from ivos.interactive import editing
-from ivos.interactive.between import shapes_between
 from ivos.interactive.carrying import carried
 from ivos.interactive.checks import (
     check_free,
@@ -37,6 +36,7 @@ from ivos.interactive.timeline import Timeline
 from ivos.propagation.annotations import axis_number
 from ivos.propagation.drawn_planes import along_one_axis
 from ivos.propagation.engines.choose import choose_engine
+from ivos.propagation.shape_interpolation import shapes_between
 from ivos.propagation.strokes import Strokes
 from ivos.propagation.walk import SliceStack
 from ivos.volume.checks import check_scan, checked_labels

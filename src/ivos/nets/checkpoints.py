@@ -15,6 +15,7 @@ from ivos.nets.downloaded import check_downloaded
 from ivos.nets.fast import FastNet
 from ivos.nets.fusion import OURS, FusionNet
 from ivos.nets.key_encoders import OF_TIMM
+from ivos.nets.refine import RefineNet
 from ivos.nets.scribble import ScribbleNet
 from ivos.nets.stcn import STCN
 from ivos.nets.strokes import StrokesNet
@@ -126,6 +127,15 @@ def load_strokes(path: Path | None = None) -> StrokesNet:
     return _ready(StrokesNet(), BUNDLED_STROKES if path is None else path)
 
 
+def load_refine(path: Path) -> RefineNet:
+    """The refinement network with the weights of a file, ready for inference.
+
+    Raises:
+        InputError: no such file, not a checkpoint, or weights of another network.
+    """
+    return _ready(RefineNet(), path)
+
+
 def load_fusion(path: Path | None = None) -> FusionNet:
     """The fusion network of MiVOS or ours from a file, or ours with the bundled weights, ready for inference.
 
@@ -148,7 +158,7 @@ def fusion_of(weights: Weights, path: Path) -> FusionNet:
     return network.eval().requires_grad_(requires_grad=False)
 
 
-def save_propagation(network: FastNet | STCN | StrokesNet | FusionNet, path: Path) -> None:
+def save_propagation(network: FastNet | STCN | StrokesNet | FusionNet | RefineNet, path: Path) -> None:
     """Write the weights of a network that propagates, or makes masks of strokes, as safetensors in float16.
 
     What is beyond float16 stays as it is.

@@ -6,6 +6,7 @@ References:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
@@ -17,7 +18,7 @@ from ivos.propagation.patch import Patch
 from ivos.volume.box import bounding_box
 
 if TYPE_CHECKING:
-    from ivos.propagation.engines.protocol import FloatArray
+    from ivos.propagation.engines.protocol import BoolArray, FloatArray
 
 _MARGIN_PIXELS = 24  # flow looks this far around the structures
 _SHORT_SIDE_PIXELS = 256  # the flow's finest scale is half a pixel's width too coarse for small structures below this
@@ -25,18 +26,39 @@ _SHORT_SIDE_PIXELS = 256  # the flow's finest scale is half a pixel's width too 
 Grey = npt.NDArray[np.uint8]
 
 
+@dataclass(frozen=True)
+class Flow:
+    """Where the points of a part of a slice lay in the slice before it; elsewhere nothing has moved.
+
+    Attributes:
+        field: (h, w, 2) pixels (x, y).
+        top: first row of the part in the slice.
+        left: first column.
+    """
+
+    field: FloatArray
+    top: int = 0
+    left: int = 0
+
+
 def grey(image: FloatArray) -> Grey:
     """What flow is computed on: the first channel (soft tissue) of a slice (C, H, W) in [0, 1]."""
     return np.asarray(np.rint(image[0] * 255), np.uint8)
 
 
+def flow_around(places: BoolArray, current: Grey, previous: Grey) -> Flow | None:
+    """The flow in and about some places (H, W) of the previous slice; None where there are none."""
+    region = bounding_box(places, margin=_MARGIN_PIXELS)
+    if region is None:
+        return None
+    rows, columns = region
+    return Flow(displacement(current[region], previous[region]), rows.start, columns.start)
+
+
 def carried(masks: Masks, current: Grey, previous: Grey) -> Masks:
     """The masks of the previous slice on the current one, by the flow around them."""
-    region = bounding_box(masks.total() > 0, margin=_MARGIN_PIXELS)
-    if region is None:
-        return masks
-    rows, columns = region
-    return moved(masks, displacement(current[region], previous[region]), top=rows.start, left=columns.start)
+    flow = flow_around(masks.total() > 0, current, previous)
+    return masks if flow is None else moved(masks, flow)
 
 
 def displacement(current: Grey, previous: Grey) -> FloatArray:
@@ -50,9 +72,10 @@ def displacement(current: Grey, previous: Grey) -> FloatArray:
     return np.asarray(smaller / np.array([size[0] / width, size[1] / height]), np.float32)
 
 
-def moved(masks: Masks, field: FloatArray, *, top: int = 0, left: int = 0) -> Masks:
-    """Masks along a displacement (h, w, 2) of the part of the slice that begins at (top, left); nothing beyond it."""
-    return Masks(masks.shape, tuple(patch and _warped(patch, field, top, left) for patch in masks.patches))
+def moved(masks: Masks, flow: Flow) -> Masks:
+    """Masks along the flow of a part of the slice; nothing beyond it."""
+    place = flow.field, flow.top, flow.left
+    return Masks(masks.shape, tuple(patch and _warped(patch, *place) for patch in masks.patches))
 
 
 def _warped(patch: Patch, field: FloatArray, top: int, left: int) -> Patch | None:

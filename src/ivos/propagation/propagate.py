@@ -12,6 +12,8 @@ from ivos.propagation.annotations import annotations_along
 from ivos.propagation.drawn_planes import along_one_axis
 from ivos.propagation.engines.choose import choose_engine
 from ivos.propagation.fuse import decide
+from ivos.propagation.refine.refine import refine
+from ivos.propagation.refine.soft_labels import SoftLabels
 from ivos.propagation.walk import SliceStack, steps, walk
 from ivos.volume.checks import check_scan, checked_labels
 from ivos.volume.volume import Volume, on_grid_of
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from ivos.propagation.engines.protocol import Engine
+    from ivos.propagation.masks import Masks
+    from ivos.propagation.refine.refine import Refiner
     from ivos.volume.windows import Modality
 
 _log = logging.getLogger(__name__)
@@ -51,6 +55,7 @@ def propagate(
     structures: Sequence[int] | None = None,
     complete: Iterable[int] | bool = (),
     modality: Modality = "auto",
+    refiner: Refiner | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Propagation:
     """Carry drawn slices over a whole scan.
@@ -66,6 +71,7 @@ def propagate(
         complete: numbers of the slices (canonical order) on which everything present is drawn; True for every slice
             with something drawn.
         modality: ``"ct"`` for the CT windows in HU, ``"mr"`` for windows by percentiles, ``"auto"`` to go by the scan.
+        refiner: corrects every structure in three dimensions after the passes; None for the passes alone.
         progress: called with slices visited and slices to visit.
 
     Returns:
@@ -88,13 +94,24 @@ def propagate(
     confidence = np.zeros(scan.array.shape, np.uint8)
     ids = np.array([0, *annotations.structures], drawn.array.dtype)
     total = steps(annotations)
+    soft = None if refiner is None else SoftLabels(len(stack), stack.array.shape[1:], len(annotations.structures))
+
+    def write(index: int, masks: Masks) -> None:
+        classes, sure = decide(masks)
+        np.moveaxis(labels, along, 0)[index] = ids[classes]
+        np.moveaxis(confidence, along, 0)[index] = sure
+
     for done, finished in enumerate(walk(stack, annotations, engine or choose_engine("fast")), start=1):
         if finished is not None:
-            classes, sure = decide(finished.masks)
-            np.moveaxis(labels, along, 0)[finished.index] = ids[classes]
-            np.moveaxis(confidence, along, 0)[finished.index] = sure
+            if soft is None:
+                write(finished.index, finished.masks)
+            else:
+                soft.keep(finished.index, finished.masks)
         if progress is not None:
             progress(done, total)
+    if soft is not None and refiner is not None:
+        for index, masks in refine(stack, annotations, soft, refiner):
+            write(index, masks)
     return Propagation(
         labels=scan.with_array(labels, drawn.names),
         confidence=scan.with_array(confidence),

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ivos.propagation.engines.protocol import FloatArray
+    from ivos.propagation.flow import Flow
     from ivos.propagation.patch import Patch
 
 VIEW_PIXELS = 96
-_FLOW_PIXELS = 192
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,7 @@ class Step:
         opposite: what the other pass said of the structure on the next slice.
         opposed: whether there is another pass.
         anchor: the last drawn mask of the structure, carried to the next slice by flow alone.
+        flow: from the next slice back to the last one.
     """
 
     index: int
@@ -135,6 +136,7 @@ class Step:
     opposite: Patch | None
     opposed: bool
     anchor: Patch | None
+    flow: Flow
 
 
 @dataclass(frozen=True)
@@ -159,17 +161,14 @@ def _evidence(track: Track, step: Step) -> FloatArray:
     current, previous, ahead = (light.stretched(image) for image in views)
     mask, opposite, anchor = (view.cut_patch(patch, VIEW_PIXELS) for patch in (track.mask, step.opposite, step.anchor))
     others = np.clip(view.cut(step.held, VIEW_PIXELS) - mask, 0, 1)
-    carried, moved = _carried((mask, others), current, previous)
+    carried, moved = _carried((mask, others), view, step.flow)
     likelihood, close = light.likelihood(current), [light.close(image) for image in views]
     return np.stack([current, previous, ahead, mask, carried, likelihood, moved, opposite, anchor, *close])
 
 
-def _carried(masks: Sequence[FloatArray], current: FloatArray, previous: FloatArray) -> list[FloatArray]:
-    """Masks along the optical flow between two views, computed at twice their size."""
-    size = (_FLOW_PIXELS, _FLOW_PIXELS)
-    pictures = [np.rint(255 * cv2.resize(view, size)).astype(np.uint8) for view in (current, previous)]
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(pictures[0], pictures[1], None)
-    halved = cv2.resize(flow, current.shape[::-1], interpolation=cv2.INTER_AREA) * (len(current) / _FLOW_PIXELS)
-    rows, columns = np.indices(current.shape, dtype=np.float32)
-    x, y = columns + halved[..., 0], rows + halved[..., 1]
-    return [np.asarray(cv2.remap(mask, x, y, cv2.INTER_LINEAR), np.float32) for mask in masks]
+def _carried(masks: Sequence[FloatArray], view: View, flow: Flow) -> list[FloatArray]:
+    """Masks in a view along the flow there."""
+    part = View(view.x - flow.left, view.y - flow.top, view.zoom)
+    x, y = (view.zoom * part.cut(np.ascontiguousarray(flow.field[..., n]), VIEW_PIXELS) for n in (0, 1))
+    rows, columns = np.indices(x.shape, dtype=np.float32)
+    return [np.asarray(cv2.remap(mask, columns + x, rows + y, cv2.INTER_LINEAR), np.float32) for mask in masks]

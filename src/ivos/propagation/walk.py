@@ -13,12 +13,13 @@ import numpy as np
 
 from ivos.propagation.engines.protocol import Engine, Slice
 from ivos.propagation.fuse import PackedMasks, fuse
-from ivos.volume.windows import channels, windows_for
+from ivos.volume.windows import channels, window, windows_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ivos.propagation.annotations import Annotations
+    from ivos.propagation.engines.protocol import FloatArray
     from ivos.propagation.fuse import Fusion
     from ivos.propagation.masks import Masks
     from ivos.volume.volume import Array, Volume
@@ -33,17 +34,20 @@ class SliceStack:
         array: intensities (N, H, W).
         windows: how intensities become the three channels.
         spacing_mm: pixel spacing within a slice (row, column).
+        slice_mm: distance of slices.
     """
 
     array: Array
     windows: Windows
     spacing_mm: tuple[float, float]
+    slice_mm: float = 1.0
 
     @staticmethod
     def of(scan: Volume, axis: int, modality: Modality) -> SliceStack:
         """The slices of a scan along an array axis, seen through the windows for its modality."""
         rows, columns = (spacing for number, spacing in enumerate(scan.geometry.spacing_mm) if number != axis)
-        return SliceStack(np.moveaxis(scan.array, axis, 0), windows_for(scan, modality), (rows, columns))
+        through = scan.geometry.spacing_mm[axis]
+        return SliceStack(np.moveaxis(scan.array, axis, 0), windows_for(scan, modality), (rows, columns), through)
 
     def __len__(self) -> int:
         return len(self.array)
@@ -51,6 +55,10 @@ class SliceStack:
     def __getitem__(self, index: int) -> Slice:
         seen = channels(self.array[index], self.windows)
         return Slice(index, seen, self.spacing_mm, ahead=seen)
+
+    def channel(self, index: int, number: int) -> FloatArray:
+        """One window of a slice, (H, W) in [0, 1]."""
+        return window(self.array[index], self.windows[number])
 
     def along(self, numbers: range) -> Iterator[Slice]:
         """Slices in walking order, each with the one ahead of it."""

@@ -83,18 +83,36 @@ class STCNSettings(Settings):
         return self
 
 
+class AnatomySettings(Settings):
+    """Real anatomy to learn from without annotating it: label maps made into images, regions of scans.
+
+    Attributes:
+        label_maps: folders of label maps (NIfTI); each folder below is a source.
+        scans: folders of scans (NIfTI); where ``images/NAME`` has ``labels/NAME`` beside it, those are learned too.
+        held_out: patterns of files that validate, such as ``label_maps/heart/*``; whole sources or patients.
+        volumes: how many volumes are made of them; they are kept in the run's folder.
+    """
+
+    label_maps: tuple[Path, ...] = ()
+    scans: tuple[Path, ...] = ()
+    held_out: tuple[str, ...] = ()
+    volumes: int = Field(default=800, ge=1)
+
+
 class PropagationSettings(RunSettings):
     """A training.
 
     Attributes:
         data: scans; None for synthetic ones without end, for the small network.
+        anatomy: label maps and scans to learn from beside the synthetic ones, for the small network.
         network: which, and what belongs to it.
-        init: weights to begin with; the small network begins with the bundled ones where there are scans.
+        init: weights to begin with; the small network begins with the bundled ones where there are scans or anatomy.
         workers: processes that prepare scans.
         optimiser: AdamW and its rate.
     """
 
     data: CohortSettings | None = None
+    anatomy: AnatomySettings | None = None
     network: FastSettings | STCNSettings = Field(default=FastSettings(), discriminator="name")
     init: Path | None = None
     workers: int = Field(default=1, ge=0)

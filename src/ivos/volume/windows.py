@@ -63,10 +63,15 @@ def with_modality(volume: Volume, modality: Modality) -> Volume:
 def channels(image: Array, windows: Windows) -> npt.NDArray[np.float32]:
     """A slice (H, W) seen through three windows: (3, H, W), float32 in [0, 1]."""
     values = image.astype(np.float32)
+    return np.stack([window(values, one) for one in windows])
+
+
+def window(image: Array, limits: Window) -> npt.NDArray[np.float32]:
+    """A slice (H, W) seen through one window: float32 in [0, 1]."""
+    low, high = limits
+    values = image.astype(np.float32, copy=False)
     with np.errstate(over="ignore"):  # beyond a narrow window is white, however far
-        seen = [np.clip((values - low) / max(high - low, _NARROWEST), 0.0, 1.0) for low, high in windows]
-    stacked: npt.NDArray[np.float32] = np.stack(seen).astype(np.float32, copy=False)
-    return stacked
+        return np.asarray(np.clip((values - low) / max(high - low, _NARROWEST), 0.0, 1.0), np.float32)
 
 
 def is_constant(array: Array) -> bool:

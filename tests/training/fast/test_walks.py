@@ -48,17 +48,30 @@ def test_a_walk_between_drawn_slices_goes_there_and_back(taken: list[Example]) -
     assert visited == [(n, False) for n in inside] + [(n, True) for n in inside[::-1]]
 
 
-def test_answers_that_are_right_score_high_and_lost_walks_stop(taken: list[Example]) -> None:
-    example = max(taken, key=lambda e: int(e.masks.any(axis=(1, 2)).sum()))
-    walk = Walk(example)
-    assert goes_on(walk)
-    score = walk.advance(walk.truth)
-    assert score is not None
-    assert score > 0.8
+def test_right_answers_count_as_right_and_lost_structures_as_missed(taken: list[Example]) -> None:
+    example = max((e for e in taken if not e.between), key=lambda e: int(e.masks.any(axis=(1, 2)).sum()))
+    asked = example.masks[list(example.walked)[1:]]
+    right = Walk(example)
+    while goes_on(right):
+        right.advance(right.truth)
+    assert right.counts.dsc is not None
+    assert right.counts.dsc > 0.8
     lost = Walk(example)
     assert goes_on(lost)
     lost.advance(np.zeros((96, 96), np.float32))
-    assert not goes_on(lost) or example.between
+    assert not goes_on(lost)
+    assert (lost.counts.shared, lost.counts.false, lost.counts.missed) == (0, 0, asked.sum())
+
+
+def test_a_walk_that_does_not_stop_is_followed_past_the_end(taken: list[Example]) -> None:
+    """What overgrowth leads to is what the network has to learn from."""
+    example = next(e for e in taken if not e.between and not e.masks[list(e.walked)[-4:]].any())
+    walk, steps = Walk(example), 0
+    while goes_on(walk):
+        walk.advance(np.full((96, 96), 0.9, np.float32))
+        steps += 1
+    assert steps == len(example.walked) - 1
+    assert walk.counts.false > 0
 
 
 def test_finished_walks_make_room_for_new_ones(taken: list[Example]) -> None:

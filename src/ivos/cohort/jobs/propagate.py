@@ -16,6 +16,7 @@ from ivos.nets.checkpoints import BUNDLED
 from ivos.propagation.drawn_planes import along_one_axis
 from ivos.propagation.engines.choose import EngineName, choose_engine
 from ivos.propagation.propagate import propagate
+from ivos.propagation.refine.refine import load_refiner
 from ivos.propagation.summary import structure_rows
 from ivos.volume.geometry import AXIS_NAMES
 from ivos.volume.labels import ignoring
@@ -45,6 +46,7 @@ class PropagateJob:
     Attributes:
         engine: carries masks from slice to slice.
         checkpoint: its weights.
+        refinement: weights of the correction in three dimensions that follows the passes; None for none.
         device: where it runs.
         memory_budget_bytes: what its memory of slices may take.
         bfloat16: see :func:`ivos.propagation.engines.choose.choose_engine`.
@@ -60,6 +62,7 @@ class PropagateJob:
 
     engine: EngineName = "fast"
     checkpoint: Path | None = None
+    refinement: Path | None = None
     device: DeviceChoice = "auto"
     memory_budget_bytes: int = 2 * 10**9
     bfloat16: bool = False
@@ -80,6 +83,7 @@ class PropagateJob:
             **self.labels.settings(),
             "engine": self.engine,
             "checkpoint": None if weights is None else weights_checksum(weights),
+            "refinement": None if self.refinement is None else weights_checksum(self.refinement),
             "memory_budget_bytes": self.memory_budget_bytes,
             "bfloat16": self.bfloat16,
             "long_term": self.long_term,
@@ -134,6 +138,8 @@ class PropagateWorker:
             long_term=job.long_term,
         )
 
+        self._refiner = None if job.refinement is None else load_refiner(job.refinement, device=job.device)
+
     def read(self, case: Case) -> tuple[Volume, OneAxis]:
         """See :class:`ivos.cohort.job.Worker`."""
         with all_at_hand(case.inputs) as paths:
@@ -164,6 +170,7 @@ class PropagateWorker:
             structures=job.structures,
             complete=canonical_slices(complete, scan, along) if isinstance(complete, tuple) else complete,
             modality=job.modality,
+            refiner=self._refiner,
             progress=progress,
         )
         seconds, windows = time.perf_counter() - started, windows_told(scan, job.modality)
@@ -185,8 +192,16 @@ class PropagateWorker:
             propagated: what came out.
         """
         result, job = propagated.result, self._job
-        weights = {} if job.checkpoint is None else {"checkpoint": job.checkpoint.name}
-        told = Provenance(Manner.semiautomatic, "ivos propagate", parameters={"engine": job.engine, **weights})
+        weights = {
+            name: path.name
+            for name, path in (("checkpoint", job.checkpoint), ("refinement", job.refinement))
+            if path is not None
+        }
+        told = Provenance(
+            Manner.semiautomatic,
+            "ivos propagate",
+            parameters={"engine": job.engine, **weights},
+        )
         job.labels.write(path, result.labels, case, told)
         annotated = sorted(result.labels.source_index(result.axis, number) for number in result.annotated)
         figures = {

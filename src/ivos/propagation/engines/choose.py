@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ivos.device import DeviceChoice
     from ivos.propagation.engines.protocol import Engine
 
-EngineName = Literal["flow", "fast", "stcn", "xmem", "nearest"]
+EngineName = Literal["flow", "fast", "stcn", "xmem", "shape", "nearest"]
 
 _WORKING_SIZE = 512  # the slice size that the checkpoints of IVOS were trained and run at; XMem's own is near it
 _OF_SMALL_NETWORK = "sharpness"  # weights that no other network has
@@ -45,7 +45,7 @@ def choose_engine(
         InputError: a checkpoint is missing, unreadable or not wanted; an option that the engine does not have; the
             device is not there.
     """
-    if name in ("flow", "nearest") and checkpoint is not None:
+    if name in ("flow", "shape", "nearest") and checkpoint is not None:
         raise InputError(f"{checkpoint}: the engine '{name}' takes no checkpoint; add --engine fast, stcn or xmem")
     if name not in _OF_PUBLISHED and bfloat16:
         raise InputError(f"--bfloat16 is for the engine 'stcn' or 'xmem'; leave it out with '{name}'")
@@ -56,6 +56,10 @@ def choose_engine(
         from ivos.propagation.engines.flow import FlowEngine
 
         return FlowEngine()
+    if name == "shape":
+        from ivos.propagation.engines.shape import ShapeEngine
+
+        return ShapeEngine()
     if name == "nearest":
         from ivos.propagation.engines.nearest import NearestEngine
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ivos.nets.fast import Remembered
-from ivos.propagation.flow import carried, grey
+from ivos.propagation.flow import Flow, flow_around, grey, moved
 from ivos.propagation.masks import Masks
 from ivos.propagation.tracks import Step, Track, shown
 
@@ -61,8 +61,9 @@ class FastEngine:
         """The structures on the next slice."""
         if self._last is None:
             raise RuntimeError("predict before observe")
-        self._anchors = carried(self._anchors, grey(image.image), grey(self._last.image))
-        steps = self._steps(self._last, image, opposite)
+        flow = self._flow(image, self._last, opposite)
+        self._anchors = moved(self._anchors, flow)
+        steps = self._steps(self._last, image, opposite, flow)
         found = [(track, step) for track, step in zip(self._tracks, steps, strict=True) if track.look(step.opposite)]
         answers = dict(zip((id(track) for track, _ in found), self._answers(found), strict=True)) if found else {}
         shape = self._anchors.shape
@@ -73,7 +74,14 @@ class FastEngine:
         self._last, self._held = image, masks.total()
         return masks
 
-    def _steps(self, last: Slice, image: Slice, opposite: Masks | None) -> list[Step]:
+    def _flow(self, image: Slice, last: Slice, opposite: Masks | None) -> Flow:
+        """The flow about everything that may be followed: one for all structures."""
+        places = (self._held > 0) | (self._anchors.total() > 0)
+        if opposite is not None:
+            places |= opposite.total() > 0
+        return flow_around(places, grey(image.image), grey(last.image)) or Flow(np.zeros((1, 1, 2), np.float32))
+
+    def _steps(self, last: Slice, image: Slice, opposite: Masks | None, flow: Flow) -> list[Step]:
         """What lies before each structure."""
         said = [None] * len(self._tracks) if opposite is None else opposite.patches
         return [
@@ -86,6 +94,7 @@ class FastEngine:
                 opposite=patch,
                 opposed=opposite is not None,
                 anchor=anchor,
+                flow=flow,
             )
             for patch, anchor in zip(said, self._anchors.patches, strict=True)
         ]

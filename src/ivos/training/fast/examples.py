@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
     from ivos.propagation.engines.protocol import BoolArray, FloatArray
 
-_PER_SCAN = 16  # examples taken from each scan before it is let go
+_PER_SCAN = 32
 _LEAST_PIXELS = 12
 _LARGEST_SHARE = 0.35  # of a slice; larger structures are left to be background
-_WAITING = 64  # examples that are mixed, so that those of one scan do not come together
-_LONGEST = 28  # slices of an example
-_BEYOND = 4  # slices past the structure's end that are still walked
+_WAITING = 128  # examples that are mixed, so that those of one scan do not come together
+_LONGEST = 40  # slices of an example
+_BEYOND = 14  # slices past the structure's end that the network may still have to stop on
 _BETWEEN = 0.4  # share of examples with a drawn slice at both ends
 _ANOTHER = 0.25  # share of examples with another drawn slice behind the first one
 _WHOLE = 0.15  # share of examples that follow all pieces of a label, not one
@@ -72,23 +72,31 @@ class Examples(Endless[Example]):
         scan: gives the scan of a number.
         first: number of the first scan, to go on where a training stopped.
         step: from one scan to the next, where several processes share them.
+        per_scan: examples taken from each scan before the next one.
     """
 
-    def __init__(self, scan: Callable[[int], LabelledScan] = synthetic, *, first: int = 0, step: int = 1) -> None:
+    def __init__(
+        self,
+        scan: Callable[[int], LabelledScan] = synthetic,
+        *,
+        first: int = 0,
+        step: int = 1,
+        per_scan: int = _PER_SCAN,
+    ) -> None:
         super().__init__(stream=2, waiting=_WAITING, first=first, step=step)
-        self._scan = scan
+        self._scan, self._per_scan = scan, per_scan
 
     def examples(self, number: int, rng: np.random.Generator) -> Iterator[Example]:
         """Those of the scan of a number."""
-        return examples_of(self._scan(number), rng)
+        return examples_of(self._scan(number), rng, self._per_scan)
 
 
-def examples_of(scan: LabelledScan, rng: np.random.Generator) -> Iterator[Example]:
+def examples_of(scan: LabelledScan, rng: np.random.Generator, count: int = _PER_SCAN) -> Iterator[Example]:
     """Some structures of a scan, each followed from one of its slices."""
     images, labels = scan.images, scan.labels
     ids = structures_in(labels)
     flow = cache(lambda current, previous: displacement(images[current][0], images[previous][0]))
-    for _ in range(_PER_SCAN if ids else 0):
+    for _ in range(count if ids else 0):
         label = int(rng.choice(ids))
         mask = _followed(labels == label, rng)
         path = _path(mask, rng)
@@ -139,7 +147,7 @@ def _path(mask: BoolArray, rng: np.random.Generator) -> tuple[list[int], range, 
     numbers = numbers[: int(present[-1]) + 1 + _BEYOND]
     between = len(numbers) > 3 and rng.random() < _BETWEEN
     if between:
-        numbers = numbers[: int(rng.integers(4, min(len(numbers), 15), endpoint=True))]
+        numbers = numbers[: int(rng.integers(4, min(len(numbers), 22), endpoint=True))]
     if len(numbers) < 2:
         return None
     walked = range(len(numbers))

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ivos.training.run_settings import RunSettings
 
 
+_SMOOTH = 20.0  # pixels by which Dice is softened, so that a few false ones past an end cost little
+
+
 class FastTraining(Training):
     """Learns from walks: at every slice the network goes on from its own last answer.
 
@@ -46,26 +49,31 @@ class FastTraining(Training):
     def training_step(self, batch: Walks, number: int) -> Tensor:  # noqa: ARG002
         """Loss of one slice of each of the walks."""
         walks = batch.under_way()
-        loss, scores = self._moved_on(self.network, walks)
-        self.log_dict({"loss": loss, "dsc": _mean(scores)}, prog_bar=True, batch_size=len(walks))
+        loss = self._moved_on(self.network, walks)
+        self.log("loss", loss, prog_bar=True, batch_size=len(walks))
         return loss
 
     def validation_step(self, batch: list[Example], number: int) -> None:  # noqa: ARG002
-        """DSC of the averaged network over whole walks that are not trained on."""
-        walks, scores = [Walk(example) for example in batch], []
+        """DSC of the averaged network over whole walks that are not trained on, and false and missed pixels."""
+        walks = [Walk(example) for example in batch]
         while under_way := [walk for walk in walks if goes_on(walk)]:
-            loss, found = self._moved_on(self.averaged_network, under_way)
-            if not torch.isfinite(loss):
+            if not torch.isfinite(self._moved_on(self.averaged_network, under_way)):
                 return
-            scores += found
-        self.log("val_dsc", _mean(scores), prog_bar=True, batch_size=len(batch), sync_dist=True)
+        counted = [walk.counts for walk in walks if walk.counts.dsc is not None]
+        truth = [max(counts.shared + counts.missed, 1) for counts in counted]
+        figures = {
+            "val_dsc": _mean([counts.dsc or 0.0 for counts in counted]),
+            "val_fp": _mean([min(counts.false / true, 3) for counts, true in zip(counted, truth, strict=True)]),
+            "val_fn": _mean([counts.missed / true for counts, true in zip(counted, truth, strict=True)]),
+        }
+        self.log_dict(figures, prog_bar=True, batch_size=len(batch), sync_dist=True)
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, number: int) -> Any:  # noqa: ARG002
         """Walks stay where they are: views are cut on the CPU."""
         return batch
 
-    def _moved_on(self, network: FastNet, walks: Sequence[Walk]) -> tuple[Tensor, list[float]]:
-        """Every walk a slice further: the loss, and the DSC of each that has one; none if the loss is not finite."""
+    def _moved_on(self, network: FastNet, walks: Sequence[Walk]) -> Tensor:
+        """Every walk a slice further: the loss. Where that is not finite the walks stay where they are."""
         gathered = list(self._threads.map(_gathered, walks))
         evidence, scalars = (torch.cat([getattr(g[0], part) for g in gathered]) for part in ("evidence", "scalars"))
         target = torch.from_numpy(np.stack([truth for _, truth, _ in gathered]))[:, None].to(self.device)
@@ -76,11 +84,12 @@ class FastTraining(Training):
         logits, presence = logits.float(), presence.float()
         loss = _loss(logits, presence, target, known)
         if not torch.isfinite(loss):
-            return loss, []
+            return loss
         seen = logits.detach().sigmoid() * (presence.detach() > 0)[:, None, None, None]
         answers = seen.squeeze(1).cpu().numpy()
-        scores = [walk.advance(answer) for walk, answer in zip(walks, answers, strict=True)]
-        return loss, [score for score in scores if score is not None]
+        for walk, answer in zip(walks, answers, strict=True):
+            walk.advance(answer)
+        return loss
 
     def _memory(self, network: FastNet, walks: Sequence[Walk]) -> Remembered:
         """The drawn slices that each walk reads from, each of them encoded once."""
@@ -99,18 +108,19 @@ def _gathered(walk: Walk) -> tuple[Shown, FloatArray, FloatArray]:
 
 
 def _loss(logits: Tensor, presence: Tensor, target: Tensor, known: Tensor) -> Tensor:
-    """Cross-entropy and Dice of the masks, Dice only where there is something; cross-entropy of presence.
+    """Cross-entropy and Dice of the masks on every slice, cross-entropy of presence.
 
+    Where the structure has ended, Dice is what is left of it there: going too far costs as much as stopping too early.
     Pixels that are not known count in neither; what is not seen may be where nothing is said, so that there its absence
     is not taught.
     """
     probabilities, target = logits.sigmoid() * known, target * known
     there = (target.amax((1, 2, 3)) > 0.5).float()
-    shared, both = (probabilities * target).sum((1, 2, 3)), (probabilities + target).sum((1, 2, 3))
-    overlap = 1 - (2 * shared + 1) / (both + 1)
-    each = F.binary_cross_entropy_with_logits(logits, target, reduction="none") * known
-    masks = 3 * each.sum() / known.sum().clamp(min=1) + (overlap * there).sum() / there.sum().clamp(min=1)
     told = (there > 0) | known.all((1, 2, 3))
+    shared, both = (probabilities * target).sum((1, 2, 3)), (probabilities + target).sum((1, 2, 3))
+    overlap = (1 - (2 * shared + _SMOOTH) / (both + _SMOOTH)) * told
+    each = F.binary_cross_entropy_with_logits(logits, target, reduction="none") * known
+    masks = 3 * each.sum() / known.sum().clamp(min=1) + overlap.sum() / told.sum().clamp(min=1)
     present = F.binary_cross_entropy_with_logits(presence, there, reduction="none") * told
     return masks + 0.3 * present.sum() / told.sum().clamp(min=1)
 

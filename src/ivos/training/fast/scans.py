@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ivos.training.data.store import StoredScan
+    from ivos.volume.geometry import Triple
     from ivos.volume.volume import Array
     from ivos.volume.windows import Windows
 
@@ -32,19 +33,20 @@ class LabelledScan:
     Attributes:
         images: (N, C, H, W) windows, 0..255.
         labels: (N, H, W) label ids, :data:`~ivos.training.data.store.UNKNOWN` where nothing is said.
+        spacing_mm: (z, y, x).
         case: its name.
     """
 
     images: npt.NDArray[np.uint8]
     labels: Array
+    spacing_mm: Triple
     case: str = ""
 
     @staticmethod
-    def of(array: Array, labels: Array, windows: Windows, case: str) -> LabelledScan:
+    def of(array: Array, labels: Array, windows: Windows, spacing_mm: Triple, case: str) -> LabelledScan:
         """From intensities (N, H, W) and the windows to see them through."""
-        return LabelledScan(
-            np.stack([np.rint(255 * channels(plane, windows)).astype(np.uint8) for plane in array]), labels, case
-        )
+        images = np.stack([np.rint(255 * channels(plane, windows)).astype(np.uint8) for plane in array])
+        return LabelledScan(images, labels, spacing_mm, case)
 
 
 def synthetic(number: int) -> LabelledScan:
@@ -53,13 +55,17 @@ def synthetic(number: int) -> LabelledScan:
     if rng.random() < _ABDOMENS:
         plane_mm, through_mm = float(rng.uniform(1.8, 3.2)), float(rng.uniform(1.5, 6))
         made = abdomen(number, shape=(int(rng.integers(32, 56)), 160, 160), spacing_mm=(through_mm, plane_mm, plane_mm))
-        return LabelledScan.of(made.scan.array, made.labels.array, windows_for(made.scan), case)
+        return LabelledScan.of(
+            made.scan.array, made.labels.array, windows_for(made.scan), made.scan.geometry.spacing_mm, case
+        )
     side = int(rng.choice([128, 160, 192]))
     made = random_shapes(number, shape=(int(rng.integers(24, 44)), side, side))
     array, labels = made.scan.array, made.labels.array
+    z, y, x = made.scan.geometry.spacing_mm
     if rng.random() < _COARSE:
         array, labels = _halved(array, labels)
-    return LabelledScan.of(array, labels, windows_for(made.scan), case)
+        y, x = 2 * y, 2 * x
+    return LabelledScan.of(array, labels, windows_for(made.scan), (z, y, x), case)
 
 
 class OwnScans:
@@ -82,6 +88,7 @@ class OwnScans:
         return LabelledScan(
             np.ascontiguousarray(np.flip(part.images, axes)),
             np.ascontiguousarray(np.flip(part.labels, axes)),
+            part.spacing_mm,
             part.case,
         )
 
@@ -95,16 +102,18 @@ def part_in_turn(scans: Sequence[StoredScan], number: int) -> LabelledScan:
     """
     rng = np.random.default_rng((number, 4))
     scan = scans[number % len(scans)]
-    array, labels = scan.scan().array, scan.labels().array
+    volume, labels = scan.scan(), scan.labels().array
+    array, (z, y, x) = volume.array, volume.geometry.spacing_mm
     while max(array.shape[1:]) > _MOST_PIXELS and rng.random() < 0.5:
         array, labels = _halved(array, labels)
+        y, x = 2 * y, 2 * x
     places = np.flatnonzero(labels > 0)
     centre = np.unravel_index(int(rng.choice(places)) if places.size else labels.size // 2, labels.shape)
     box = []
     for place, length, most in zip(centre, labels.shape, (_MOST_SLICES, _MOST_PIXELS, _MOST_PIXELS), strict=True):
         first = int(np.clip(int(place) - rng.integers(most), 0, max(0, length - most)))
         box.append(slice(first, first + most))
-    return LabelledScan.of(array[tuple(box)], labels[tuple(box)], scan.info.windows, scan.info.case)
+    return LabelledScan.of(array[tuple(box)], labels[tuple(box)], scan.info.windows, (z, y, x), scan.info.case)
 
 
 def _halved(array: Array, labels: Array) -> tuple[Array, Array]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Callable
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -11,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 from lightning.pytorch import seed_everything
 from torch.utils.data import DataLoader
 
+from ivos.errors import InputError
 from ivos.nets.checkpoints import load_fast, save_propagation
 from ivos.nets.fast import FastNet
+from ivos.training.anatomy.volumes import AnatomyVolumes, StoredVolumes, sources_of
 from ivos.training.data.cases import chosen_cases
 from ivos.training.data.store import StoredScan
 from ivos.training.fast.examples import Examples
 from ivos.training.fast.module import FastTraining
-from ivos.training.fast.scans import OwnScans, part_in_turn, synthetic
+from ivos.training.fast.scans import LabelledScan, OwnScans, part_in_turn, synthetic
 from ivos.training.fast.walks import Walks
 from ivos.training.record import record_of
 from ivos.training.run import Run, resolved
@@ -30,11 +33,14 @@ if TYPE_CHECKING:
     from ivos.training.fast.examples import Example
     from ivos.training.propagation_settings import PropagationSettings
 
+Volumes = Callable[[int], LabelledScan]
+
 _STEPS, _RATE = 10_000, 2e-3
 _TUNING_STEPS, _TUNING_RATE = 1000, 5e-4
 _WALKS = 32  # under way at once
 _APART = 10**10  # numbers of scans for each seed
-_HELD_OUT, _HELD_OUT_FIRST = 128, 10**9  # walks over scans that no training sees
+_HELD_OUT, _HELD_OUT_FIRST = 64, 10**9  # walks over scans that no training sees
+_PER_HELD_OUT_SCAN = 4
 
 
 def train_fast(settings: PropagationSettings, folder: Path, *, on_change: OnChange = "refuse") -> Path:
@@ -51,23 +57,26 @@ def train_fast(settings: PropagationSettings, folder: Path, *, on_change: OnChan
     Raises:
         InputError: the scans or weights are not what the settings ask for, or the folder holds another run.
     """
-    tuning = settings.data is not None
-    steps, rate = (_TUNING_STEPS, _TUNING_RATE) if tuning else (_STEPS, _RATE)
+    tuning, continues = settings.data is not None, settings.data is not None or settings.anatomy is not None
+    if settings.anatomy is not None and tuning:
+        raise InputError("data and anatomy: give one of them")
+    steps, rate = (_TUNING_STEPS if tuning else _STEPS), (_TUNING_RATE if continues else _RATE)
     settings = resolved(settings, folder, steps=steps, rate=rate, on_change=on_change)
     seed_everything(settings.seed, verbose=False)
-    begun = load_fast(settings.init) if tuning or settings.init is not None else FastNet()
+    begun = load_fast(settings.init) if continues or settings.init is not None else FastNet()
     cases = None if settings.data is None else chosen_cases(settings.data, folder, settings.seed)
     training = [] if cases is None else [StoredScan(path) for path in cases.training]
     validating = [] if cases is None else [StoredScan(path) for path in cases.validating]
     record = record_of(settings, cases)
     run = Run(folder, settings, validates=not tuning or bool(validating), record=record, on_change=on_change)
+    learned, held_out_volumes = _volumes(settings, folder)
     world = run.trainer.world_size
     first = (
         (settings.seed + 1) * _APART + run.done * world + run.trainer.global_rank
     )  # a step begins less than one scan
     examples: DataLoader[Any] = DataLoader(
         Examples(
-            OwnScans(training) if tuning else synthetic,
+            OwnScans(training) if tuning else learned,
             first=first,
             step=world,
         ),
@@ -77,7 +86,7 @@ def train_fast(settings: PropagationSettings, folder: Path, *, on_change: OnChan
         worker_init_fn=_give_way,
     )
     held_out: DataLoader[Any] = DataLoader(
-        _held_out(validating) if run.validates else [],  # type: ignore[arg-type]
+        _held_out(validating, held_out_volumes) if run.validates else [],  # type: ignore[arg-type]
         batch_size=_HELD_OUT // 2,
         collate_fn=list,
     )
@@ -92,10 +101,24 @@ def train_fast(settings: PropagationSettings, folder: Path, *, on_change: OnChan
     return folder / "fast.safetensors"
 
 
-def _held_out(scans: Sequence[StoredScan]) -> list[Example]:
-    """Walks to validate on: over parts of scans in turn, or over synthetic ones."""
-    source = partial(part_in_turn, scans) if scans else synthetic
-    return list(islice(Examples(source, first=_HELD_OUT_FIRST), _HELD_OUT))
+def _volumes(settings: PropagationSettings, folder: Path) -> tuple[Volumes, Volumes]:
+    """Synthetic volumes, or those of the settings' anatomy: to learn from and to validate on."""
+    anatomy = settings.anatomy
+    if anatomy is None:
+        return synthetic, synthetic
+    kept = folder / "volumes"
+    learned = AnatomyVolumes(sources_of(anatomy, held_out=False))
+    held_out = sources_of(anatomy, held_out=True)
+    return (
+        StoredVolumes(learned, kept, anatomy.volumes, first=settings.seed * _APART),
+        AnatomyVolumes(held_out, phantoms=False) if held_out else synthetic,
+    )
+
+
+def _held_out(scans: Sequence[StoredScan], volumes: Volumes) -> list[Example]:
+    """Walks to validate on: over parts of scans in turn, or over volumes that no training sees."""
+    source = partial(part_in_turn, scans) if scans else volumes
+    return list(islice(Examples(source, first=_HELD_OUT_FIRST, per_scan=_PER_HELD_OUT_SCAN), _HELD_OUT))
 
 
 def _give_way(worker: int) -> None:  # noqa: ARG001

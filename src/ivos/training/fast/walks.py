@@ -1,7 +1,7 @@
 """Walks over examples, many at once, each at a place of its own: every step of the training moves all of them on.
 
-A walk goes on from the network's own answers, as long as they are of use, so that the network learns from what its
-mistakes lead to, at every distance from the drawn slice.
+A walk goes on from the network's own answers, wherever they lead, so that the network learns from what its mistakes
+lead to: at every distance from the drawn slice, and long past the end of a structure that it did not stop at.
 
 References:
     Ross, Gordon, Bagnell: A reduction of imitation learning and structured prediction to no-regret online learning,
@@ -10,6 +10,7 @@ References:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -21,10 +22,23 @@ from ivos.propagation.tracks import VIEW_PIXELS, Reference, Step, Track
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ivos.propagation.engines.protocol import BoolArray, FloatArray
+    from ivos.propagation.engines.protocol import FloatArray
     from ivos.training.fast.examples import Example
 
-_HOPELESS_DSC, _HOPELESS_STEPS = 0.1, 3  # a walk that has lost its structure this long teaches nothing any more
+
+@dataclass
+class Counts:
+    """Pixels of the slices that a walk has answered or given up: shared with the truth, false, missed."""
+
+    shared: float = 0.0
+    false: float = 0.0
+    missed: float = 0.0
+
+    @property
+    def dsc(self) -> float | None:
+        """Their DSC; None where there is nothing."""
+        both = 2 * self.shared + self.false + self.missed
+        return 2 * self.shared / both if both else None
 
 
 class Walk:
@@ -33,6 +47,7 @@ class Walk:
     Attributes:
         example: the slices.
         track: where the structure is held to be.
+        counts: of the last pass so far.
     """
 
     def __init__(self, example: Example) -> None:
@@ -40,7 +55,7 @@ class Walk:
         self._said: list[Patch | None] = [None] * len(example.numbers)
         self._ahead: list[int] = []
         self._opposed = False
-        self._last = self._lost = 0
+        self._last = 0
         self._begin(example.walked, opposed=False)
 
     @property
@@ -61,7 +76,7 @@ class Walk:
             if self._opposed:
                 self._pass()  # the other pass may have it further on
             else:
-                self._ahead = []
+                self._give_up()
         return bool(self._ahead)
 
     def step(self) -> Step:
@@ -82,25 +97,23 @@ class Walk:
             opposite=self._opposite(),
             opposed=self._opposed,
             anchor=there.anchors[position],
+            flow=there.flow(position),
         )
 
     def nearest(self) -> list[Reference]:
         """The drawn slices to read from on the slice that the walk comes to."""
         return self.track.nearest(self.example.numbers[self._ahead[0]])
 
-    def advance(self, probabilities: FloatArray) -> float | None:
-        """Go on from the network's answer (S, S); gives its DSC on the slice, None where both are empty."""
+    def advance(self, probabilities: FloatArray) -> None:
+        """Go on from the network's answer (S, S)."""
         assert self.track.view is not None  # noqa: S101 - look comes first
-        truth, ignored = (part[self._ahead[0]] for part in (self.example.masks, self.example.ignored))
-        said = self.track.view.paste(probabilities, (truth.shape[0], truth.shape[1]))
-        score = _dsc(said, truth, ignored)
-        self._lost = self._lost + 1 if score is not None and score < _HOPELESS_DSC else 0
-        self._said[self._ahead[0]] = said
+        position = self._ahead[0]
+        height, width = self.example.masks[position].shape
+        said = self.track.view.paste(probabilities, (height, width))
+        self._count(position, said)
+        self._said[position] = said
         self.track.mask = said
         self._pass()
-        if self._lost >= _HOPELESS_STEPS:
-            self._ahead = []
-        return score
 
     def back(self) -> bool:
         """Begin the pass from the other drawn slice, if there is one and it is still to come."""
@@ -117,8 +130,25 @@ class Walk:
         for position in drawn:
             mask = Patch.of(example.masks[position].astype(np.float32))
             self.track.learn(example.numbers[position], example.image(position), mask)
-        self._last, self._lost, self._opposed = first, 0, opposed
+        self._last, self._opposed, self.counts = first, opposed, Counts()
         self._ahead = list(positions[1:-1] if example.between else positions[1:])
+
+    def _give_up(self) -> None:
+        """Nothing is left to follow: what comes after is missed."""
+        for position in self._ahead:
+            self._count(position, None)
+        self._ahead = []
+
+    def _count(self, position: int, said: Patch | None) -> None:
+        truth, ignored = self.example.masks[position], self.example.ignored[position]
+        shared = false = 0
+        if said is not None:
+            inside = (said.values > 0.5) & ~ignored[said.place]
+            shared = int((inside & truth[said.place]).sum())
+            false = int(inside.sum()) - shared
+        self.counts.shared += shared
+        self.counts.false += false
+        self.counts.missed += int(truth.sum()) - shared
 
     def _pass(self) -> None:
         self._last = self._ahead.pop(0)
@@ -163,13 +193,3 @@ class Walks:
 def goes_on(walk: Walk) -> bool:
     """Turn a walk to what lies before it, back from the other end if need be; False where it is over."""
     return walk.look() or (walk.back() and walk.look())
-
-
-def _dsc(found: Patch | None, true: BoolArray, ignored: BoolArray) -> float | None:
-    total = float(true.sum())
-    shared = 0.0
-    if found is not None:
-        inside = (found.values > 0.5) & ~ignored[found.place]
-        total += float(inside.sum())
-        shared = float((inside & true[found.place]).sum())
-    return 2 * shared / total if total else None

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ivos.interactive.between import shapes_between
+from ivos.propagation.shape_interpolation import shapes_between
 
 MASKS = arrays(bool, (7, 9))
 

@@ -1,0 +1,1 @@
+"""The refinement of propagated structures in three dimensions."""

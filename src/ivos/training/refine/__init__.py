@@ -1,0 +1,1 @@
+"""Training the network that refines propagated structures in three dimensions."""
