@@ -16,6 +16,8 @@ from ivos.propagation.engines.nearest import NearestEngine
 from tests.propagation.scenes import moving_discs, volume_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ivos.propagation.engines.protocol import BoolArray
     from ivos.volume.volume import Volume
 
@@ -55,6 +57,14 @@ def test_whole_labels_are_slices_of_any_axis(solid: np.ndarray) -> None:
     assert along_one_axis(labels).axis == 0
     for axis in ("axial", "coronal", "sagittal"):
         assert along_one_axis(labels, axis).dropped == 0
+
+
+@pytest.mark.parametrize("side_by_side", [range(20), range(6, 11), (2, 3, 4, 5, 12, 13, 14)])
+def test_thin_parts_of_what_was_drawn_on_slices_side_by_side_are_no_planes(side_by_side: Sequence[int]) -> None:
+    wing = (X == 36) & (np.abs(Y - 24) < 12)  # a wall of one voxel that stands in a sagittal plane
+    labels = drawn(np.isin(Z, side_by_side), np.where(wing | ROD, 2, 0))
+    taken = along_one_axis(labels)
+    assert (taken.axis, taken.dropped) == (0, 0)
 
 
 SEVERAL = [

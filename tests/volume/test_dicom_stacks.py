@@ -176,6 +176,16 @@ def test_stacks_with_a_gap_between_them_are_never_taken_unasked(tmp_path: Path) 
     np.testing.assert_array_equal(ivos.read(tmp_path, stack=2).array, HU[:3] + 50)
 
 
+@pytest.mark.parametrize("gap_mm", [30, 200])
+def test_stacks_far_from_each_other_are_told_apart_where_both_begin_with_image_1(tmp_path: Path, gap_mm: int) -> None:
+    tagged(write_dicom(tmp_path / "0", STORED, series="1.2.3"))
+    tagged(write_dicom(tmp_path / "1", STORED + 50, series="1.2.3"), shift_mm=(0, 0, gap_mm))
+    assert listed(tmp_path) == ["axial, 5 slices, 2 mm apart"] * 2
+    with pytest.raises(InputError, match=r"choose one with --stack: 1 \(axial, 5 slices.*2 \(axial, 5 slices"):
+        ivos.read(tmp_path)
+    np.testing.assert_array_equal(ivos.read(tmp_path, stack=2).array, HU + 50)
+
+
 def test_two_series_ask_for_the_series_first(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for series in ("1.2.31", "1.2.32"):
         for number, how in enumerate(({}, CORONAL)):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _LEAST_LENGTH, _LEAST_VOXELS = 3, 16  # of a patch: along both of its own axes, and in all
 _LEAST_SHARE = 0.4  # of what is filled in its plane: less is the edge of something solid
 _BENT_SHARE = 0.5  # of a patch's rim that continues in the plane beside it
+_COMMON_SHARE = 0.75  # of its slices on which a structure has more than what lies in the plane: then it was drawn there
 _NAMED = 5
 
 
@@ -70,7 +71,7 @@ def along_one_axis(
     chosen = None if axis is None else axis_number(axis)
     if box is None:
         return OneAxis(usual if chosen is None else chosen, drawn)
-    planes = _Planes(filled[box], usual)
+    planes = _Planes(np.where(filled[box], drawn.array[box], 0), usual)
     words = _words(drawn, {a: [box[a].start + n for n in numbers] for a, numbers in planes.slices.items()})
     if not planes.across:
         flat = not planes.rest and chosen not in (None, usual, drawn_axis(drawn))
@@ -102,7 +103,7 @@ class _Planes:
     """The planes of each axis that are drawn on.
 
     Args:
-        filled: (Z, Y, X) where anything is drawn.
+        labels: (Z, Y, X) what is drawn.
         usual: the axis of what is solid: annotated slices that lie beside each other, or the whole scan.
 
     Attributes:
@@ -111,10 +112,12 @@ class _Planes:
         rest: whether anything is solid.
     """
 
-    def __init__(self, filled: BoolArray, usual: int) -> None:
-        self._filled = filled
+    def __init__(self, labels: Array, usual: int) -> None:
+        self._labels, self._filled = labels, labels > 0
+        filled = self._filled
         self._long = [_in_long_runs(filled, axis) for axis in range(3)]
         self._flat = {axis: self._flat_planes(axis) for axis in range(3)}
+        self._leave_parts_of_slices(usual)
         for axis in range(3):
             if axis != usual and self._flat[axis]:
                 self._flat[axis] |= self._small_planes(axis)
@@ -149,13 +152,21 @@ class _Planes:
         filled = np.moveaxis(self._filled, axis, 0)
         voxels, all_voxels = patches.sum(axis=(1, 2)), filled.sum(axis=(1, 2))
         likely = np.flatnonzero((voxels >= _LEAST_VOXELS) & (voxels >= _LEAST_SHARE * all_voxels))
-        groups = np.split(likely, np.flatnonzero(np.diff(likely) > 1) + 1)
-        return {
-            int(n)
-            for group in groups
-            if 0 < len(group) < _LEAST_LENGTH and not _bent(filled, patches, group)
-            for n in group
-        }
+        groups = [group for group in _runs(likely.tolist()) if len(group) < _LEAST_LENGTH]
+        return {number for group in groups if not _bent(filled, patches, group) for number in group}
+
+    def _leave_parts_of_slices(self, usual: int) -> None:
+        """Take out planes of thin structures that were drawn, with the rest of them, on usual slices side by side."""
+        others = tuple(axis for axis in range(3) if axis != usual)
+        across = np.any([self._in_planes(axis, self._flat[axis]) for axis in others], axis=0)
+        for axis in others:
+            for group in _runs(sorted(self._flat[axis])):
+                there = self._filled & self._in_planes(axis, group)
+                more = np.isin(self._labels, np.unique(self._labels[there])) & self._filled & ~across
+                touched = there.any(axis=others)
+                common = np.count_nonzero(touched & more.any(axis=others))
+                if common > _COMMON_SHARE * np.count_nonzero(touched):
+                    self._flat[axis] -= set(group)
 
     def _small_planes(self, axis: int) -> set[int]:
         """Planes beside them with little on them, all of it thin along the axis: where a structure ends."""
@@ -170,6 +181,12 @@ class _Planes:
         return np.broadcast_to(np.expand_dims(there, [a for a in range(3) if a != axis]), self._filled.shape)
 
 
+def _runs(numbers: Sequence[int]) -> list[list[int]]:
+    """Ascending numbers, parted where one is left out."""
+    parts = np.split(np.asarray(numbers, int), np.flatnonzero(np.diff(numbers) > 1) + 1)
+    return [part.tolist() for part in parts if part.size]
+
+
 def _in_long_runs(filled: BoolArray, axis: int) -> BoolArray:
     """The voxels of runs along an axis that are as long as patches are at least."""
     line = [1, 1, 1]
@@ -178,7 +195,7 @@ def _in_long_runs(filled: BoolArray, axis: int) -> BoolArray:
     return long
 
 
-def _bent(filled: BoolArray, patches: BoolArray, group: Array) -> bool:
+def _bent(filled: BoolArray, patches: BoolArray, group: Sequence[int]) -> bool:
     """Whether the patches of planes beside each other continue around their rim in the next planes."""
     around = ndimage.binary_dilation(patches[group].any(axis=0), np.ones((3, 3), bool))
     rim = around & ~filled[group].any(axis=0)  # not where slices of other axes cross

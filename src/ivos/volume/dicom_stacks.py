@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 LISTED = 6
 _SAME_OFFSET_MM = 1.0  # within a plane, of the slices of one stack
+_RUN = 3  # evenly spaced slices between two gaps that are a stack, not images of one place
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,12 +146,15 @@ def _parts(group: Stack) -> list[Stack]:
 
 
 def _partings(group: Stack) -> Iterator[list[Stack]]:
-    """Ways to part slices: by what their headers say, by their place within the plane, by the images' numbers."""
+    """Ways to part slices: by what their headers say, by place within the plane, by gaps, by the images' numbers."""
     for keyword in TELLS_APART:
         values = [header.apart.get(keyword) for header in group.slices]
         if None not in values:
             yield _by(group, [f"{keyword} {value}" for value in values])
     yield _by(group, _offsets(group))
+    runs = _runs(group)
+    if min(len(run.slices) for run in runs) >= _RUN:
+        yield runs
     ranks = _ranks(group)
     if ranks:
         yield _by(group, ranks)

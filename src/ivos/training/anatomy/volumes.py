@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.errors import InputError
-from ivos.files import replacing
+from ivos.files import left_by_system, replacing
 from ivos.training.anatomy.label_maps import synthetic_image
 from ivos.training.anatomy.real_scans import part_of_scan
 from ivos.training.fast.scans import LabelledScan, synthetic
@@ -57,13 +57,15 @@ def sources_of(settings: AnatomySettings, *, held_out: bool) -> list[Source]:
         for folder in folders:
             if not folder.is_dir():
                 raise InputError(f"{folder}: no such folder of {kind}s")
-            for place in sorted({path.parent for path in folder.rglob("*.nii*")}):
+            images = [path for path in folder.rglob("*.nii*") if not left_by_system(path.relative_to(folder))]
+            for place in sorted({path.parent for path in images}):
                 if place.name == "labels" and (place.parent / "images").is_dir():
                     continue
                 files = tuple(
                     path
-                    for path in sorted(place.glob("*.nii*"))
-                    if held_out
+                    for path in sorted(images)
+                    if path.parent == place
+                    and held_out
                     == any(fnmatch(str(path.relative_to(folder.parent)), name) for name in settings.held_out)
                 )
                 labels = tuple(_labels_beside(path) if kind == "scan" else None for path in files)
