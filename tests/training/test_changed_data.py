@@ -11,9 +11,12 @@ import pytest
 import ivos as package
 from ivos.config import load_settings
 from ivos.errors import InputError
+from ivos.training.anatomy.volumes import files_by_use
+from ivos.training.continuing import begin
 from ivos.training.data.cases import chosen_cases
 from ivos.training.data.prepare import load_manifest, prepare
-from ivos.training.record import CaseRecord, DataRecord, changes
+from ivos.training.propagation_settings import PropagationSettings
+from ivos.training.record import CaseRecord, DataRecord, changes, record_of
 from ivos.training.reference.settings import ReferenceSettings
 from ivos.training.reference.train import train_reference
 from ivos.training.run_settings import CohortSettings
@@ -178,6 +181,28 @@ def test_what_crosses_from_learning_to_holding_out_is_final() -> None:
         assert case in (changes(before, _record(**{**_uses(before), **new})).final or "")
     gone = _record(b1="validation", c1="test").after(before, told_to_continue=None)
     assert "a1" in (changes(gone, _record(b1="validation", c1="test", a1="validation")).final or "")
+
+
+def test_volumes_that_were_made_of_other_files_are_never_learned_from(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        package.write(tmp_path / "maps" / "heart" / f"{name}.nii.gz", moving_discs(slices=3, size=16)[1])
+    held_out = "anatomy.held_out=[maps/heart/b.nii.gz]"
+    settings = load_settings(PropagationSettings, [f"anatomy.label_maps=[{tmp_path / 'maps'}]", held_out])
+    before = record_of(settings, made_of=files_by_use(settings.anatomy))
+    assert [case.use for case in before.cases.values()] == ["training", "validation"]
+    (tmp_path / "run" / "volumes").mkdir(parents=True)
+    begin(tmp_path / "run", before)
+    begin(tmp_path / "run", before)
+    assert (tmp_path / "run" / "volumes").exists()
+    package.write(tmp_path / "maps" / "heart" / "a.nii.gz", moving_discs(slices=3, size=16, seed=1)[1])
+    package.write(tmp_path / "maps" / "heart" / "c.nii.gz", moving_discs(slices=4, size=16)[1])
+    now = record_of(settings, made_of=files_by_use(settings.anatomy))
+    change = changes(before, now)
+    assert change.final == "what it learns from was made of the files as they were"
+    assert "new for training" in change.told[0]
+    begin(tmp_path / "run", now)
+    assert not (tmp_path / "run" / "volumes").exists()
+    assert (tmp_path / "run" / "before_1" / "volumes").exists()
 
 
 def _uses(record: DataRecord) -> dict[str, str]:

@@ -11,7 +11,7 @@ from ivos.config import load_settings
 from ivos.errors import InputError
 from ivos.training.checkpoints import BEST, LAST
 from ivos.training.optimiser import stretched
-from ivos.training.record import RECORD, DataRecord, changes, read_record
+from ivos.training.record import RECORD, DataRecord, changes, read_record, write_record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,8 +23,9 @@ OnChange = Literal["refuse", "restart", "continue"]
 """What becomes of a run whose data have changed, or that had ended early and is to have more steps."""
 
 SETTINGS, BEST_BEFORE = "settings.yaml", "best_before.ckpt"
-_OF_A_RUN = (LAST, BEST, BEST_BEFORE, SETTINGS, RECORD, "log", "tensorboard", "pictures")
-_WEIGHTS = ("reference", "reference2", "fast", "stcn", "strokes", "fusion")
+_MADE = ("volumes", "crops")  # of the files that a run learns from
+_OF_A_RUN = (LAST, BEST, BEST_BEFORE, SETTINGS, RECORD, "log", "tensorboard", "pictures", *_MADE)
+_WEIGHTS = ("reference", "reference2", "fast", "stcn", "strokes", "fusion", "refine")
 _EITHER_WAY = "--restart begins it again and keeps what is there in a folder beside, --continue trains on from there"
 
 _log = logging.getLogger(__name__)
@@ -103,6 +104,18 @@ def _rate(settings: RunSettings, done: int, before: int) -> str:
     """What the schedule does where a run continues."""
     rate = settings.optimiser.rate
     return stretched(settings.optimiser, rate if isinstance(rate, float) else 1.0, done, before, settings.total_steps)
+
+
+def begin(folder: Path, record: DataRecord) -> None:
+    """Keep the record of a run that begins; what was made of other files, before it was stopped, is set aside.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    before = read_record(folder)
+    if before is not None and record.makes_volumes and changes(before, record).told:
+        set_aside(folder)
+    write_record(folder, record)
 
 
 def set_aside(folder: Path) -> None:

@@ -51,6 +51,7 @@ class DataRecord(BaseModel):
         structures: that the network tells apart, with their names; empty where it knows none.
         files: checksums of files that the settings name.
         learned: patients of all cases that were ever learned from, by case.
+        makes_volumes: whether volumes are made of the files of its cases once, and kept in the run's folder.
         told_to_continue: the step at which somebody said that the run continues though it had ended.
     """
 
@@ -60,6 +61,7 @@ class DataRecord(BaseModel):
     structures: dict[int, str] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
     learned: dict[str, str] = Field(default_factory=dict)
+    makes_volumes: bool = False
     told_to_continue: int | None = None
 
     def after(self, before: DataRecord | None, *, told_to_continue: int | None) -> DataRecord:
@@ -92,6 +94,7 @@ def record_of(
     *,
     structures: Mapping[int, str] | None = None,
     unlabelled: bool = False,
+    made_of: Mapping[Use, Sequence[tuple[Path, Path | None]]] | None = None,
 ) -> DataRecord:
     """The data of a training.
 
@@ -100,6 +103,7 @@ def record_of(
         cases: of a cohort; None for synthetic scans.
         structures: that the network tells apart, with their names.
         unlabelled: whether unlabelled scans are learned from.
+        made_of: files of which volumes are made, with labels beside some, by what they are for.
 
     Raises:
         InputError: a scan is not in the store, or damaged.
@@ -114,8 +118,12 @@ def record_of(
                 scan=info.digest or info.fingerprint,
                 labels=(info.labels_digest or info.fingerprint) if info.labelled else None,
             )
+    for use, pairs in (made_of or {}).items():
+        for path, labels in pairs:
+            other = None if labels is None else checksum(labels)
+            records[str(path)] = CaseRecord(use=use, patient=str(path), scan=checksum(path), labels=other)
     files = {str(path): checksum(path) for path in _files(settings.model_dump())}
-    return DataRecord(cases=records, structures=dict(structures or {}), files=files)
+    return DataRecord(cases=records, structures=dict(structures or {}), files=files, makes_volumes=made_of is not None)
 
 
 def read_record(folder: Path) -> DataRecord | None:
@@ -156,6 +164,8 @@ def changes(before: DataRecord, now: DataRecord) -> Changes:
         final = f"it learned from cases that are held out now, or the other way round: {listed(crossed)}"
     elif set(before.structures) != set(now.structures):
         final = "its network tells other structures apart"
+    elif now.makes_volumes and told:
+        final = "what it learns from was made of the files as they were"
     return Changes(tuple(told), final, validation=_held(before) != _held(now))
 
 

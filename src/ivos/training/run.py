@@ -16,7 +16,7 @@ from ivos.config import load_settings, save_settings
 from ivos.device import has_bfloat16, pick_device
 from ivos.errors import InputError
 from ivos.training.checkpoints import BEST, LAST, Checkpoints, WholeCheckpoints, read_checkpoint
-from ivos.training.continuing import BEST_BEFORE, SETTINGS, OnChange, continued, is_first_process, set_aside
+from ivos.training.continuing import BEST_BEFORE, SETTINGS, OnChange, begin, continued, is_first_process, set_aside
 from ivos.training.finite import FiniteOnly
 from ivos.training.numbers import From
 from ivos.training.record import write_record
@@ -116,6 +116,8 @@ class Run:
         self._forgets_best = going_on is not None and going_on.forgets_best
         self._record = record.after(None, told_to_continue=None) if going_on is None else going_on.record
         self.trainer = self._trainer()
+        if not last and self.is_first:
+            begin(folder, self._record)
 
     @property
     def is_first(self) -> bool:

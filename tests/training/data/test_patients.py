@@ -21,7 +21,9 @@ def _table(folder: Path, text: str, encoding: str = "utf-8") -> Path:
 SPELLINGS = ["visit_00", "visit_00_0000", "visit_00.nii.gz", "visit_00_0000.nii.gz", "VISIT_00", " visit_00 "]
 
 
-@pytest.mark.parametrize("name", [*SPELLINGS, "images/visit_00.nii", "images\\visit_00_0000.mha", "Visit_00.NII.GZ"])
+@pytest.mark.parametrize(
+    "name", [*SPELLINGS, "images/visit_00.nii", "images\\visit_00_0000.mha", "Visit_00.NII.GZ", "visit_00-label.nii.gz"]
+)
 def test_a_name_matches_however_it_is_written(tmp_path: Path, name: str) -> None:
     found = read_patients(_table(tmp_path, f"case,patient\n{name},p\n"), CASES)
     assert found.whose == {"visit_00": "p"}
@@ -44,6 +46,10 @@ def test_what_does_not_match_is_told(tmp_path: Path) -> None:
     unknown, without = found.notes(path)
     assert "match no case: visit_07" in unknown
     assert "visit_01, Visit 02, jos\u00e9" in without
+
+
+def test_a_name_of_btcv_is_that_of_its_case(tmp_path: Path) -> None:
+    assert read_patients(_table(tmp_path, "case,patient\nimg0001.nii.gz,p\n"), ["0001"]).whose == {"0001": "p"}
 
 
 def test_one_patient_in_several_spellings_is_one(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ivos.training.propagation_settings import AnatomySettings
+    from ivos.training.record import Use
 
 _SHARES = {"label map": 0.4, "scan": 0.35, "phantom": 0.25}
 _GREY_LEVELS = 2000  # of synthetic intensities, as a scanner's integers
@@ -73,6 +74,25 @@ def sources_of(settings: AnatomySettings, *, held_out: bool) -> list[Source]:
     if not found and not held_out:
         raise InputError("anatomy: no NIfTI files in the folders of anatomy.label_maps and anatomy.scans")
     return found
+
+
+def files_by_use(settings: AnatomySettings | None) -> dict[Use, list[tuple[Path, Path | None]]] | None:
+    """The files that the settings name, with labels beside some, by what they are for; None without settings.
+
+    Raises:
+        InputError: see :func:`sources_of`.
+    """
+    if settings is None:
+        return None
+    uses: tuple[tuple[Use, bool], ...] = (("training", False), ("validation", True))
+    return {
+        use: [
+            pair
+            for source in sources_of(settings, held_out=held_out)
+            for pair in zip(source.files, source.labels, strict=True)
+        ]
+        for use, held_out in uses
+    }
 
 
 def _labels_beside(scan: Path) -> Path | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ivos.errors import InputError
 from ivos.files import stem_of, suffix_of
+from ivos.training.data.raw import bare_name
 from ivos.volume.case_names import case_name
 from ivos.volume.read import READABLE
 
@@ -124,10 +125,11 @@ def _case_of(name: str, cases: Sequence[str], by_key: dict[str, list[str]], path
 
 
 def _keys(name: str) -> Iterator[str]:
-    """Keys under which a case may be known: of its name, of the name of its file, and of that without the channel."""
+    """Keys under which a case may be known: of its name, of the name of its file, and of the case that file is of."""
     path = Path(PurePosixPath(name.replace("\\", "/")).name)
     stem = stem_of(path) if suffix_of(path) in READABLE else path.name
-    for spelling in (name, stem, case_name(stem.strip())):
+    case = case_name(stem.strip())
+    for spelling in (name, stem, case, bare_name(case)):
         yield _key(spelling)
 
 

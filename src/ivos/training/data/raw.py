@@ -128,7 +128,7 @@ def _add_files(found: RawFolder, files: list[Path], raw: Path) -> None:
     folders = {path: path.relative_to(raw).parts[:-1] for path in files}
     holds = {path: _holds(folders[path]) for path in files}
     drawn = [path for path in files if holds[path] == "labels" or is_named_as_labels(path)]
-    labels, twice = _by_name([(_bare(stem_of(path)), path) for path in drawn], found)
+    labels, twice = _by_name([(bare_name(stem_of(path)), path) for path in drawn], found)
     scans = [path for path in files if path not in set(drawn)]
     channels = _channels(scans, set(labels) | twice)
     for path in scans:
@@ -137,7 +137,7 @@ def _add_files(found: RawFolder, files: list[Path], raw: Path) -> None:
                 Refusal(case=stem_of(path), reason=f"channel {channels[path]}: the first of several is taken")
             )
     first = [path for path in scans if channels[path] <= 0]
-    named = [(_bare(_CHANNEL.sub("", stem_of(p)) if channels[p] == 0 else stem_of(p)), p) for p in first]
+    named = [(bare_name(_CHANNEL.sub("", stem_of(p)) if channels[p] == 0 else stem_of(p)), p) for p in first]
     sure = {name: path for name, path in named if holds[path] == "scans"}
     chosen, scan_twice = _by_name(_without_copies(named, sure, holds, found, raw), found)
     for name, path in chosen.items():
@@ -212,12 +212,12 @@ def _channels(scans: list[Path], labelled: set[str]) -> dict[Path, int]:
             siblings[path.parent, base] <= _MOST_CHANNELS
             and (path.parent / path.name.replace(stem, base + "_0000")).exists()
         )
-        is_channel = match and _bare(stem) not in labelled and (_bare(base) in labelled or several)
+        is_channel = match and bare_name(stem) not in labelled and (bare_name(base) in labelled or several)
         found[path] = int(match[1]) if match and is_channel else -1
     return found
 
 
-def _bare(stem: str) -> str:
+def bare_name(stem: str) -> str:
     """The case of a file's name, of which the number of a channel is a part here."""
     return _BEFORE_NUMBERS.sub("", without_label_words(unicodedata.normalize("NFC", stem)))
 

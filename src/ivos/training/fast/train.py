@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from ivos.errors import InputError
 from ivos.nets.checkpoints import load_fast, save_propagation
 from ivos.nets.fast import FastNet
-from ivos.training.anatomy.volumes import AnatomyVolumes, StoredVolumes, sources_of
+from ivos.training.anatomy.volumes import AnatomyVolumes, StoredVolumes, files_by_use, sources_of
 from ivos.training.data.cases import chosen_cases
 from ivos.training.data.store import StoredScan
 from ivos.training.fast.examples import Examples
@@ -67,7 +67,7 @@ def train_fast(settings: PropagationSettings, folder: Path, *, on_change: OnChan
     cases = None if settings.data is None else chosen_cases(settings.data, folder, settings.seed)
     training = [] if cases is None else [StoredScan(path) for path in cases.training]
     validating = [] if cases is None else [StoredScan(path) for path in cases.validating]
-    record = record_of(settings, cases)
+    record = record_of(settings, cases, made_of=files_by_use(settings.anatomy))
     run = Run(folder, settings, validates=not tuning or bool(validating), record=record, on_change=on_change)
     learned, held_out_volumes = _volumes(settings, folder)
     world = run.trainer.world_size

@@ -17,7 +17,7 @@ from ivos.files import replacing
 from ivos.nets.checkpoints import load_refine, save_propagation
 from ivos.nets.refine import RefineNet
 from ivos.propagation.engines.choose import choose_engine
-from ivos.training.anatomy.volumes import AnatomyVolumes, sources_of
+from ivos.training.anatomy.volumes import AnatomyVolumes, files_by_use, sources_of
 from ivos.training.fast.scans import synthetic
 from ivos.training.record import record_of
 from ivos.training.refine.crops import crops_of, save_crops
@@ -63,8 +63,9 @@ def train_refinement(
     settings = resolved(settings, folder, steps=_STEPS, rate=_RATE, on_change=on_change)
     seed_everything(settings.seed, verbose=False)
     begun = load_refine(settings.init) if settings.init is not None else RefineNet()
+    record = record_of(settings, made_of=files_by_use(settings.anatomy))
+    run = Run(folder, settings, validates=True, record=record, on_change=on_change)
     files, held_out_files = _prepare(settings, folder / "crops", progress)
-    run = Run(folder, settings, validates=True, record=record_of(settings), on_change=on_change)
     world = run.trainer.world_size
     first = (settings.seed + 1) * _APART + run.done * settings.batch * world + run.trainer.global_rank
     samples: DataLoader[Any] = DataLoader(
