@@ -44,7 +44,7 @@ def test_scores_of_a_pair(tmp_path: Path) -> None:
 @pytest.mark.parametrize("unit", ["micron", "meter", "mm"])
 @pytest.mark.parametrize("without", ["prediction", "truth"])
 def test_a_file_that_lost_its_unit_is_measured_in_that_of_the_other(tmp_path: Path, unit: str, without: str) -> None:
-    paths = {}
+    paths: dict[str, Path] = {}
     for name, array in (("prediction", labels(2)), ("truth", labels())):
         image = nib.Nifti1Image(array.T, np.diag([0.7, 0.8, 2.5, 1.0]))
         image.header.set_xyzt_units("unknown" if name == without else unit)
