@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     from ivos.propagation.engines.protocol import BoolArray, FloatArray
 
-_PER_SCAN = 32
+_PER_SCAN = 16
 _LEAST_PIXELS = 12
 _LARGEST_SHARE = 0.35  # of a slice; larger structures are left to be background
-_WAITING = 128  # examples that are mixed, so that those of one scan do not come together
+_WAITING = 48  # examples that are mixed, so that those of one scan do not come together
 _LONGEST = 40  # slices of an example
 _BEYOND = 14  # slices past the structure's end that the network may still have to stop on
 _BETWEEN = 0.4  # share of examples with a drawn slice at both ends
