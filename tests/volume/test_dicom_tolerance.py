@@ -68,7 +68,7 @@ ROUNDED: dict[str, tuple[Callable[[Dataset, int], object], float]] = {
     "0.35 to a decimal": (placed(1, (0, 0, 0.35)), 0.35),
     "1.25 to a decimal": (placed(1, (0, 0, 1.25)), 1.25),
     "0.3333 to two": (placed(2, (0, 0, 0.3333)), 0.3333),
-    "0.25 to a decimal, zeros behind": (placed(1, (0, 0, 0.25), ".6f"), 0.25),
+    "0.3 to a decimal, zeros behind": (placed(1, (0, 0, 0.3001), ".6f"), 0.3001),
     "0.15 to two, beside long ones": (placed(2, (0, 0, -0.155)), 0.155),
 }
 
