@@ -33,9 +33,13 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# One thread a process: several PyTorch processes that each take all cores stand in each other's way.
+# One thread a process: several PyTorch processes that each take all cores stand in each other's way. The trainings come
+# in processes of their own: what PyTorch keeps of large networks adds up.
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest -n logical --maxprocesses 4 --dist loadgroup -m "not docs"
+
 test: lint
-	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest -n logical --maxprocesses 4 --dist loadgroup -m "not docs"
+	$(PYTEST) --ignore tests/training
+	$(PYTEST) tests/training
 
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
