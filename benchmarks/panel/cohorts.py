@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Cohort:
-    """Scans of one kind, and how much of each is annotated where every n-th slice is."""
+    """Scans of one kind with their labels."""
 
     name: str
     cases: tuple[Case, ...]

@@ -73,7 +73,7 @@ class FastTraining(Training):
         return batch
 
     def _moved_on(self, network: FastNet, walks: Sequence[Walk]) -> Tensor:
-        """Every walk a slice further: the loss. Where that is not finite the walks stay where they are."""
+        """Every walk a slice further: the loss. The walks stay where they are if it is not finite."""
         gathered = list(self._threads.map(_gathered, walks))
         evidence, scalars = (torch.cat([getattr(g[0], part) for g in gathered]) for part in ("evidence", "scalars"))
         target = torch.from_numpy(np.stack([truth for _, truth, _ in gathered]))[:, None].to(self.device)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -183,7 +182,6 @@ def _keep(crop: Crop) -> float:
     return next(share for least, share in ((0.7, 1.0), (0.5, 0.6), (0.25, 0.3), (0.0, 0.1)) if crop.dsc >= least)
 
 
-@lru_cache(maxsize=1)
-def held_out_samples(files: tuple[Path, ...]) -> list[Any]:
+def held_out_samples(files: Sequence[Path]) -> list[Sample]:
     """All usable crops of some files, as they are."""
     return [whole(crop) for path in files for crop in load_crops(path) if _is_usable(crop)]

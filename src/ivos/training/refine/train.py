@@ -75,7 +75,7 @@ def train_refinement(
         collate_fn=collate,
     )
     held_out: DataLoader[Any] = DataLoader(
-        held_out_samples(tuple(held_out_files)),  # type: ignore[arg-type]
+        held_out_samples(held_out_files),  # type: ignore[arg-type]
         batch_size=1,
         collate_fn=collate,
     )
