@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ivos.training.reference.methods import Batch
-    from ivos.volume.volume import Array
+    from ivos.types import Array
 
     Slice = tuple[npt.NDArray[np.float32], npt.NDArray[np.int16] | None]
 

@@ -45,8 +45,8 @@ from ivos.propagation.stroke_segmenters import SmallStrokeSegmenter
 
 if TYPE_CHECKING:
     from ivos.propagation.correct import Merge
-    from ivos.propagation.engines.protocol import BoolArray
-    from ivos.volume.volume import Array, Volume
+    from ivos.types import Array, BoolArray
+    from ivos.volume.volume import Volume
 
 _WAYS = ("anew", "replace", "distance", "difference", "suggest")
 _GOOD, _TRIES = 0.9, 3

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ivos.propagation.engines.protocol import Engine
-    from ivos.volume.volume import Array, Volume
+    from ivos.types import Array
+    from ivos.volume.volume import Volume
 
 BIN_SLICES = 10
 

@@ -25,7 +25,7 @@ from ivos.volume.volume import Volume
 
 if TYPE_CHECKING:
     from ivos.phantom.case import Phantom
-    from ivos.volume.volume import Array
+    from ivos.types import Array
 
 
 def phantom() -> Phantom:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ivos.nets.stcn import JoiningBlock, UpsampleBlock
-    from ivos.propagation.engines.protocol import BoolArray, Engine
+    from ivos.propagation.engines.protocol import Engine
+    from ivos.types import BoolArray
 
 _TOP_K, _MEMORY_EVERY = 20, 5
 _TOLERANCE = 1e-4

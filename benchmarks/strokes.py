@@ -30,8 +30,8 @@ from ivos.volume.box import bounding_box
 from ivos.volume.windows import channels, windows_for
 
 if TYPE_CHECKING:
-    from ivos.propagation.engines.protocol import BoolArray, FloatArray
     from ivos.propagation.strokes import StrokeSegmenter
+    from ivos.types import BoolArray, FloatArray
 
 _WANTED_DSC, _MOST_CLICKS = 0.9, 20
 _SHOWN_CLICKS = (1, 2, 3, 5)

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from ivos.propagation.fuse import Fusion
     from ivos.propagation.references import Choice
     from ivos.segmentation.reference import Combination
-    from ivos.volume.volume import Array, Volume
+    from ivos.types import Array
+    from ivos.volume.volume import Volume
 
 _EVERY, _AT_MOST = 3, 8
 _LARGE = (300, 512)  # slices, rows and columns

@@ -11,7 +11,7 @@ import ivos
 
 SOURCE = Path(ivos.__file__).parent
 ROOMS = [
-    "errors", "files", "download", "device", "config", "volume", "nets", "propagation", "uncertainty",
+    "errors", "types", "files", "download", "device", "config", "volume", "nets", "propagation", "uncertainty",
     "segmentation", "consensus", "interactive", "metrics", "phantom", "training", "pseudo_labels", "loop",
     "cohort", "report", "annotate", "cli",
 ]  # fmt: skip

@@ -15,8 +15,9 @@ from ivos.propagation.propagate import propagate
 
 if TYPE_CHECKING:
     from benchmarks.cases import Case
-    from ivos.propagation.engines.protocol import BoolArray, Engine
-    from ivos.volume.volume import Array, Volume
+    from ivos.propagation.engines.protocol import Engine
+    from ivos.types import Array, BoolArray
+    from ivos.volume.volume import Volume
 
 DISTANCES = ((1, 3), (4, 10), (11, 25), (26, 50), (51, 100), (101, 10**6))
 """First and last distance, in slices, of each bin."""

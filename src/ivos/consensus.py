@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from ivos.volume.volume import Array, Volume
+    from ivos.types import Array
+    from ivos.volume.volume import Volume
 
     Mask = npt.NDArray[np.bool_]
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from ivos.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    Progress = Callable[[int, int], None]
+    from ivos.types import Progress
+
 
 _CHUNK_BYTES = 1 << 20
 _SILENCE_S = 60  # without a byte, after which a server counts as gone

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ivos.annotate.finding import Finder
-    from ivos.propagation.engines.protocol import BoolArray, Engine, FloatArray
+    from ivos.propagation.engines.protocol import Engine
     from ivos.propagation.strokes import Strokes
+    from ivos.types import BoolArray, FloatArray
     from ivos.volume.volume import Volume
 
 ADDRESS = "http://127.0.0.1:8765"

@@ -13,8 +13,8 @@ from ivos.volume.geometry import AXIS_NAMES
 from tests.propagation.scenes import volume_of
 
 if TYPE_CHECKING:
-    from ivos.propagation.engines.protocol import BoolArray, FloatArray
     from ivos.propagation.strokes import Strokes
+    from ivos.types import BoolArray, FloatArray
     from ivos.volume.volume import Volume
 
 SHAPE = (6, 8, 9)

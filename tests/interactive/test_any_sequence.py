@@ -20,7 +20,7 @@ from tests.interactive.scenes import SHAPE, Obedient, contents, scan_of, session
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ivos.propagation.engines.protocol import BoolArray
+    from ivos.types import BoolArray
 
 structures = st.integers(1, 4)
 axes = st.sampled_from(AXIS_NAMES)

@@ -15,7 +15,8 @@ from ivos.propagation.masks import Masks
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ivos.propagation.engines.protocol import Engine, FloatArray
+    from ivos.propagation.engines.protocol import Engine
+    from ivos.types import FloatArray
 
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)[:, None, None]
 STD = np.array([0.229, 0.224, 0.225], np.float32)[:, None, None]

@@ -12,8 +12,9 @@ from ivos.volume.volume import Volume
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from ivos.propagation.engines.protocol import BoolArray, Slice
+    from ivos.propagation.engines.protocol import Slice
     from ivos.propagation.masks import Masks
+    from ivos.types import BoolArray
 
 
 def volume_of(array: npt.NDArray[Any], spacing_mm: tuple[float, float, float] = (2.0, 1.0, 1.0)) -> Volume:

@@ -17,10 +17,11 @@ from ivos.phantom import abdomen
 from ivos.propagation.engines.fast import FastEngine
 from ivos.propagation.propagate import propagate
 from ivos.volume.geometry import Geometry
-from ivos.volume.volume import Array, Volume
+from ivos.volume.volume import Volume
 
 if TYPE_CHECKING:
     from ivos.phantom.case import Phantom
+    from ivos.types import Array
 
 _CPU = torch.device("cpu")
 _DRAWN = (3, 11, 19)

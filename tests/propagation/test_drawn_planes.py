@@ -18,7 +18,7 @@ from tests.propagation.scenes import moving_discs, volume_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ivos.propagation.engines.protocol import BoolArray
+    from ivos.types import BoolArray
     from ivos.volume.volume import Volume
 
 SHAPE = (20, 48, 48)

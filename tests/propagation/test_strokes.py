@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from ivos.propagation.engines.protocol import BoolArray, FloatArray
     from ivos.propagation.strokes import StrokeSegmenter
+    from ivos.types import BoolArray, FloatArray
 
 CPU = torch.device("cpu")
 

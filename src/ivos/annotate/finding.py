@@ -12,11 +12,10 @@ from ivos.annotate.messages import Job
 from ivos.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ivos.annotate.messages import JobState
     from ivos.annotate.opened import OpenScan
     from ivos.annotate.worker import Worker
+    from ivos.types import Progress
     from ivos.volume.volume import Volume
 
 logger = logging.getLogger(__name__)
@@ -27,7 +26,7 @@ _TELL_EVERY_S = 0.5
 class Finder(Protocol):
     """Segments a scan of which nothing is drawn."""
 
-    def __call__(self, scan: Volume, progress: Callable[[int, int], None]) -> Volume:
+    def __call__(self, scan: Volume, progress: Progress) -> Volume:
         """Labels on the scan's grid, with names."""
 
 

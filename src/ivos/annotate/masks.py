@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ivos.annotate.messages import PackedMask, Pixel
-    from ivos.propagation.engines.protocol import BoolArray
+    from ivos.types import BoolArray
     from ivos.volume.labels import Colour
 
 

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
     from ivos.annotate.finding import Finder
     from ivos.device import DeviceChoice
-    from ivos.propagation.engines.protocol import BoolArray, Engine, FloatArray
+    from ivos.propagation.engines.protocol import Engine
     from ivos.propagation.strokes import Strokes, StrokeSegmenter
+    from ivos.types import BoolArray, FloatArray, Progress
     from ivos.volume.volume import Volume
 
 
@@ -80,7 +81,7 @@ def finder(reference: Sequence[Path], device: DeviceChoice) -> Finder:
 
     segmenter, one_at_a_time = Segmenter(SegmentationSettings(reference=tuple(reference), device=device)), Lock()
 
-    def find(scan: Volume, progress: Callable[[int, int], None]) -> Volume:
+    def find(scan: Volume, progress: Progress) -> Volume:
         with one_at_a_time:
             return segmenter(scan, progress=progress).labels
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ivos.annotate.messages import SliceRange
-    from ivos.volume.volume import Array
+    from ivos.types import Array
 
 _FAST = 1  # of gzip: labels shrink well at any level
 

@@ -12,12 +12,12 @@ from ivos.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from ivos.types import Progress
+
 _NAMED = 5
 
 
-def each_case(
-    cases: Collection[str], work: Callable[[str], None], progress: Callable[[int, int], None] | None = None
-) -> None:
+def each_case(cases: Collection[str], work: Callable[[str], None], progress: Progress | None = None) -> None:
     """Do every case; one that fails has a line on stderr and keeps no other from being done.
 
     Args:

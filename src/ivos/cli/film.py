@@ -16,9 +16,10 @@ from ivos.errors import InputError, counted
 from ivos.files import check_file_writable, check_writable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from ivos.report.film import Column
+    from ivos.types import Progress
     from ivos.volume.volume import Volume
 
 
@@ -144,7 +145,7 @@ def _make(
     axis: AxisChoice | None,
     modality: ModalityChoice,
     chosen: tuple[str | None, int | None],
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
 ) -> None:
     from ivos.propagation.annotations import axis_number
     from ivos.report.film import write_film

@@ -15,16 +15,18 @@ from ivos.cli.text import plain, printable, rich_text
 from ivos.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from rich.table import Table
+
+    from ivos.types import Progress as ReportProgress
 
 _WIDEST = 100_000  # columns of a table that is not for a terminal
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
 @contextmanager
-def progress_bar(what: str, *, shown: bool = True) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(what: str, *, shown: bool = True) -> Iterator[ReportProgress]:
     """A bar on stderr with the time left; gives the function to call with what is done and what there is to do."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ivos.interactive.facts import Facts
-    from ivos.propagation.engines.protocol import BoolArray
+    from ivos.types import BoolArray
     from ivos.volume.geometry import Shape
     from ivos.volume.labels import Colour
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ivos.propagation.engines.protocol import Engine
     from ivos.propagation.masks import Masks
     from ivos.propagation.walk import Propagated, SliceStack
-    from ivos.volume.volume import Array
+    from ivos.types import Array
 
 _LEAST = 0.5  # of a voxel's own label: as sure as that it must have been, to be its label
 

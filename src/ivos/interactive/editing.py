@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from ivos.interactive.history import ArrayName
     from ivos.interactive.state import Change, State
-    from ivos.propagation.engines.protocol import BoolArray
     from ivos.propagation.walk import Propagated
-    from ivos.volume.volume import Array, Volume
+    from ivos.types import Array, BoolArray
+    from ivos.volume.volume import Volume
 
 _OF_LABELS: tuple[ArrayName, ...] = ("labels", "guessed")
 _SURE = 255

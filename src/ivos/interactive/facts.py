@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from ivos.propagation.engines.protocol import BoolArray
+    from ivos.types import BoolArray
     from ivos.volume.geometry import Shape
     from ivos.volume.labels import Label
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ivos.interactive.state import State
-    from ivos.propagation.engines.protocol import BoolArray
     from ivos.propagation.walk import Propagated
+    from ivos.types import BoolArray
     from ivos.uncertainty.suggest import Suggestions
 
 Figures = npt.NDArray[np.float64]

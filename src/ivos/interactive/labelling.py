@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ivos.propagation.engines.protocol import BoolArray
-
-Labels = npt.NDArray[np.uint8]
+    from ivos.types import BoolArray, LabelArray
 
 
-def drawn_over(labels: Labels, structure: int, mask: BoolArray, committed: Iterable[int]) -> Labels:
+def drawn_over(labels: LabelArray, structure: int, mask: BoolArray, committed: Iterable[int]) -> LabelArray:
     """A slice once a structure is drawn on it: it is where the mask is, and nowhere else.
 
     It takes voxels from every other structure but from committed ones.
@@ -32,12 +29,12 @@ def drawn_over(labels: Labels, structure: int, mask: BoolArray, committed: Itera
 
 
 def guessed_over(
-    labels: Labels,
-    guess: Labels,
+    labels: LabelArray,
+    guess: LabelArray,
     chosen: Iterable[int],
     settled: Mapping[int, BoolArray],
     committed: Iterable[int],
-) -> tuple[Labels, BoolArray]:
+) -> tuple[LabelArray, BoolArray]:
     """A slice once some structures are guessed on it anew: propagated, or taken from another segmentation.
 
     Voxels of committed structures stay, and those of any structure where it is settled that they are its; where it is
@@ -64,7 +61,7 @@ def guessed_over(
     return np.where(taken, guess, labels), taken
 
 
-def _any_of(labels: Labels, ids: Iterable[int]) -> BoolArray:
+def _any_of(labels: LabelArray, ids: Iterable[int]) -> BoolArray:
     """Where labels are among these, by a table: a slice is looked at often."""
     table = np.zeros(256, bool)
     table[list(ids)] = True

@@ -55,8 +55,9 @@ if TYPE_CHECKING:
     from ivos.interactive.stretch import Stretch
     from ivos.interactive.timeline import SliceState
     from ivos.propagation.correct import Merge
-    from ivos.propagation.engines.protocol import BoolArray, Engine
+    from ivos.propagation.engines.protocol import Engine
     from ivos.propagation.strokes import Box, StrokeSegmenter
+    from ivos.types import BoolArray
     from ivos.uncertainty.suggest import Suggestions
     from ivos.volume.labels import Colour, Label
     from ivos.volume.volume import Volume

@@ -14,7 +14,7 @@ from ivos.interactive.history import FIGURES_ALONG, ArrayName, Patch, Step
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ivos.interactive.labelling import Labels
+    from ivos.types import LabelArray
     from ivos.volume.geometry import Shape
 
 FIGURES = 6
@@ -25,7 +25,7 @@ def new_arrays(shape: Shape) -> dict[ArrayName, npt.NDArray[Any]]:
     """The arrays of a session on a scan of that shape (Z, Y, X) in which nothing has been done yet.
 
     Returns:
-        Labels, confidence, and the labels that were guessed last, whatever was drawn since (Z, Y, X), as uint8; for
+        LabelArray, confidence, and the labels that were guessed last, whatever was drawn since (Z, Y, X), as uint8; for
         each axis figures (N, 6, 256) of its N slices as float64.
     """
     arrays: dict[ArrayName, npt.NDArray[Any]] = {
@@ -56,7 +56,7 @@ class State:
         self.revisions = [np.ones(length, np.int64) for length in self.shape]
 
     @property
-    def labels(self) -> Labels:
+    def labels(self) -> LabelArray:
         """Label ids (Z, Y, X)."""
         return self.arrays["labels"]
 

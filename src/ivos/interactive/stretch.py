@@ -17,9 +17,9 @@ from ivos.volume.geometry import AXIS_NAMES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ivos.interactive.labelling import Labels
-    from ivos.propagation.engines.protocol import BoolArray, Engine
+    from ivos.propagation.engines.protocol import Engine
     from ivos.propagation.walk import Propagated, SliceStack
+    from ivos.types import BoolArray, LabelArray
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class StatedAnnotations(Annotations):
 
 
 def stated_annotations(
-    facts: Facts, labels: Labels, axis: int, structures: Sequence[int], numbers: range
+    facts: Facts, labels: LabelArray, axis: int, structures: Sequence[int], numbers: range
 ) -> StatedAnnotations:
     """What is drawn of some structures on the slices of a part of a scan, numbered from 0.
 
@@ -104,7 +104,7 @@ class Stretch:
 
 
 def stretch_for(
-    facts: Facts, labels: Labels, axis: int, first: int, last: int, structures: Sequence[int] | None
+    facts: Facts, labels: LabelArray, axis: int, first: int, last: int, structures: Sequence[int] | None
 ) -> Stretch:
     """What to walk in order to propagate structures over some slices.
 
@@ -131,7 +131,7 @@ def stretch_for(
     return Stretch(axis, numbers.start, first, last, stated_annotations(facts, labels, axis, chosen, numbers))
 
 
-def stretch_about(facts: Facts, labels: Labels, axis: int, index: int, structures: Sequence[int] | None) -> Stretch:
+def stretch_about(facts: Facts, labels: LabelArray, axis: int, index: int, structures: Sequence[int] | None) -> Stretch:
     """What to walk in order to carry a drawn slice both ways, up to the next drawn ones.
 
     Args:

@@ -8,7 +8,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from ivos.interactive.state import State
-    from ivos.propagation.engines.protocol import BoolArray
+    from ivos.types import BoolArray
 
 SliceState = Literal["drawn", "propagated", "empty"]
 """Of a structure on a slice: a person has said where it is there, or that it is absent; it is there by propagation or

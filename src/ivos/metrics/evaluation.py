@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from ivos.types import Progress
     from ivos.volume.label_matching import By
     from ivos.volume.volume import Volume
 
@@ -218,7 +219,7 @@ def evaluate_folders(
     ignore: int | None = None,
     by: By = "auto",
     scans: Mapping[str, Path] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     failed: Callable[[str, InputError], None] | None = None,
     note: Callable[[str], None] = _log.warning,
 ) -> list[Score]:

@@ -16,9 +16,9 @@ from ivos.volume.labels import structures_in, without_ignored
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ivos.propagation.engines.protocol import BoolArray, FloatArray
     from ivos.propagation.masks import Masks
-    from ivos.volume.volume import Array, Volume
+    from ivos.types import Array, BoolArray, FloatArray
+    from ivos.volume.volume import Volume
 
 
 @dataclass(frozen=True)

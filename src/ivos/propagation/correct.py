@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
     from ivos.propagation.annotations import Annotations
     from ivos.propagation.carry import Carrier
-    from ivos.propagation.engines.protocol import BoolArray, Engine, FloatArray, Slice
+    from ivos.propagation.engines.protocol import Engine, Slice
     from ivos.propagation.walk import SliceStack
+    from ivos.types import BoolArray, FloatArray
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from ivos.nets.fusion import FusionNet
     from ivos.propagation.correct import Step
-    from ivos.propagation.engines.protocol import FloatArray
+    from ivos.types import FloatArray
 
 _MARGIN_PIXELS = 8  # around the masks: more than the published network sees of a pixel's surroundings
 _LEAST_DIFFERENCE = 0.5  # nothing is decided anew where old and new do not differ by this much anywhere

@@ -22,8 +22,8 @@ from ivos.volume.labels import without_ignored
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ivos.propagation.engines.protocol import BoolArray
-    from ivos.volume.volume import Array, Volume
+    from ivos.types import Array, BoolArray
+    from ivos.volume.volume import Volume
 
 _LEAST_LENGTH, _LEAST_VOXELS = 3, 16  # of a patch: along both of its own axes, and in all
 _LEAST_SHARE = 0.4  # of what is filled in its plane: less is the edge of something solid

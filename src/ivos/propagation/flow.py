@@ -18,7 +18,7 @@ from ivos.propagation.patch import Patch
 from ivos.volume.box import bounding_box
 
 if TYPE_CHECKING:
-    from ivos.propagation.engines.protocol import BoolArray, FloatArray
+    from ivos.types import BoolArray, FloatArray
 
 _MARGIN_PIXELS = 24  # flow looks this far around the structures
 _SHORT_SIDE_PIXELS = 256  # the flow's finest scale is half a pixel's width too coarse for small structures below this

@@ -13,7 +13,7 @@ from ivos.propagation.patch import Patch
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ivos.propagation.engines.protocol import FloatArray
+    from ivos.types import FloatArray
 
 _WANTED, _LEAST, _MOST = 0.40, 0.24, 0.62  # a structure's extent as a share of the view's side
 _ZOOM = (0.15, 4.5)

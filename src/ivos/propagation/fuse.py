@@ -16,7 +16,7 @@ from ivos.propagation.patch import Patch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ivos.propagation.engines.protocol import FloatArray
+    from ivos.types import FloatArray
 
 _LEAST_WEIGHT = 0.05  # what a pass still weighs where it is wholly undecided
 _LIKELY = 0.5

@@ -13,8 +13,7 @@ from ivos.propagation.patch import Patch
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ivos.propagation.engines.protocol import FloatArray
-    from ivos.volume.volume import Array
+    from ivos.types import Array, FloatArray
 
 
 @dataclass(frozen=True)

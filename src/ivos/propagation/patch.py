@@ -12,7 +12,7 @@ from ivos.volume.box import bounding_box
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from ivos.propagation.engines.protocol import FloatArray
+    from ivos.types import FloatArray
 
 
 @dataclass(frozen=True)

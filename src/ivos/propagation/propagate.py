@@ -19,11 +19,12 @@ from ivos.volume.checks import check_scan, checked_labels
 from ivos.volume.volume import Volume, on_grid_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from ivos.propagation.engines.protocol import Engine
     from ivos.propagation.masks import Masks
     from ivos.propagation.refine.refine import Refiner
+    from ivos.types import Progress
     from ivos.volume.windows import Modality
 
 _log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ def propagate(
     complete: Iterable[int] | bool = (),
     modality: Modality = "auto",
     refiner: Refiner | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Propagation:
     """Carry drawn slices over a whole scan.
 

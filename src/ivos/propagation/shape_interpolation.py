@@ -12,7 +12,7 @@ from ivos.volume.box import bounding_box
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from ivos.propagation.engines.protocol import BoolArray
+    from ivos.types import BoolArray
 
 
 def shapes_between(before: BoolArray, after: BoolArray, count: int, spacing_mm: tuple[float, float]) -> list[BoolArray]:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from ivos.device import DeviceChoice
     from ivos.nets.scribble import ScribbleNet
     from ivos.nets.strokes import StrokesNet
-    from ivos.propagation.engines.protocol import BoolArray, FloatArray
     from ivos.propagation.strokes import Strokes, StrokeSegmenter
+    from ivos.types import BoolArray, FloatArray
 
 _LOOKS = 3  # at most, at one stroke
 _FRAME = 3  # pixels: width of the stroke that a box stands for

@@ -11,8 +11,8 @@ from ivos.propagation.focus import View, light_on, view_of
 from ivos.propagation.patch import Patch
 
 if TYPE_CHECKING:
-    from ivos.propagation.engines.protocol import BoolArray, FloatArray
     from ivos.propagation.strokes import Strokes
+    from ivos.types import BoolArray, FloatArray
 
 VIEW_PIXELS = 128
 _WIDE = 0.5  # of a slice's longer side: what is seen about strokes, which do not tell how far a structure reaches

@@ -13,7 +13,7 @@ from ivos.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ivos.propagation.engines.protocol import BoolArray, FloatArray
+    from ivos.types import BoolArray, FloatArray
 
 Box = tuple[int, int, int, int]
 """Top, left, bottom, right; the last two excluded, as in slices."""

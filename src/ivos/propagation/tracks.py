@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from ivos.propagation.engines.protocol import FloatArray
     from ivos.propagation.flow import Flow
     from ivos.propagation.patch import Patch
+    from ivos.types import FloatArray
 
 VIEW_PIXELS = 96
 

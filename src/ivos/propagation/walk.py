@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ivos.propagation.annotations import Annotations
-    from ivos.propagation.engines.protocol import FloatArray
     from ivos.propagation.fuse import Fusion
     from ivos.propagation.masks import Masks
-    from ivos.volume.volume import Array, Volume
+    from ivos.types import Array, FloatArray
+    from ivos.volume.volume import Volume
     from ivos.volume.windows import Modality, Windows
 
 

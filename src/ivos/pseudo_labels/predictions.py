@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from ivos.types import Array
     from ivos.volume.label_matching import By
-    from ivos.volume.volume import Array, Volume
+    from ivos.volume.volume import Volume
 
 _log = logging.getLogger(__name__)
 

@@ -19,11 +19,12 @@ from ivos.volume.read import read
 from ivos.volume.read_pair import read_pair
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ivos.metrics.evaluation import Score
     from ivos.report.pictures import Picture
+    from ivos.types import Progress
     from ivos.volume.label_matching import By
     from ivos.volume.volume import Volume
 
@@ -61,7 +62,7 @@ def write_evaluation(
     title: str,
     nsd: str = "NSD",
     failed: Mapping[str, str] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Write ``evaluation.html``, a page that needs no other file.
 

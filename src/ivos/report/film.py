@@ -18,11 +18,12 @@ from ivos.volume.labels import LabelScheme, scheme_from_names
 from ivos.volume.windows import Windows, channels, windows_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from ivos.report.pictures import Picture
-    from ivos.volume.volume import Array, Volume
+    from ivos.types import Array, Progress
+    from ivos.volume.volume import Volume
 
 FORMATS = (".gif", ".mp4")
 
@@ -227,7 +228,7 @@ def write_film(
     columns: Sequence[Column],
     *,
     axis: int,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Write a film through the labelled part of a scan, towards the head.
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ivos.report.pictures import Picture
-    from ivos.volume.volume import Array, Volume
+    from ivos.types import Array
+    from ivos.volume.volume import Volume
 
 PICTURED = 40
 """As many cases have a picture."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from ivos.volume.volume import Array
+    from ivos.types import Array
 
 _TOUCHING = np.ones((3, 3, 3), bool)  # voxels that share a corner belong together
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ivos.device import DeviceChoice
     from ivos.nets.reference_file import ReferenceInfo
-    from ivos.propagation.engines.protocol import FloatArray
+    from ivos.types import FloatArray
 
 Combination = Literal["mean", "max", "first", "second"]
 """What several networks say together: the mean or the largest of their probabilities, or those of one of them."""

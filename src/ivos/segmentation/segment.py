@@ -19,15 +19,16 @@ from ivos.propagation.walk import SliceStack, steps, walk
 from ivos.uncertainty.evidence import Evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy.typing as npt
 
-    from ivos.propagation.engines.protocol import Engine, FloatArray
+    from ivos.propagation.engines.protocol import Engine
     from ivos.propagation.fuse import Fusion
     from ivos.propagation.references import Choice
     from ivos.segmentation.reference import ReferenceNetworks
-    from ivos.volume.volume import Array, Volume
+    from ivos.types import Array, FloatArray, Progress
+    from ivos.volume.volume import Volume
     from ivos.volume.windows import Modality
 
 _NOTHING = 0.5 / 255  # probabilities below it are none
@@ -92,7 +93,7 @@ def segment(
     agreement: bool = False,
     modality: Modality = "auto",
     probabilities: Sequence[int] = (),
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Segmentation:
     """Segment a scan in two stages.
 
@@ -152,7 +153,7 @@ def segment_slices(
     *,
     modality: Modality = "auto",
     probabilities: Sequence[int] = (),
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Segmentation:
     """Segment every slice by itself: the first stage alone.
 
@@ -253,7 +254,7 @@ class _Answer:
 class _Reporter:
     """Counts slices for whoever shows progress."""
 
-    def __init__(self, progress: Callable[[int, int], None] | None, total: int) -> None:
+    def __init__(self, progress: Progress | None, total: int) -> None:
         self._progress, self._done, self.total = progress, 0, total
 
     def __call__(self) -> None:

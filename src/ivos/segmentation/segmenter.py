@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ivos.propagation.fuse import Fusion
     from ivos.propagation.references import Choice
     from ivos.segmentation.segment import Segmentation
+    from ivos.types import Progress
     from ivos.volume.volume import Volume
 
 ChoiceName = Literal["non-empty", "largest-area", "most-structures", "least-uncertain", "spread", "random"]
@@ -134,7 +135,7 @@ class Segmenter:
         scan: Volume,
         *,
         probabilities: Sequence[int] = (),
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> Segmentation:
         """Segment a scan.
 

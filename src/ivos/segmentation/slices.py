@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ivos.propagation.engines.protocol import FloatArray
+    from ivos.types import FloatArray
 
 
 def at_size(image: FloatArray, size: int) -> FloatArray:

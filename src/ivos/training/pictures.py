@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lightning.pytorch import LightningModule
 
     from ivos.training.data.store import StoredScan
-    from ivos.volume.volume import Array
+    from ivos.types import Array
 
 _FILL = 0.5
 

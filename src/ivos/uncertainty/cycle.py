@@ -16,8 +16,8 @@ from ivos.propagation.walk import SliceStack, walk
 
 if TYPE_CHECKING:
     from ivos.propagation.engines.protocol import Engine
+    from ivos.types import Array
     from ivos.uncertainty.evidence import Evidence
-    from ivos.volume.volume import Array
 
 _FAR = 0.5  # of its area on the drawn slice: a structure's tip says little of the whole
 

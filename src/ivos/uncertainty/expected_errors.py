@@ -13,7 +13,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from ivos.propagation.annotations import Annotations
-    from ivos.propagation.engines.protocol import BoolArray
+    from ivos.types import BoolArray
     from ivos.uncertainty.evidence import Evidence, PerSlice
 
 # Least squares on 12 synthetic abdomens with 1, 2, 4 and 8 drawn slices, propagated by the engine ``fast``: what each

@@ -25,13 +25,14 @@ from ivos.volume.checks import check_scan, checked_labels
 from ivos.volume.volume import on_grid_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     import numpy.typing as npt
 
     from ivos.propagation.annotations import Annotations
-    from ivos.propagation.engines.protocol import BoolArray, Engine
+    from ivos.propagation.engines.protocol import Engine
     from ivos.propagation.walk import Propagated
+    from ivos.types import BoolArray, Progress
     from ivos.uncertainty.evidence import PerSlice
     from ivos.uncertainty.expected_errors import ExpectedErrors
     from ivos.volume.volume import Volume
@@ -91,7 +92,7 @@ def suggest(
     structures: Sequence[int] | None = None,
     complete: Iterable[int] | bool = (),
     modality: Modality = "auto",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Suggestions:
     """Propagate drawn slices, and say which to draw next.
 

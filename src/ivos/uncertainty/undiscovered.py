@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from ivos.propagation.engines.protocol import BoolArray
+    from ivos.types import BoolArray
 
 # What has been missed is shorter than what has been seen: a tenth of the scan, and one for every four that were seen.
 # Chosen on 24 synthetic abdomens by how soon all organs are found; other figures do nearly as well.

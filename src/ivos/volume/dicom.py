@@ -22,9 +22,9 @@ from ivos.volume.volume import Volume
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ivos.types import Array
     from ivos.volume.dicom_header import SliceHeader
     from ivos.volume.geometry import Geometry
-    from ivos.volume.volume import Array
 
 logger = logging.getLogger(__name__)
 

@@ -29,7 +29,7 @@ from ivos.volume.dicom_files import open_whole
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from ivos.volume.volume import Array
+    from ivos.types import Array
 
 _BY_GDCM = (JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless, JPEGLSNearLossless)
 _END_OF_IMAGE = b"\xff\xd9"  # with which the codestreams of all JPEG standards end

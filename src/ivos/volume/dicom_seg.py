@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from highdicom.seg import SegmentDescription
 
+    from ivos.types import Array
     from ivos.volume.pseudonyms import Pseudonyms
-    from ivos.volume.volume import Array, Volume
+    from ivos.volume.volume import Volume
 
 
 def write_dicom_seg(

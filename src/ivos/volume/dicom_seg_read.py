@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from pydicom.dataset import Dataset
 
+    from ivos.types import Array
     from ivos.volume.geometry import Shape
     from ivos.volume.label_layers import LabelLayers
-    from ivos.volume.volume import Array
 
 _STEP_TOLERANCE = 0.05  # as a share of the slice spacing
 

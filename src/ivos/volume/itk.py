@@ -9,8 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
+    from ivos.types import Array
     from ivos.volume.geometry import Geometry
-    from ivos.volume.volume import Array
 
 
 def image_of(array: Array, grid: Geometry) -> sitk.Image:

@@ -13,8 +13,8 @@ from ivos.volume.volume import Volume, on_grid_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from ivos.types import Array
     from ivos.volume.geometry import Geometry
-    from ivos.volume.volume import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
+    from ivos.types import Array
     from ivos.volume.label_layers import LabelLayers
-    from ivos.volume.volume import Array
 
 _FEW = 32  # values: no scan has so few
 _LEAST_ALIKE = (0.3, 0.6, 0.6)  # share of neighbours along z, y, x with a label's own value, of those that are not 0

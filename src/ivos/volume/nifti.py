@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from ivos.types import Array
     from ivos.volume.geometry import Geometry, Shape
-    from ivos.volume.volume import Array
 
 SUFFIXES = (".nii", ".nii.gz")
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from ivos.types import Array
     from ivos.volume.geometry import Geometry
-    from ivos.volume.volume import Array
 
 _log = logging.getLogger(__name__)
 

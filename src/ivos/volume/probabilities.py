@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from ivos.volume.volume import Array, Volume
+    from ivos.types import Array
+    from ivos.volume.volume import Volume
 
 PROBABILITIES = "probabilities"
 """The folder of them, beside the labels."""

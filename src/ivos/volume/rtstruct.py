@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from ivos.types import Array
     from ivos.volume.labels import Label
     from ivos.volume.pseudonyms import Pseudonyms
-    from ivos.volume.volume import Array, Volume
+    from ivos.volume.volume import Volume
 
 _STUDY_CLASS = "1.2.840.10008.3.1.2.3.1"  # a retired class by whose UID a structure set still refers to its study
 _CONTOUR_DATA = Tag(0x3006, 0x0050)

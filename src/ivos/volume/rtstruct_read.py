@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from pydicom.dataset import Dataset
 
+    from ivos.types import Array
     from ivos.volume.contour_slices import SlicedContours
     from ivos.volume.geometry import Geometry
     from ivos.volume.label_layers import LabelLayers
-    from ivos.volume.volume import Array, Volume
+    from ivos.volume.volume import Volume
 
 _log = logging.getLogger(__name__)
 

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
+    from ivos.types import Array
     from ivos.volume.geometry import Geometry
     from ivos.volume.nrrd_header import NrrdHeader
-    from ivos.volume.volume import Array
 
 _log = logging.getLogger(__name__)
 

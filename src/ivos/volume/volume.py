@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from ivos.errors import InputError
 from ivos.volume.checks import check_array, check_grid
@@ -16,9 +15,8 @@ from ivos.volume.geometry import Geometry, Reorientation, difference, reorientat
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ivos.types import Array
     from ivos.volume.nifti_forms import NiftiForms
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)

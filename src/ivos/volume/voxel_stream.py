@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from ivos.volume.volume import Array
+    from ivos.types import Array
 
 _log = logging.getLogger(__name__)
 

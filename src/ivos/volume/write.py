@@ -14,7 +14,8 @@ from ivos.volume.itk import image_of
 from ivos.volume.nifti import SUFFIXES, write_nifti
 
 if TYPE_CHECKING:
-    from ivos.volume.volume import Array, Volume
+    from ivos.types import Array
+    from ivos.volume.volume import Volume
 
 WRITABLE = (".nii", ".nii.gz", ".nrrd", ".mha")
 

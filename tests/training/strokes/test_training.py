@@ -26,7 +26,7 @@ from tests.cli.runner import refused
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ivos.propagation.engines.protocol import BoolArray
+    from ivos.types import BoolArray
 
 
 def blob(seed: int, shape: tuple[int, int] = (24, 31)) -> BoolArray:

@@ -12,7 +12,7 @@ from ivos.annotate.messages import Draw, PackedMask, Scribble
 if TYPE_CHECKING:
     from ivos.annotate.messages import AxisName
     from ivos.annotate.opened import OpenScan
-    from ivos.propagation.engines.protocol import BoolArray
+    from ivos.types import BoolArray
 
 _LINES_AT_ONCE = 1_000
 

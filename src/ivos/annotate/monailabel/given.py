@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from ivos.propagation.engines.protocol import BoolArray
+    from ivos.types import BoolArray
 
 
 class Given:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ivos.annotate.monailabel.form import SentFile
     from ivos.annotate.monailabel.messages import Parameters, Segment
-    from ivos.volume.volume import Array
+    from ivos.types import Array
 
 _LABELS = (".nii", ".nii.gz", ".nrrd", ".bin")
 _BARE = np.dtype("<u2")  # of OHIF's .bin: voxels alone, x fastest

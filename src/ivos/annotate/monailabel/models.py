@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ivos.annotate.monailabel.form import Form
     from ivos.annotate.monailabel.given import Given
     from ivos.annotate.service import Service
-    from ivos.propagation.engines.protocol import BoolArray
+    from ivos.types import BoolArray
     from ivos.volume.volume import Volume
 
 PROPAGATION, CLICK, ORGANS = "propagation", "click", "organs"

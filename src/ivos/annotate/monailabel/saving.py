@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from ivos.annotate.monailabel.given import Given
     from ivos.annotate.opened import OpenScan
-    from ivos.volume.volume import Array, Volume
+    from ivos.types import Array
+    from ivos.volume.volume import Volume
 
 
 def save(

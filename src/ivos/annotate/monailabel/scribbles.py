@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from ivos.annotate.monailabel.given import Given
     from ivos.annotate.monailabel.messages import Parameters
     from ivos.annotate.opened import OpenScan
-    from ivos.propagation.engines.protocol import BoolArray
-    from ivos.volume.volume import Array
+    from ivos.types import Array, BoolArray
 
 INSIDE, OUTSIDE = "foreground_scribbles", "background_scribbles"
 """The plug-ins' names of the layers of scribbles."""

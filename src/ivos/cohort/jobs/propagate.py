@@ -26,12 +26,13 @@ from ivos.volume.volume import on_grid_of
 from ivos.volume.windows import windows_told, with_modality
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from ivos.cohort.job import Case
     from ivos.device import DeviceChoice
     from ivos.propagation.drawn_planes import OneAxis
     from ivos.propagation.propagate import Propagation
+    from ivos.types import Progress
     from ivos.volume.volume import Volume
     from ivos.volume.windows import Modality
 
@@ -154,7 +155,7 @@ class PropagateWorker:
         self,
         case: Case,  # noqa: ARG002
         data: tuple[Volume, OneAxis],
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> Propagated:
         """See :class:`ivos.cohort.job.Worker`; progress is called with slices visited and slices to visit."""
         started, job, (scan, taken) = time.perf_counter(), self._job, data

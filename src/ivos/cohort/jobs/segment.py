@@ -24,11 +24,12 @@ from ivos.volume.windows import windows_told, with_modality
 from ivos.volume.write import write_volume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from ivos.cohort.job import Case
     from ivos.segmentation.segment import Segmentation
     from ivos.segmentation.segmenter import SegmentationSettings
+    from ivos.types import Progress
     from ivos.uncertainty.estimate import Estimate, Estimator
     from ivos.volume.volume import Volume
 
@@ -115,7 +116,7 @@ class SegmentWorker:
         self._job.labels.check_scan(scan, case.inputs["scan"])
         return scan
 
-    def work(self, case: Case, data: Volume, progress: Callable[[int, int], None] | None = None) -> Segmented:  # noqa: ARG002
+    def work(self, case: Case, data: Volume, progress: Progress | None = None) -> Segmented:  # noqa: ARG002
         """See :class:`ivos.cohort.job.Worker`; progress is called with slices visited and slices to visit."""
         started = time.perf_counter()
         result = self._segmenter(data, probabilities=self._kept, progress=progress)

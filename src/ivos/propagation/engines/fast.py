@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ivos.nets.runners import Runner
-    from ivos.propagation.engines.protocol import BoolArray, FloatArray, Slice
+    from ivos.propagation.engines.protocol import Slice
     from ivos.propagation.patch import Patch
     from ivos.propagation.tracks import Reference
+    from ivos.types import BoolArray, FloatArray
 
 
 VIEWS_AT_ONCE = 32

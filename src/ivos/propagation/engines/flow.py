@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from ivos.propagation.flow import Grey, carried, grey
 
 if TYPE_CHECKING:
-    from ivos.propagation.engines.protocol import BoolArray, Slice
+    from ivos.propagation.engines.protocol import Slice
     from ivos.propagation.masks import Masks
+    from ivos.types import BoolArray
 
 
 class FlowEngine:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ivos.propagation.engines.protocol import BoolArray, Slice
+    from ivos.propagation.engines.protocol import Slice
     from ivos.propagation.masks import Masks
+    from ivos.types import BoolArray
 
 
 class NearestEngine:

@@ -9,7 +9,8 @@ from ivos.propagation.patch import Patch
 from ivos.propagation.shape_interpolation import shapes_between
 
 if TYPE_CHECKING:
-    from ivos.propagation.engines.protocol import BoolArray, Slice
+    from ivos.propagation.engines.protocol import Slice
+    from ivos.types import BoolArray
 
 
 class ShapeEngine:

@@ -21,8 +21,9 @@ from ivos.propagation.similarity import Query
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ivos.propagation.engines.protocol import BoolArray, Slice
+    from ivos.propagation.engines.protocol import Slice
     from ivos.propagation.long_term import LongTermSizes
+    from ivos.types import BoolArray
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ import torch.nn.functional as F
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ivos.propagation.engines.protocol import FloatArray, Slice
+    from ivos.propagation.engines.protocol import Slice
     from ivos.propagation.masks import Masks
+    from ivos.types import FloatArray
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, on which the encoders were trained first
 _STRIDE = 16

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ivos.propagation.annotations import Annotations
-    from ivos.propagation.engines.protocol import BoolArray, FloatArray
     from ivos.propagation.focus import Light
     from ivos.propagation.masks import Masks
     from ivos.propagation.refine.grid import Box
     from ivos.propagation.walk import SliceStack
+    from ivos.types import BoolArray, FloatArray
 
 _DEPTH_CELLS = 12.0  # signed distances are shown up to this far
 _FAR_SLICES = 12.0

@@ -12,7 +12,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ivos.propagation.engines.protocol import FloatArray
+    from ivos.types import FloatArray
 
 _SMALL, _LARGE = 64, 96  # cells of a side: of structures that fit in them at full resolution, and of larger ones
 _FINEST = 0.5  # pixels of a cell

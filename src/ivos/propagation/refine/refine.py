@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from ivos.device import DeviceChoice
     from ivos.nets.refine import RefineNet
     from ivos.propagation.annotations import Annotations
-    from ivos.propagation.engines.protocol import FloatArray
     from ivos.propagation.refine.evidence import Evidence
     from ivos.propagation.refine.grid import Box
     from ivos.propagation.refine.soft_labels import SoftLabels
     from ivos.propagation.walk import SliceStack
+    from ivos.types import FloatArray
 
 _MOST_SLICES, _OVERLAP = 48, 16
 _LEAST = 0.01  # probabilities below this are not kept

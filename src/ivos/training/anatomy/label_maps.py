@@ -20,9 +20,9 @@ from ivos.phantom.degrade import blended, degraded, moved
 from ivos.phantom.fields import Field, smooth_field
 
 if TYPE_CHECKING:
+    from ivos.types import LabelArray
     from ivos.volume.geometry import Shape, Triple
 
-LabelArray = npt.NDArray[np.uint8]
 
 _PIXEL_MM = (0.8, 2.2)
 _SLICE_MM, _THICK_MM = (1.0, 5.0), (5.0, 10.0)

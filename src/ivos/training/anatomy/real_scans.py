@@ -14,8 +14,9 @@ from ivos.volume.windows import CT_WINDOWS_HU, windows_for
 
 if TYPE_CHECKING:
     from ivos.phantom.fields import Field
+    from ivos.types import Array
     from ivos.volume.geometry import Triple
-    from ivos.volume.volume import Array, Volume
+    from ivos.volume.volume import Volume
 
 _MOST_SLICES, _MOST_PIXELS = 56, 192
 _WAYS = {"as it is": 0.4, "across": 0.2, "thick": 0.2, "coarse": 0.2}

@@ -30,6 +30,8 @@ from ivos.volume.windows import Modality, is_constant, with_modality
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from ivos.types import Progress
+
 _log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
@@ -124,7 +126,7 @@ def prepare(
     ignore: int | None = None,
     resplit: bool = False,
     modality: Modality = "auto",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Manifest:
     """Check every case of a folder, store it, and split the cases.
 

@@ -16,8 +16,8 @@ from ivos.propagation.masks import Masks
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ivos.propagation.engines.protocol import BoolArray, FloatArray
     from ivos.propagation.patch import Patch
+    from ivos.types import BoolArray, FloatArray
 
 _FLOW_STEPS = 4  # of a pixel; flows of examples are kept in eight bits
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from ivos.propagation.engines.protocol import BoolArray, FloatArray
+    from ivos.types import BoolArray, FloatArray
 
 _PER_SCAN = 16
 _LEAST_PIXELS = 12

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from ivos.propagation.engines.protocol import FloatArray
     from ivos.training.fast.examples import Example
     from ivos.training.run_settings import RunSettings
+    from ivos.types import FloatArray
 
 
 _SMOOTH = 20.0  # pixels by which Dice is softened, so that a few false ones past an end cost little

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ivos.training.data.store import StoredScan
+    from ivos.types import Array
     from ivos.volume.geometry import Triple
-    from ivos.volume.volume import Array
     from ivos.volume.windows import Windows
 
 _ABDOMENS = 0.4  # share of synthetic scans that are phantom abdomens

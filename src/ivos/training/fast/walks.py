@@ -22,8 +22,8 @@ from ivos.propagation.tracks import VIEW_PIXELS, Reference, Step, Track
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ivos.propagation.engines.protocol import FloatArray
     from ivos.training.fast.examples import Example
+    from ivos.types import FloatArray
 
 
 @dataclass

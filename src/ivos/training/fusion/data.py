@@ -13,12 +13,13 @@ from ivos.errors import InputError, counted
 from ivos.training.fusion.samples import Samples, make_samples, read_samples
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from torch import Tensor
 
     from ivos.propagation.engines.protocol import Engine
+    from ivos.types import Progress
 
 Shown = tuple["Tensor", "Tensor"]
 """Planes (8, S, S) in [0, 1] and shares (2,): see :class:`ivos.training.fusion.samples.Samples`."""
@@ -81,9 +82,7 @@ class NamedData(Dataset[tuple["Tensor", "Tensor", str]]):
         return *self._data[number], self._data.scan_of(number)
 
 
-def samples_in(
-    folder: Path, numbers: range, engine: Engine, progress: Callable[[int, int], None] | None = None
-) -> list[Samples]:
+def samples_in(folder: Path, numbers: range, engine: Engine, progress: Progress | None = None) -> list[Samples]:
     """The samples of the sessions of some numbers, made first where they are not in the folder yet.
 
     Raises:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ivos.propagation.correct import Merge, Step
-    from ivos.propagation.engines.protocol import Engine, FloatArray
+    from ivos.propagation.engines.protocol import Engine
     from ivos.propagation.masks import Masks
-    from ivos.volume.volume import Array
+    from ivos.types import Array, FloatArray
 
 _CORRECTIONS = 4  # of a session
 _WORST = 0.6  # share of the corrections that go to the worst slice, the others to any

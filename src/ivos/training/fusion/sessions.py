@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ivos.phantom import Phantom
     from ivos.propagation.correct import Merge
     from ivos.propagation.engines.protocol import Engine
-    from ivos.volume.volume import Array
+    from ivos.types import Array
 
 _ABDOMENS = 0.5  # share of the scans
 _DRAWN = (1, 4)  # slices from which a session begins

@@ -17,11 +17,11 @@ from ivos.training.record import record_of
 from ivos.training.run import Run, resolved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from ivos.training.continuing import OnChange
     from ivos.training.fusion.settings import FusionSettings
+    from ivos.types import Progress
 
 _STEPS, _RATE = 5000, 2e-3
 _APART = 10**6  # numbers of sessions for each seed; those below it validate
@@ -31,7 +31,7 @@ _HELD_OUT = 16
 def train_fusion(
     settings: FusionSettings,
     folder: Path,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     *,
     on_change: OnChange = "refuse",
 ) -> Path:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from ivos.propagation.engines.protocol import FloatArray
+    from ivos.types import FloatArray
 
 IGNORED = -1
 """Class of pixels that say nothing: those beyond the slice, and those whose label is unknown."""

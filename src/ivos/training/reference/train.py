@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from ivos.training.reference.methods import Batch, Method
     from ivos.training.reference.settings import ReferenceSettings
     from ivos.training.reference.slices import Sample
-    from ivos.volume.volume import Array
+    from ivos.types import Array
 
 _STEPS, _RATE = 2000, 1e-3
 

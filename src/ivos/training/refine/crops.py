@@ -21,9 +21,9 @@ from ivos.volume.labels import structures_in
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ivos.propagation.engines.protocol import BoolArray, Engine, FloatArray
+    from ivos.propagation.engines.protocol import Engine
     from ivos.training.fast.scans import LabelledScan
-    from ivos.volume.volume import Array
+    from ivos.types import Array, BoolArray, FloatArray
 
 _LEAST_VOXELS, _LEAST_SLICES, _LEAST_PIXELS, _LARGEST_SHARE = 150, 4, 16, 0.4
 _MOST_STRUCTURES = (1, 3, 6, 10)

@@ -11,7 +11,7 @@ from scipy import ndimage
 from ivos.nets.refine import NUMBERS, PLANES
 
 if TYPE_CHECKING:
-    from ivos.propagation.engines.protocol import BoolArray, FloatArray
+    from ivos.types import BoolArray, FloatArray
 
 _CLOSE, _PROPAGATED = PLANES.index("close"), PLANES.index("propagated")
 _PRESENT = NUMBERS.index("present")

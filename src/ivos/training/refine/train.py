@@ -26,12 +26,12 @@ from ivos.training.refine.samples import Samples, collate, held_out_samples
 from ivos.training.run import Run, resolved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from ivos.training.continuing import OnChange
     from ivos.training.propagation_settings import AnatomySettings
     from ivos.training.refine.settings import RefinementSettings
+    from ivos.types import Progress
 
 _STEPS, _RATE = 8000, 2e-3
 _APART = 10**10  # numbers of volumes for each seed
@@ -42,7 +42,7 @@ _HELD_OUT_SHARE, _MOST_HELD_OUT = 0.15, 40
 def train_refinement(
     settings: RefinementSettings,
     folder: Path,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     *,
     on_change: OnChange = "refuse",
 ) -> Path:
@@ -89,9 +89,7 @@ def train_refinement(
     return folder / "refine.safetensors"
 
 
-def _prepare(
-    settings: RefinementSettings, folder: Path, progress: Callable[[int, int], None] | None
-) -> tuple[list[Path], list[Path]]:
+def _prepare(settings: RefinementSettings, folder: Path, progress: Progress | None) -> tuple[list[Path], list[Path]]:
     """Files of crops to learn from and to validate on; those that are there already are not made again."""
     folder.mkdir(parents=True, exist_ok=True)
     numbers = [settings.seed * _APART + n for n in range(settings.volumes)]

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from ivos.propagation.engines.protocol import FloatArray
     from ivos.training.propagation_settings import STCNSettings
+    from ivos.types import FloatArray
 
 Kind = Literal["slices", "deformed", "cycle"]
 Clips = dict[str, Any]

@@ -18,7 +18,7 @@ from scipy.ndimage import gaussian_filter
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from ivos.propagation.engines.protocol import FloatArray
+    from ivos.types import FloatArray
 
 BEYOND = -1
 """Label of what lies beyond a slice, and of what its labels say nothing of."""

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from ivos.propagation.engines.protocol import FloatArray
+    from ivos.types import FloatArray
 
 _LEAST_SHARE, _LARGEST_SHARE = 0.002, 0.2  # of the slice
 _HALF_WIDTHS = (0.04, 0.15)  # of the band of intensities that a region takes in

@@ -15,7 +15,7 @@ from ivos.volume.labels import structures_in
 if TYPE_CHECKING:
     from ivos.propagation.engines.protocol import Engine
     from ivos.training.data.store import StoredScan
-    from ivos.volume.volume import Array
+    from ivos.types import Array
 
 
 def carried(engine: Engine, scan: StoredScan) -> tuple[Array, float]:

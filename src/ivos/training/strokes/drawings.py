@@ -20,9 +20,9 @@ from ivos.training.strokes.simulated import beginning, correction
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ivos.propagation.engines.protocol import FloatArray
     from ivos.propagation.focus import View
     from ivos.training.strokes.examples import Example
+    from ivos.types import FloatArray
 
 _GO_ON = 0.75  # chance of another stroke after each one
 _LOOKS = 2  # at one stroke

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from ivos.propagation.engines.protocol import BoolArray, FloatArray
+    from ivos.types import BoolArray, FloatArray
 
 _PER_SCAN = 64  # examples taken from each scan before it is let go
 _WAITING = 128  # examples that are mixed, so that those of one scan do not come together

@@ -18,8 +18,8 @@ from ivos.propagation.strokes import Strokes, click, scribble
 from ivos.volume.box import bounding_box
 
 if TYPE_CHECKING:
-    from ivos.propagation.engines.protocol import BoolArray
     from ivos.propagation.strokes import Box
+    from ivos.types import BoolArray
 
 _LEAST_ERROR = 4  # pixels: nobody corrects less
 _LARGEST = 0.75  # share of corrections of the largest error
