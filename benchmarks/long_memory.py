@@ -33,6 +33,7 @@ from ivos.propagation.engines.stcn import STCNEngine
 from ivos.propagation.engines.xmem import XMemEngine
 from ivos.propagation.long_term import PUBLISHED_SIZES
 from ivos.propagation.walk import SliceStack
+from ivos.types import Axis
 
 if TYPE_CHECKING:
     from ivos.nets.inference import Network
@@ -104,8 +105,8 @@ def main(
 def seconds_of_slices(name: str, setting: Setting) -> list[float]:
     """Processor seconds of each predicted slice, in the order of the walk."""
     scan, drawn = scan_and_slices(phantom(), setting.slices, setting.size, halved=False)
-    annotations = annotations_along(drawn, 0)
-    stack, engine = SliceStack.of(scan, 0, "ct"), _engine(name, setting)
+    annotations = annotations_along(drawn, Axis.AXIAL)
+    stack, engine = SliceStack.of(scan, Axis.AXIAL, "ct"), _engine(name, setting)
     first = annotations.slices[0]
     for index in reversed(annotations.slices):
         engine.observe(stack[index], annotations.masks(index), annotations.known[index])

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from benchmarks.cases import largest_slice
 from benchmarks.scores import carried
 from ivos.files import replacing
+from ivos.types import Axis
 from ivos.volume.box import bounding_box
 from ivos.volume.windows import channels, windows_for
 
@@ -67,7 +68,7 @@ def _sheet(scan: Volume, truth: Mask, found: Mask, drawn: int) -> Picture:
         _outline(tile, truth[index][box], _TRUTH, 2)
         _outline(tile, found[index][box], _FOUND, 1)
         away = "drawn" if index == drawn else f"{index - drawn:+d}"
-        tiles.append(_written(tile, f"slice {scan.source_index(0, index)}, {away}"))
+        tiles.append(_written(tile, f"slice {scan.source_index(Axis.AXIAL, index)}, {away}"))
         tiles.append(np.full((len(tile), 4, 3), 16, np.uint8))
     return np.hstack(tiles[:-1])
 

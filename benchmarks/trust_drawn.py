@@ -24,6 +24,7 @@ from ivos.propagation.annotations import Annotations
 from ivos.propagation.engines.choose import choose_engine
 from ivos.propagation.fuse import decide
 from ivos.propagation.walk import SliceStack, walk
+from ivos.types import Axis
 from ivos.uncertainty.cycle import add_cycle
 from ivos.uncertainty.estimate import Observation, fit
 from ivos.uncertainty.evidence import Evidence
@@ -100,7 +101,7 @@ def _observed(cases: Iterable[Case], engine: Engine) -> Iterator[tuple[str, Obse
 def _of_propagation(
     name: str, scan: Volume, labels: Volume, annotations: Annotations, engine: Engine
 ) -> Iterator[tuple[int, Observation]]:
-    stack = SliceStack.of(scan, 0, "auto")
+    stack = SliceStack.of(scan, Axis.AXIAL, "auto")
     evidence = Evidence.of(len(stack), len(annotations.structures))
     found, ids = np.zeros_like(labels.array), np.array([0, *annotations.structures], labels.array.dtype)
     for finished in walk(stack, annotations, engine):

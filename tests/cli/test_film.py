@@ -12,6 +12,7 @@ from PIL import Image
 import ivos as package
 from ivos.errors import InputError
 from ivos.report.film import Column, Film, check_film, uncertainty_of, write_film
+from ivos.types import Axis
 from ivos.volume.geometry import Geometry
 from ivos.volume.volume import Volume
 from tests.cli.runner import ivos, refused
@@ -44,7 +45,7 @@ def coloured(picture: Picture) -> int:
 def test_columns_show_the_same_slice_and_what_belongs_to_them() -> None:
     doubt = LABELS.with_array((LABELS.array == 3).astype(np.uint8) * 200)
     columns = [Column("scan"), Column("a", LABELS), Column("none", LABELS.with_array(LABELS.array * 0))]
-    frame = Film(SCAN, [*columns, Column("doubt", uncertainty=doubt)], 0, 200).frame(6)
+    frame = Film(SCAN, [*columns, Column("doubt", uncertainty=doubt)], Axis.AXIAL, 200).frame(6)
     scan, labels, none, uncertain = (frame[30:230, left : left + 200] for left in range(0, 816, 204))
     assert coloured(scan) == coloured(none) == 0
     assert coloured(labels) > coloured(uncertain) > 0
@@ -56,7 +57,7 @@ def test_columns_show_the_same_slice_and_what_belongs_to_them() -> None:
 def test_proportions_are_the_patients_and_the_head_is_up() -> None:
     marked = np.full(SCAN.array.shape, -40, np.int16)
     marked[-1] = 240  # the slice nearest to the head
-    film = Film(SCAN.with_array(marked), [Column("scan")], 1, 320)
+    film = Film(SCAN.with_array(marked), [Column("scan")], Axis.CORONAL, 320)
     frame = film.frame(20)
     height, _ = frame.shape[:2]
     assert abs((height - 26) / 320 - 12 * 2 / 64) < 0.02  # 12 slices of 2 mm over 64 pixels of 1 mm
@@ -67,8 +68,8 @@ def test_the_labelled_part_is_shown_and_else_all() -> None:
     array = np.zeros((40, 8, 8), np.uint8)
     array[20:23] = 1
     grid = Volume.from_array(array, Geometry((40, 8, 8), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)))
-    assert Film(grid, [Column("a", grid)], 0, 64).indices == list(range(17, 26))
-    assert Film(grid, [Column("scan")], 0, 64).indices == list(range(40))
+    assert Film(grid, [Column("a", grid)], Axis.AXIAL, 64).indices == list(range(17, 26))
+    assert Film(grid, [Column("scan")], Axis.AXIAL, 64).indices == list(range(40))
 
 
 def test_an_mp4_plays(files: dict[str, Path], tmp_path: Path) -> None:
@@ -94,7 +95,7 @@ def test_an_mp4_has_even_sides_whatever_the_scan_has(tmp_path: Path) -> None:
     scan = Volume.from_array(
         np.full((3, 61, 64), 200, np.int16), Geometry((3, 61, 64), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
     )
-    write_film(tmp_path / "film.MP4", scan, [Column("scan")], axis=0)
+    write_film(tmp_path / "film.MP4", scan, [Column("scan")], axis=Axis.AXIAL)
     with av.open(str(tmp_path / "film.MP4")) as container:
         sizes = [(frame.width, frame.height) for frame in container.decode(video=0)]
     assert sizes == [(448, 454)] * 3  # of 427 and the title's 26
@@ -117,7 +118,7 @@ def test_a_long_gif_is_thinned_out(tmp_path: Path) -> None:
     grid = Geometry((200, 4, 4), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
     told: list[tuple[int, int]] = []
     scan = Volume.from_array(array, grid)
-    write_film(tmp_path / "a.gif", scan, [Column("scan")], axis=0, progress=lambda *n: told.append(n))
+    write_film(tmp_path / "a.gif", scan, [Column("scan")], axis=Axis.AXIAL, progress=lambda *n: told.append(n))
     assert told[-1] == (67, 67)
 
 

@@ -14,6 +14,7 @@ import torch
 import ivos as package
 from ivos.nets.reference_file import ReferenceInfo, save_reference
 from ivos.segmentation.segmenter import SegmentationSettings, Segmenter
+from ivos.types import Axis
 from tests.cli.runner import ivos, refused
 from tests.propagation.scenes import moving_discs
 
@@ -50,7 +51,7 @@ def test_a_scan_becomes_the_labels_that_python_gives_with_all_that_is_asked_for(
     labels = package.read_labels(out)
     np.testing.assert_array_equal(labels.array, result.labels.array)
     assert labels.names == NAMES
-    assert told["reference_slices"] == sorted(result.labels.source_index(0, n) for n in result.references)
+    assert told["reference_slices"] == sorted(result.labels.source_index(Axis.AXIAL, n) for n in result.references)
     probability = package.read(out.parent / "probabilities" / "labels" / "8_grey.nii.gz")
     np.testing.assert_array_equal(probability.array, result.probabilities[8])
     doubt = package.read(out.parent / "uncertainty" / "labels.nii.gz")

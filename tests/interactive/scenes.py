@@ -9,7 +9,7 @@ import numpy as np
 from ivos.errors import InputError
 from ivos.interactive.session import InteractiveSession
 from ivos.propagation.engines.nearest import NearestEngine
-from ivos.volume.geometry import AXIS_NAMES
+from ivos.types import Axis
 from tests.propagation.scenes import volume_of
 
 if TYPE_CHECKING:
@@ -61,12 +61,12 @@ def contents(session: InteractiveSession) -> tuple[Any, ...]:
         dict(session.labels.names),
         session.structures,
         session.committed,
-        [session.drawn(axis) for axis in AXIS_NAMES],
-        [_suggested(session, axis) for axis in AXIS_NAMES],
+        [session.drawn(axis) for axis in Axis],
+        [_suggested(session, axis) for axis in Axis],
     )
 
 
-def _suggested(session: InteractiveSession, axis: str) -> Any:
+def _suggested(session: InteractiveSession, axis: Axis) -> Any:
     try:
         return session.suggest(1, axis)
     except InputError:

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from ivos.errors import InputError
 from ivos.interactive.session import InteractiveSession
 from ivos.propagation.engines.nearest import NearestEngine
-from ivos.volume.geometry import AXIS_NAMES
+from ivos.types import Axis
 from tests.interactive.scenes import SHAPE, Obedient, contents, scan_of, session_on
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from ivos.types import BoolArray
 
 structures = st.integers(1, 4)
-axes = st.sampled_from(AXIS_NAMES)
+axes = st.sampled_from(Axis)
 seeds = st.integers(0, 2**32 - 1)
 
 
-def a_mask(seed: int, axis: str) -> BoolArray:
+def a_mask(seed: int, axis: Axis) -> BoolArray:
     """A rectangle, sometimes an empty one."""
     rng = np.random.default_rng(seed)
-    mask = np.zeros([n for a, n in enumerate(SHAPE) if AXIS_NAMES[a] != axis], bool)
+    mask = np.zeros([n for a, n in zip(Axis, SHAPE, strict=True) if a != axis], bool)
     (top, bottom), (left, right) = (np.sort(rng.integers(0, n + 1, 2)) for n in mask.shape)
     mask[top:bottom, left:right] = True
     return mask
@@ -105,26 +105,26 @@ class AnySequence(RuleBasedStateMachine):
         self.do(lambda: self.session.release(structure))
 
     @rule(index=st.integers(0, 9), structure=structures, axis=axes, seed=seeds)
-    def draw(self, index: int, structure: int, axis: str, seed: int) -> None:
+    def draw(self, index: int, structure: int, axis: Axis, seed: int) -> None:
         mask = a_mask(seed, axis)
 
         def deed() -> None:
             self.session.draw(index, structure, mask, axis)
-            plane = self.session.labels.array.take(index, AXIS_NAMES.index(axis))
+            plane = self.session.labels.array.take(index, axis)
             np.testing.assert_array_equal(plane == structure, mask & ~np.isin(plane, list(self.session.committed)))
 
         self.do(deed)
 
     @rule(index=st.integers(0, 5), structure=structures, axis=axes, seed=seeds, erase=st.booleans())
-    def brush(self, index: int, structure: int, axis: str, seed: int, erase: bool) -> None:
+    def brush(self, index: int, structure: int, axis: Axis, seed: int, erase: bool) -> None:
         self.do(lambda: self.session.brush(index, structure, a_mask(seed, axis), erase=erase, axis=axis))
 
     @rule(index=st.integers(0, 5), structure=structures, axis=axes)
-    def clear(self, index: int, structure: int, axis: str) -> None:
+    def clear(self, index: int, structure: int, axis: Axis) -> None:
         self.do(lambda: self.session.clear(index, structure, axis))
 
     @rule(structure=structures, first=st.integers(0, 2), last=st.integers(3, 5), axis=axes)
-    def fill_between(self, structure: int, first: int, last: int, axis: str) -> None:
+    def fill_between(self, structure: int, first: int, last: int, axis: Axis) -> None:
         self.do(lambda: self.session.fill_between(structure, first, last, axis))
 
     @rule(index=st.integers(0, 5), structure=structures, row=st.integers(0, 9), kind=st.integers(0, 2))
@@ -144,10 +144,10 @@ class AnySequence(RuleBasedStateMachine):
         axis=axes,
         stop_after=st.none() | st.integers(0, 6),
     )
-    def propagate(self, ends: tuple[int, int], chosen: list[int] | None, axis: str, stop_after: int | None) -> None:
+    def propagate(self, ends: tuple[int, int], chosen: list[int] | None, axis: Axis, stop_after: int | None) -> None:
         drawn = [
-            (a, n, k, self.session.labels.array.take(n, a) == k)
-            for a, name in enumerate(AXIS_NAMES)
+            (name, n, k, self.session.labels.array.take(n, name) == k)
+            for name in Axis
             for k, states in self.session.drawn(name).items()
             for n, state in enumerate(states)
             if state == "drawn"
@@ -160,17 +160,17 @@ class AnySequence(RuleBasedStateMachine):
                 assert step.finished is None or ends[0] <= step.finished <= ends[1]
                 if number == stop_after:
                     steps.close()
-            for a, n, k, mask in drawn:
-                np.testing.assert_array_equal(self.session.labels.array.take(n, a) == k, mask)
+            for axis_drawn, n, k, mask in drawn:
+                np.testing.assert_array_equal(self.session.labels.array.take(n, axis_drawn) == k, mask)
 
         self.do(deed)
 
     @rule(index=st.integers(0, 5), axis=axes)
-    def correct(self, index: int, axis: str) -> None:
+    def correct(self, index: int, axis: Axis) -> None:
         self.do(lambda: list(self.session.correct(index, axis=axis)))
 
     @rule(seed=seeds, axis=axes, drawn=st.booleans())
-    def load_labels(self, seed: int, axis: str, drawn: bool) -> None:
+    def load_labels(self, seed: int, axis: Axis, drawn: bool) -> None:
         rng = np.random.default_rng(seed)
         array = np.zeros(SHAPE, np.uint8)
         array[rng.integers(SHAPE[0])] = rng.integers(0, 6, SHAPE[1:])

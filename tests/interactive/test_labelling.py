@@ -6,6 +6,7 @@ import numpy as np
 
 from ivos.interactive.facts import Drawn, Facts
 from ivos.interactive.labelling import drawn_over, guessed_over
+from ivos.types import Axis
 
 
 def test_what_is_drawn_takes_from_all_but_the_committed() -> None:
@@ -28,8 +29,9 @@ def test_a_guess_changes_neither_what_is_settled_nor_what_is_committed() -> None
 
 
 def test_where_a_person_has_said_something() -> None:
-    facts = Facts(drawn=frozenset({Drawn(0, 2, 7), Drawn(1, 1, 7), Drawn(2, 3, 7), Drawn(2, 0, 8)}))
-    assert facts.settled(7, 0, 2, (4, 3, 5)).all()
-    crossed = facts.settled(7, 0, 0, (4, 3, 5))
+    slices = (Axis.AXIAL, 2, 7), (Axis.CORONAL, 1, 7), (Axis.SAGITTAL, 3, 7), (Axis.SAGITTAL, 0, 8)
+    facts = Facts(drawn=frozenset(Drawn(*entry) for entry in slices))
+    assert facts.settled(7, Axis.AXIAL, 2, (4, 3, 5)).all()
+    crossed = facts.settled(7, Axis.AXIAL, 0, (4, 3, 5))
     assert crossed.astype(int).tolist() == [[0, 0, 0, 1, 0], [1, 1, 1, 1, 1], [0, 0, 0, 1, 0]]
-    assert facts.settled(8, 1, 2, (4, 3, 5)).astype(int).tolist() == [[1, 0, 0, 0, 0]] * 4
+    assert facts.settled(8, Axis.CORONAL, 2, (4, 3, 5)).astype(int).tolist() == [[1, 0, 0, 0, 0]] * 4

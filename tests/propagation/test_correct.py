@@ -19,6 +19,7 @@ from ivos.propagation.engines.nearest import NearestEngine
 from ivos.propagation.fuse import decide
 from ivos.propagation.masks import Masks
 from ivos.propagation.walk import SliceStack
+from ivos.types import Axis
 from tests.propagation.scenes import RecordingEngine, dice, moving_discs, volume_of
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ LABELS = (3, 8)
 
 def stack_of(slices: int, height: int = 10, width: int = 11) -> SliceStack:
     array = np.random.default_rng(0).integers(-200, 300, (slices, height, width)).astype(np.int16)
-    return SliceStack.of(volume_of(array), 0, "ct")
+    return SliceStack.of(volume_of(array), Axis.AXIAL, "ct")
 
 
 def annotated(labels: np.ndarray, slices: tuple[int, ...], *, complete: bool = True) -> Annotations:
@@ -128,7 +129,7 @@ def test_a_structure_ends_where_it_is_known_while_another_goes_on() -> None:
 
 def test_only_the_chosen_structures_are_carried() -> None:
     scan, truth = moving_discs()
-    stack, labels = SliceStack.of(scan, 0, "ct"), truth.array
+    stack, labels = SliceStack.of(scan, Axis.AXIAL, "ct"), truth.array
     old = masks_of(np.zeros_like(labels[0]))
     found = run(stack, annotated(labels, (5,)), 5, lambda _: old, engine=FlowEngine(), structures=(8,))
     assert not any(found[n][0].any() for n in found if n != 5)
@@ -176,7 +177,7 @@ def test_the_engine_knows_all_annotated_slices_and_walks_no_further_than_needed(
 @pytest.mark.parametrize("merge", MERGES)
 def test_a_correction_makes_the_slices_around_it_better(merge: Merge) -> None:
     scan, truth = moving_discs(slices=16)
-    stack, labels = SliceStack.of(scan, 0, "ct"), truth.array
+    stack, labels = SliceStack.of(scan, Axis.AXIAL, "ct"), truth.array
     stale = masks_of(labels[0])  # as if nothing had moved
     found = run(stack, annotated(labels, (0, 8)), 8, lambda _: stale, merge, FlowEngine())
     for n in (6, 7, 9, 12):

@@ -22,6 +22,7 @@ from ivos.propagation.engines.flow import FlowEngine
 from ivos.propagation.engines.working_grid import WorkingGrid
 from ivos.propagation.masks import Masks
 from ivos.propagation.walk import SliceStack
+from ivos.types import Axis
 from tests.propagation.scenes import dice, moving_discs
 from tests.propagation.test_correct import annotated, masks_of, run, stack_of
 
@@ -78,7 +79,7 @@ def test_at_the_scan_s_end_the_new_mask_counts_alone() -> None:
 @pytest.mark.parametrize("fold", [1, OURS])
 def test_a_correction_of_nothing_changes_nothing(fold: int) -> None:
     scan, truth = moving_discs(slices=9, size=40)
-    stack, labels = SliceStack.of(scan, 0, "ct"), truth.array
+    stack, labels = SliceStack.of(scan, Axis.AXIAL, "ct"), truth.array
     rng = np.random.default_rng(0)
     old = [Masks.of(masks_of(plane).dense() * rng.uniform(0.3, 1, (2, 40, 40)).astype(np.float32)) for plane in labels]
     old[4] = masks_of(labels[4])
@@ -90,7 +91,7 @@ def test_a_correction_of_nothing_changes_nothing(fold: int) -> None:
 
 def test_one_corrected_structure_leaves_the_others_as_they_were() -> None:
     scan, truth = moving_discs(slices=9, size=40)
-    stack, labels = SliceStack.of(scan, 0, "ct"), truth.array
+    stack, labels = SliceStack.of(scan, Axis.AXIAL, "ct"), truth.array
     old = [masks_of(np.where(plane == 3, 3, 0)) for plane in labels]  # label 8 was missed
     found = run(stack, annotated(labels, (0, 4)), 4, lambda n: old[n], saying(50, 1), FlowEngine())
     for n, now in found.items():
@@ -116,7 +117,7 @@ def test_the_published_network_sees_the_slice_as_it_is() -> None:
 
 def test_the_bundled_network_takes_the_better_of_two_halves() -> None:
     scan, truth = moving_discs(slices=17)
-    stack, labels = SliceStack.of(scan, 0, "ct"), truth.array
+    stack, labels = SliceStack.of(scan, Axis.AXIAL, "ct"), truth.array
     stale = masks_of(labels[16])  # right there, and worse the further from it
     annotations = annotated(labels, (0, 8, 16))
     score = {}
@@ -133,7 +134,7 @@ def keeping(step: Step) -> Masks:
 
 def test_the_difference_goes_along_with_what_moves() -> None:
     scan, truth = moving_discs()
-    stack, labels = SliceStack.of(scan, 0, "ct"), truth.array
+    stack, labels = SliceStack.of(scan, Axis.AXIAL, "ct"), truth.array
     nothing, disc = masks_of(labels[0] * 0), masks_of(labels[2])
     carrier = FlowCarrier()
     carrier.begin(stack[2], Difference.between(disc.only((False, True)), disc.only((True, False))))

@@ -19,6 +19,7 @@ from ivos.propagation.masks import Masks, masks_of
 from ivos.propagation.patch import Patch
 from ivos.propagation.propagate import Propagation
 from ivos.propagation.summary import structure_rows
+from ivos.types import Axis
 from tests.propagation.scenes import volume_of
 
 if TYPE_CHECKING:
@@ -94,11 +95,11 @@ def test_what_a_result_holds_of_each_structure() -> None:
     labels[2, 0, 0], confidence[2, 0, 0] = 700, 204
     labels[1, 3, :2], confidence[1, 3, :2] = 3, 255
     scan = volume_of(np.zeros((3, 4, 5), np.int16))
-    result = Propagation(scan.with_array(labels, {3: "small"}), scan.with_array(confidence), 0, (0,))
+    result = Propagation(scan.with_array(labels, {3: "small"}), scan.with_array(confidence), Axis.AXIAL, (0,))
     voxel_ml = scan.geometry.voxel_volume_ml
     assert structure_rows(result) == [
         {"label": 3, "name": "small", "volume_ml": round(2 * voxel_ml, 3), "slices": 1, "probability": 1.0},
         {"label": 700, "name": "label 700", "volume_ml": round(4 * voxel_ml, 3), "slices": 2, "probability": 0.5},
     ]
-    across = Propagation(result.labels, result.confidence, 2, (0,))
+    across = Propagation(result.labels, result.confidence, Axis.SAGITTAL, (0,))
     assert [row["slices"] for row in structure_rows(across)] == [2, 4]

@@ -24,6 +24,7 @@ from ivos.propagation.engines.nearest import NearestEngine
 from ivos.propagation.engines.stcn import STCNEngine
 from ivos.propagation.fuse import fuse_by_sum
 from ivos.propagation.walk import SliceStack, walk
+from ivos.types import Axis
 from ivos.volume.labels import IGNORE
 from tests.propagation.scenes import RecordingEngine, dice, drawn_on, moving_discs, volume_of
 
@@ -162,8 +163,8 @@ def test_a_fusion_takes_the_place_of_the_engine_s_own() -> None:
     scan, labels = moving_discs()
     engine = choose_engine("fast")
     assert engine.fuses
-    annotations = annotations_along(drawn_on(labels, 1, 10), 0)
-    stack = SliceStack.of(scan, 0, "ct")
+    annotations = annotations_along(drawn_on(labels, 1, 10), Axis.AXIAL)
+    stack = SliceStack.of(scan, Axis.AXIAL, "ct")
     own, by_rule = (
         np.stack([f.masks.total() for f in walk(stack, annotations, engine, fusion) if f is not None])
         for fusion in (None, fuse_by_sum)

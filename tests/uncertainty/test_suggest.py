@@ -14,6 +14,7 @@ from ivos.propagation.annotations import Annotations, annotations_along
 from ivos.propagation.engines.nearest import NearestEngine
 from ivos.propagation.masks import Masks
 from ivos.propagation.walk import Propagated, SliceStack, walk
+from ivos.types import Axis
 from ivos.uncertainty.evidence import Evidence
 from ivos.uncertainty.expected_errors import expected_errors
 from ivos.uncertainty.suggest import rank, suggest, take
@@ -199,7 +200,7 @@ def test_from_scan_and_slices_as_from_the_walk_that_has_just_been() -> None:
     seen: list[tuple[int, int]] = []
     found = suggest(scan, drawn, count=3, engine=NearestEngine(), complete=True, progress=lambda *a: seen.append(a))
     assert seen[-1] == (len(seen), len(seen))
-    annotations, evidence = annotations_along(drawn, 0, complete=True), Evidence.of(12, 2)
+    annotations, evidence = annotations_along(drawn, Axis.AXIAL, complete=True), Evidence.of(12, 2)
     for finished in walk(SliceStack(scan.array, windows_for(scan, "auto"), (1, 1)), annotations, NearestEngine()):
         if finished is not None:
             take(evidence, finished)

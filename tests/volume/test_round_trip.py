@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ivos
+from ivos.types import Axis
 from ivos.volume.geometry import displacement_mm
 from tests.propagation.scenes import volume_of
 from tests.volume.grids import AXIS_ORDERS, image_of, rotation
@@ -83,7 +84,7 @@ def test_slices_are_named_by_the_files_own_numbers(tmp_path: Path) -> None:
     sitk.WriteImage(image_of(numbered(), np.diag([1.0, 1.0, -1.0])), str(tmp_path / "a.nrrd"))
     volume = ivos.read(tmp_path / "a.nrrd")
     first = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "a.nrrd")))[0]
-    np.testing.assert_array_equal(volume.array[volume.source_index(0, 0)], first)
+    np.testing.assert_array_equal(volume.array[volume.source_index(Axis.AXIAL, 0)], first)
 
 
 def test_rescaled_nifti_is_rescaled_once(tmp_path: Path) -> None:

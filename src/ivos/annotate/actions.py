@@ -8,7 +8,7 @@ from ivos.annotate import messages
 from ivos.annotate.masks import colour_of, inside, lines, unpacked
 from ivos.errors import InputError
 from ivos.interactive.checks import HIGHEST_STRUCTURE
-from ivos.propagation.annotations import axis_number
+from ivos.types import Axis
 
 if TYPE_CHECKING:
     from ivos.annotate.messages import Action, AxisName
@@ -91,7 +91,7 @@ def slices_asked_for(request: messages.Propagate, session: InteractiveSession) -
         return request.first, request.last
     if request.index is None:
         raise InputError(f'propagating "{request.direction}": say from which slice, with "index"')
-    slices = session.labels.array.shape[axis_number(request.axis)]
+    slices = session.labels.array.shape[Axis.parse(request.axis)]
     if request.direction == "next":
         if request.index + 1 >= slices:
             raise InputError(f"slice {request.index} is the last one: there is no next one to propagate to")
@@ -110,6 +110,6 @@ def _free_id(session: InteractiveSession) -> int:
 
 
 def _slice_shape(session: InteractiveSession, axis: AxisName) -> tuple[int, int]:
-    along = axis_number(axis)
+    along = Axis.parse(axis)
     height, width = (n for number, n in enumerate(session.labels.array.shape) if number != along)
     return height, width

@@ -13,7 +13,7 @@ from ivos.annotate.refusals import ConflictError, NotKeptError, NotThereError
 from ivos.annotate.restoring import keep_snapshot, restored
 from ivos.annotate.volumes import Voxels, part_of
 from ivos.errors import InputError
-from ivos.propagation.annotations import axis_number
+from ivos.types import Axis
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -186,7 +186,7 @@ class OpenScan:
         visits = self._session.propagate(first, last, request.structures, request.axis)
         self._propagation_asked = self._recorder.asked = Asked(as_json(request, do="propagate"), who)
         self._visits = visits
-        total = self.volume.array.shape[axis_number(request.axis)]
+        total = self.volume.array.shape[Axis.parse(request.axis)]
         job = PropagationJob(self, self._means.worker, visits, request.axis, total)
         self.begin(job)
         job.start()

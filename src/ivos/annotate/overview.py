@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Literal
 from ivos.annotate.masks import hexadecimal
 from ivos.annotate.messages import IntensityWindow, Structure
 from ivos.interactive.tally import Tally
-from ivos.volume.geometry import AXIS_NAMES
+from ivos.types import Axis
 from ivos.volume.windows import CT_WINDOWS_HU, windows_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ivos.annotate.corrections import Correction
-    from ivos.annotate.messages import AxisName, RunsOf, SlicesOf
+    from ivos.annotate.messages import RunsOf, SlicesOf
     from ivos.interactive.session import InteractiveSession
     from ivos.volume.volume import Volume
 
@@ -42,12 +42,12 @@ class Overview:
 
     def __init__(self, session: InteractiveSession) -> None:
         self._session = session
-        self._tallies = {axis: Tally(session, axis) for axis in AXIS_NAMES}
+        self._tallies = {axis: Tally(session, axis) for axis in Axis}
 
     def structures(self) -> list[Structure]:
         """The structures with their volumes."""
         session = self._session
-        voxels = self._tallies["axial"].voxels.sum(axis=0)
+        voxels = self._tallies[Axis.AXIAL].voxels.sum(axis=0)
         millilitres = session.labels.geometry.voxel_volume_ml
         return [
             Structure(
@@ -71,11 +71,12 @@ class Overview:
             sure = self._tallies[axis].expected_dsc
             guessed = {k: [n for n, s in enumerate(states) if s == "propagated"] for k, states in by_structure.items()}
             by_hand = {k: [n for n, s in enumerate(states) if s == "drawn"] for k, states in by_structure.items()}
-            drawn[axis] = _filled(by_hand)
-            propagated[axis] = {k: _runs(numbers) for k, numbers in _filled(guessed).items()}
-            doubtful[axis] = _filled({k: [n for n in ns if sure[n, k] < _DOUBTFUL_DSC] for k, ns in guessed.items()})
-            anew = {(c.number, c.structure) for c in corrections if c.axis == axis}
-            corrected[axis] = _filled({k: [n for n in numbers if (n, k) in anew] for k, numbers in by_hand.items()})
+            plane = axis.plane
+            drawn[plane] = _filled(by_hand)
+            propagated[plane] = {k: _runs(numbers) for k, numbers in _filled(guessed).items()}
+            doubtful[plane] = _filled({k: [n for n in ns if sure[n, k] < _DOUBTFUL_DSC] for k, ns in guessed.items()})
+            anew = {(c.number, c.structure) for c in corrections if c.axis == plane}
+            corrected[plane] = _filled({k: [n for n in numbers if (n, k) in anew] for k, numbers in by_hand.items()})
         return drawn, propagated, doubtful, corrected
 
     @property
@@ -83,10 +84,9 @@ class Overview:
         """Whether anything but drawing has put labels on a slice."""
         return any("propagated" in states for states in self._session.drawn("axial").values())
 
-    def _axes(self) -> list[AxisName]:
+    def _axes(self) -> list[Axis]:
         """The axial one, and those along which something is drawn."""
-        axes: tuple[AxisName, ...] = ("axial", "coronal", "sagittal")
-        return [axis for axis in axes if axis == "axial" or axis in self._session.drawn_along]
+        return [axis for axis in Axis if axis is Axis.AXIAL or axis.plane in self._session.drawn_along]
 
 
 def _filled(slices: dict[int, list[int]]) -> dict[int, list[int]]:

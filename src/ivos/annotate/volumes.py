@@ -10,7 +10,7 @@ import numpy as np
 
 from ivos.errors import InputError
 from ivos.files import replacing
-from ivos.propagation.annotations import axis_number
+from ivos.types import Axis
 from ivos.volume.volume import Volume
 from ivos.volume.write import write_volume
 
@@ -59,7 +59,7 @@ def part_of(array: Array, slices: SliceRange | None) -> Array:
     """
     if slices is None:
         return array.copy()
-    along = axis_number(slices.axis)
+    along = Axis.parse(slices.axis)
     if not 0 <= slices.first <= slices.last < array.shape[along]:
         raise InputError(
             f"slices {slices.first} to {slices.last}: the scan has {array.shape[along]} {slices.axis} slices, "

@@ -144,7 +144,6 @@ def _cell(value: object) -> str:
 
 
 def _facts(volume: Volume) -> dict[str, object]:
-    from ivos.volume.geometry import AXIS_NAMES
     from ivos.volume.windows import modality_of
 
     grid = volume.source
@@ -153,7 +152,7 @@ def _facts(volume: Volume) -> dict[str, object]:
         "spacing_mm_xyz": [round(s, 6) for s in reversed(grid.spacing_mm)],
         "origin_mm_lps": [round(o, 4) for o in grid.origin_mm],
         "axis_directions_xyz": [_direction(axis) for axis in reversed(grid.axes)],
-        "slices_lie": AXIS_NAMES[volume.geometry.through_plane_axis],
+        "slices_lie": volume.geometry.through_plane_axis.plane,
         "modality": volume.modality or ("CT" if modality_of(volume) == "ct" else "not CT"),
         "stored_as": str(volume.array.dtype),
         "lowest": float(volume.array.min()),

@@ -14,6 +14,7 @@ from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - T
 from ivos.cli.terminal import print_line, progress_bar
 from ivos.errors import InputError, counted
 from ivos.files import check_file_writable, check_writable
+from ivos.types import Axis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -147,13 +148,12 @@ def _make(
     chosen: tuple[str | None, int | None],
     progress: Progress | None,
 ) -> None:
-    from ivos.propagation.annotations import axis_number
     from ivos.report.film import write_film
     from ivos.volume.read import read
     from ivos.volume.windows import with_modality
 
     volume = with_modality(read(scan, series=chosen[0], stack=chosen[1]), modality.value)
-    along = volume.geometry.through_plane_axis if axis is None else axis_number(axis.value)
+    along = volume.geometry.through_plane_axis if axis is None else Axis.parse(axis.value)
     write_film(output, volume, _columns(volume, shown), axis=along, progress=progress)
 
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ivos.cohort.dicom_tree import SeriesRules
     from ivos.cohort.jobs.propagate import Propagated, PropagateJob
     from ivos.cohort.sources import Found
+    from ivos.types import Axis
     from ivos.volume.volume import Volume
 
 
@@ -172,7 +173,7 @@ def propagate(
         _one(job, scan, annotations, output, chosen=(series, stack), as_json=as_json)
 
 
-def complete_slices(text: str | None, volume: Volume, axis: int) -> list[int] | bool:
+def complete_slices(text: str | None, volume: Volume, axis: Axis) -> list[int] | bool:
     """Complete slices, from the file's own numbering to ours."""
     from ivos.cohort.jobs.propagate import canonical_slices
 

@@ -17,6 +17,7 @@ from ivos.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ivos.types import Axis
     from ivos.uncertainty.suggest import Suggestion
     from ivos.volume.volume import Volume
 
@@ -51,7 +52,6 @@ def suggest(
     from ivos.propagation.drawn_planes import along_one_axis
     from ivos.propagation.engines.choose import choose_engine
     from ivos.uncertainty.suggest import suggest as run
-    from ivos.volume.geometry import AXIS_NAMES
     from ivos.volume.labels import ignoring
     from ivos.volume.read import read, read_labels
     from ivos.volume.volume import on_grid_of
@@ -74,7 +74,7 @@ def suggest(
             drawn,
             count=count,
             engine=chosen,
-            axis=AXIS_NAMES[along],
+            axis=along.plane,
             structures=ids,
             complete=complete_slices(complete, volume, along),
             modality=modality.value,
@@ -82,16 +82,16 @@ def suggest(
         )
     best, by_structure = (_rows(part, drawn, along) for part in (found.slices, found.by_structure))
     if as_json:
-        print_json({"axis": AXIS_NAMES[along], "slices": best, "by_structure": by_structure, **windows})
+        print_json({"axis": along.plane, "slices": best, "by_structure": by_structure, **windows})
     elif not best:
         print_line("No slice is expected to change much.")
     else:
-        print_table(f"Draw next, of the {AXIS_NAMES[along]} slices", _COLUMNS, [_cells(row) for row in best])
+        print_table(f"Draw next, of the {along} slices", _COLUMNS, [_cells(row) for row in best])
         print_table("The slice that helps each structure most", _COLUMNS, [_cells(row) for row in by_structure])
         tell_windows(windows)
 
 
-def _rows(suggestions: Sequence[Suggestion], drawn: Volume, axis: int) -> list[dict[str, Any]]:
+def _rows(suggestions: Sequence[Suggestion], drawn: Volume, axis: Axis) -> list[dict[str, Any]]:
     """With the file's own slice numbers."""
     return [
         {

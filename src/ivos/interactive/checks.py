@@ -9,7 +9,6 @@ import numpy as np
 
 from ivos.errors import InputError
 from ivos.propagation.strokes import scribble
-from ivos.volume.geometry import AXIS_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ivos.interactive.facts import Facts
-    from ivos.types import BoolArray
+    from ivos.types import Axis, BoolArray
     from ivos.volume.geometry import Shape
     from ivos.volume.labels import Colour
 
@@ -85,7 +84,7 @@ def check_free(structure: int, facts: Facts) -> None:
         raise InputError(f"structure {structure} ({facts.by_id[structure].name}) is committed: release it first")
 
 
-def checked_index(index: SupportsIndex, axis: int, shape: Shape) -> int:
+def checked_index(index: SupportsIndex, axis: Axis, shape: Shape) -> int:
     """A slice's number, as a plain one.
 
     Raises:
@@ -93,13 +92,11 @@ def checked_index(index: SupportsIndex, axis: int, shape: Shape) -> int:
     """
     number = operator.index(index)
     if not 0 <= number < shape[axis]:
-        raise InputError(
-            f"slice {number}: the scan has {shape[axis]} {AXIS_NAMES[axis]} slices, 0 to {shape[axis] - 1}"
-        )
+        raise InputError(f"slice {number}: the scan has {shape[axis]} {axis} slices, 0 to {shape[axis] - 1}")
     return number
 
 
-def checked_mask(mask: npt.NDArray[Any], axis: int, shape: Shape) -> BoolArray:
+def checked_mask(mask: npt.NDArray[Any], axis: Axis, shape: Shape) -> BoolArray:
     """A mask of a slice (H, W).
 
     Raises:
@@ -108,11 +105,11 @@ def checked_mask(mask: npt.NDArray[Any], axis: int, shape: Shape) -> BoolArray:
     height, width = (n for a, n in enumerate(shape) if a != axis)
     if mask.shape != (height, width) or mask.dtype != bool:
         found = f"mask of shape {mask.shape}, {mask.dtype}"
-        raise InputError(f"{found}: masks of {AXIS_NAMES[axis]} slices have shape {(height, width)}, bool")
+        raise InputError(f"{found}: masks of {axis} slices have shape {(height, width)}, bool")
     return mask
 
 
-def checked_stroke(stroke: BoolArray | Points, width: int, axis: int, shape: Shape) -> BoolArray:
+def checked_stroke(stroke: BoolArray | Points, width: int, axis: Axis, shape: Shape) -> BoolArray:
     """The pixels (H, W) of a brush stroke, given as they are or as points that a line of a width goes through.
 
     Raises:
@@ -127,7 +124,7 @@ def checked_stroke(stroke: BoolArray | Points, width: int, axis: int, shape: Sha
     return scribble((height, across), stroke, width)
 
 
-def check_points(points: Points, axis: int, shape: Shape) -> None:
+def check_points(points: Points, axis: Axis, shape: Shape) -> None:
     """Refuse points (row, column) that are not on a slice.
 
     Raises:

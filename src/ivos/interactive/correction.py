@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ivos.propagation.engines.protocol import Engine
     from ivos.propagation.masks import Masks
     from ivos.propagation.walk import Propagated, SliceStack
-    from ivos.types import Array
+    from ivos.types import Array, Axis
 
 _LEAST = 0.5  # of a voxel's own label: as sure as that it must have been, to be its label
 
@@ -42,7 +42,7 @@ class Correction:
     confidence: Array
 
     @property
-    def axis(self) -> int:
+    def axis(self) -> Axis:
         """The array axis to walk."""
         return self.stretch.axis
 

@@ -14,6 +14,7 @@ from ivos.interactive.findings import figures_of, figures_of_certain
 from ivos.interactive.history import FIGURES_ALONG
 from ivos.interactive.labelling import drawn_over, guessed_over
 from ivos.propagation.fuse import decide
+from ivos.types import Axis
 from ivos.volume.labels import scheme_from_names, structures_in
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _SURE = 255
 _FILLED = 191  # of what lies between drawn slices: three quarters, as nobody has looked at the scan there
 
 
-def draw(change: Change, axis: int, index: int, masks: Mapping[int, BoolArray]) -> None:
+def draw(change: Change, axis: Axis, index: int, masks: Mapping[int, BoolArray]) -> None:
     """Say where structures are on a slice.
 
     Args:
@@ -53,7 +54,7 @@ def draw(change: Change, axis: int, index: int, masks: Mapping[int, BoolArray]) 
 
 
 def write_finished(
-    change: Change, axis: int, finished: Propagated, structures: Sequence[int], locked: Collection[int] = ()
+    change: Change, axis: Axis, finished: Propagated, structures: Sequence[int], locked: Collection[int] = ()
 ) -> None:
     """Take a slice that propagation has finished, where it may change what is there.
 
@@ -85,7 +86,7 @@ def check_loadable(labels: Array) -> None:
         raise InputError(f"labels to load: structures are numbered from 1 to {HIGHEST_STRUCTURE}, found {unfit[0]}")
 
 
-def load(change: Change, labels: Volume, axis: int, *, drawn: bool) -> None:
+def load(change: Change, labels: Volume, axis: Axis, *, drawn: bool) -> None:
     """Take labels from outside; structures that the session does not have come with them.
 
     Args:
@@ -107,7 +108,7 @@ def load(change: Change, labels: Volume, axis: int, *, drawn: bool) -> None:
             draw(change, axis, index, masks)
 
 
-def clear(change: Change, axis: int, index: int, structure: int) -> None:
+def clear(change: Change, axis: Axis, index: int, structure: int) -> None:
     """Take back what is drawn of a structure on a slice: nothing is known of it there then.
 
     Voxels of which drawn slices of other axes say that they are its stay.
@@ -120,7 +121,7 @@ def clear(change: Change, axis: int, index: int, structure: int) -> None:
     _count(change, axis, index, [structure])
 
 
-def fill(change: Change, axis: int, structure: int, masks: Mapping[int, BoolArray]) -> None:
+def fill(change: Change, axis: Axis, structure: int, masks: Mapping[int, BoolArray]) -> None:
     """Guess a structure on slices, which give way to what is drawn as propagation does.
 
     Args:
@@ -144,7 +145,7 @@ def is_bare(state: State, structure: int) -> bool:
         state: of the session.
         structure: label id.
     """
-    drawn = any(state.facts.slices(structure, axis) for axis in range(3))
+    drawn = any(state.facts.slices(structure, axis) for axis in Axis)
     guessed = any(np.any(state.arrays[name] == structure) for name in _OF_LABELS)
     return not drawn and not guessed and not any(np.any(state.arrays[n][:, :, structure]) for n in FIGURES_ALONG)
 
@@ -158,16 +159,16 @@ def remove(change: Change, structure: int) -> None:
     """
     facts, labels = change.state.facts, change.state.labels
     for index in range(len(labels)):
-        place = _slice_at(change, 0, index)
+        place = _slice_at(change, Axis.AXIAL, index)
         there = labels[index] == structure
         if there.any():
-            _write(change, "labels", 0, place, np.where(there, np.uint8(0), labels[index]))
+            _write(change, "labels", Axis.AXIAL, place, np.where(there, np.uint8(0), labels[index]))
             left = change.state.arrays["confidence"][index]
-            _write(change, "confidence", 0, place, np.where(there, np.uint8(0), left))
+            _write(change, "confidence", Axis.AXIAL, place, np.where(there, np.uint8(0), left))
         guessed = change.state.arrays["guessed"][index]
-        _write(change, "guessed", 0, place, np.where(guessed == structure, np.uint8(0), guessed))
-    for axis, length in enumerate(labels.shape):
-        for index in range(length):
+        _write(change, "guessed", Axis.AXIAL, place, np.where(guessed == structure, np.uint8(0), guessed))
+    for axis in Axis:
+        for index in range(labels.shape[axis]):
             figures = _figures(change, axis, index)
             figures[:, structure] = 0
             _write_figures(change, axis, index, figures)
@@ -175,7 +176,7 @@ def remove(change: Change, structure: int) -> None:
     change.facts(replace(facts, structures=facts.structures - {facts.by_id[structure]}, drawn=drawn))
 
 
-def _guess(change: Change, axis: int, index: int, guess: Array, structures: Sequence[int], confidence: Array) -> None:
+def _guess(change: Change, axis: Axis, index: int, guess: Array, structures: Sequence[int], confidence: Array) -> None:
     """Put a guess on a slice, where it may change what is there."""
     place, facts = _slice_at(change, axis, index), change.state.facts
     spoken_of = (k for k in facts.by_id if facts.speaks_of(k, axis, index))  # of many structures only a few are
@@ -188,7 +189,7 @@ def _guess(change: Change, axis: int, index: int, guess: Array, structures: Sequ
     _write(change, "confidence", axis, place, np.where(taken, confidence, held))
 
 
-def _count(change: Change, axis: int, index: int, structures: Iterable[int]) -> None:
+def _count(change: Change, axis: Axis, index: int, structures: Iterable[int]) -> None:
     """Note how much there is of structures on a slice, for certain."""
     plane, figures = _plane(change, "labels", axis, _slice_at(change, axis, index)), _figures(change, axis, index)
     for structure in structures:
@@ -196,28 +197,28 @@ def _count(change: Change, axis: int, index: int, structures: Iterable[int]) -> 
     _write_figures(change, axis, index, figures)
 
 
-def _slice_at(change: Change, axis: int, index: int) -> tuple[slice, ...]:
+def _slice_at(change: Change, axis: Axis, index: int) -> tuple[slice, ...]:
     """The place of a slice in arrays of voxels."""
     return tuple(slice(index, index + 1) if a == axis else slice(0, n) for a, n in enumerate(change.state.shape))
 
 
-def _plane(change: Change, name: ArrayName, axis: int, place: tuple[slice, ...]) -> Array:
+def _plane(change: Change, name: ArrayName, axis: Axis, place: tuple[slice, ...]) -> Array:
     """A slice (H, W) of an array of voxels."""
     plane: Array = change.state.arrays[name][place].squeeze(axis)
     return plane
 
 
-def _write(change: Change, name: ArrayName, axis: int, place: tuple[slice, ...], plane: Array) -> None:
+def _write(change: Change, name: ArrayName, axis: Axis, place: tuple[slice, ...], plane: Array) -> None:
     change.write(name, place, np.expand_dims(plane, axis))
 
 
-def _figures(change: Change, axis: int, index: int) -> Array:
+def _figures(change: Change, axis: Axis, index: int) -> Array:
     """A copy of the figures (6, 256) of a slice."""
     figures: Array = change.state.arrays[FIGURES_ALONG[axis]][index].copy()
     return figures
 
 
-def _write_figures(change: Change, axis: int, index: int, figures: Array) -> None:
+def _write_figures(change: Change, axis: Axis, index: int, figures: Array) -> None:
     rows, columns = figures.shape
     place = (slice(index, index + 1), slice(0, rows), slice(0, columns))
     change.write(FIGURES_ALONG[axis], place, figures[None])

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ivos.types import Axis
+
 if TYPE_CHECKING:
     from ivos.types import BoolArray
     from ivos.volume.geometry import Shape
@@ -23,7 +25,7 @@ class Drawn(NamedTuple):
         structure: label id.
     """
 
-    axis: int
+    axis: Axis
     number: int
     structure: int
 
@@ -52,16 +54,16 @@ class Facts:
         """The structures by ascending id."""
         return {label.id: label for label in sorted(self.structures, key=lambda label: label.id)}
 
-    def slices(self, structure: int, axis: int) -> list[int]:
+    def slices(self, structure: int, axis: Axis) -> list[int]:
         """Numbers of the slices on which a structure is drawn, ascending."""
         return self._slices.get((structure, axis), [])
 
-    def speaks_of(self, structure: int, axis: int, index: int) -> bool:
+    def speaks_of(self, structure: int, axis: Axis, index: int) -> bool:
         """Whether a person has said of any voxel of a slice whether a structure is there: see :meth:`settled`."""
-        crossing = any(self.slices(structure, other) for other in range(3) if other != axis)
+        crossing = any(self.slices(structure, other) for other in Axis if other != axis)
         return crossing or Drawn(axis, index, structure) in self.drawn
 
-    def settled(self, structure: int, axis: int, index: int, shape: Shape) -> BoolArray:
+    def settled(self, structure: int, axis: Axis, index: int, shape: Shape) -> BoolArray:
         """Where on a slice a person has said whether a structure is there or not: (H, W).
 
         That is everywhere if it is drawn on this slice, and else where drawn slices of the other axes cross it.
@@ -72,7 +74,7 @@ class Facts:
             index: of the slice.
             shape: of the scan (Z, Y, X).
         """
-        rows, columns = (other for other in range(3) if other != axis)
+        rows, columns = (other for other in Axis if other != axis)
         there = np.zeros((shape[rows], shape[columns]), bool)
         there[self.slices(structure, rows), :] = True
         there[:, self.slices(structure, columns)] = True
@@ -81,8 +83,8 @@ class Facts:
         return there
 
     @cached_property
-    def _slices(self) -> dict[tuple[int, int], list[int]]:
-        found: dict[tuple[int, int], list[int]] = {}
+    def _slices(self) -> dict[tuple[int, Axis], list[int]]:
+        found: dict[tuple[int, Axis], list[int]] = {}
         for axis, index, structure in sorted(self.drawn):
             found.setdefault((structure, axis), []).append(index)
         return found

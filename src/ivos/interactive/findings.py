@@ -17,14 +17,13 @@ from ivos.interactive.history import FIGURES_ALONG
 from ivos.interactive.stretch import stated_annotations
 from ivos.uncertainty.evidence import Agreement, Evidence
 from ivos.uncertainty.suggest import rank, take
-from ivos.volume.geometry import AXIS_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ivos.interactive.state import State
     from ivos.propagation.walk import Propagated
-    from ivos.types import BoolArray
+    from ivos.types import Axis, BoolArray
     from ivos.uncertainty.suggest import Suggestions
 
 Figures = npt.NDArray[np.float64]
@@ -70,7 +69,7 @@ def evidence_of(figures: npt.NDArray[np.float64], structures: Sequence[int]) -> 
     return Evidence(voxels, probable, certain, entropy, {_PASSES: Agreement(shared, said)})
 
 
-def suggestions(state: State, axis: int, count: int) -> Suggestions:
+def suggestions(state: State, axis: Axis, count: int) -> Suggestions:
     """Which slices to draw next, of the structures that were propagated along an axis and can still change.
 
     Raises:
@@ -80,7 +79,7 @@ def suggestions(state: State, axis: int, count: int) -> Suggestions:
     found: BoolArray = np.any(figures, axis=(0, 1))
     chosen = [k for k in facts.by_id if found[k] and facts.slices(k, axis) and k not in facts.committed]
     if not chosen:
-        raise InputError(f"nothing to suggest: no structure is propagated along the {AXIS_NAMES[axis]} slices yet")
+        raise InputError(f"nothing to suggest: no structure is propagated along the {axis} slices yet")
     figures, planes = figures.copy(), np.moveaxis(state.labels, axis, 0)
     for structure in chosen:
         for index in facts.slices(structure, axis):  # since it was propagated it may have been drawn otherwise there

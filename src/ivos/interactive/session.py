@@ -33,14 +33,13 @@ from ivos.interactive.standing import Standing, added, clicked
 from ivos.interactive.state import State, new_arrays
 from ivos.interactive.stretch import stretch_about, stretch_for
 from ivos.interactive.timeline import Timeline
-from ivos.propagation.annotations import axis_number
 from ivos.propagation.drawn_planes import along_one_axis
 from ivos.propagation.engines.choose import choose_engine
 from ivos.propagation.shape_interpolation import shapes_between
 from ivos.propagation.strokes import Strokes
 from ivos.propagation.walk import SliceStack
+from ivos.types import Axis
 from ivos.volume.checks import check_scan, checked_labels
-from ivos.volume.geometry import AXIS_NAMES
 from ivos.volume.label_matching import Table, matched_ids, numbered, table_of
 from ivos.volume.labels import scheme_from_names, without_ignored
 from ivos.volume.volume import on_grid_of
@@ -167,29 +166,29 @@ class InteractiveSession:
         """How sure each voxel's label is, 0..255: 255 where it was drawn or loaded, 0 where nothing was said yet."""
         return self._volume("confidence")
 
-    def drawn(self, axis: str = "axial") -> dict[int, tuple[SliceState, ...]]:
+    def drawn(self, axis: Axis | str = "axial") -> dict[int, tuple[SliceState, ...]]:
         """By label id what is known of each structure on each slice along an axis."""
-        return self._timeline.along(axis_number(axis))
+        return self._timeline.along(Axis.parse(axis))
 
     @property
     def drawn_along(self) -> tuple[str, ...]:
         """The axes along which anything is drawn."""
         axes = {entry.axis for entry in self._state.facts.drawn}
-        return tuple(AXIS_NAMES[axis] for axis in sorted(axes))
+        return tuple(axis.plane for axis in sorted(axes))
 
     @property
     def revision(self) -> int:
         """A number that every change raises, undoing too; it is this object's and not saved."""
         return self._state.revision
 
-    def changed(self, since: int, axis: str = "axial") -> list[int]:
+    def changed(self, since: int, axis: Axis | str = "axial") -> list[int]:
         """The slices along an axis on which anything changed after a revision: labels, confidence, or what is drawn.
 
         Args:
             since: the revision; after 0 all have changed.
             axis: of the slices.
         """
-        return [int(n) for n in np.flatnonzero(self._state.revisions[axis_number(axis)] > since)]
+        return [int(n) for n in np.flatnonzero(self._state.revisions[Axis.parse(axis)] > since)]
 
     def add(self, structure: int, name: str, colour: Colour | None = None) -> None:
         """Add a structure.
@@ -237,7 +236,7 @@ class InteractiveSession:
         with self._journal.step_beside() as change:
             change.facts(replace(facts, committed=facts.committed - {structure}))
 
-    def draw(self, index: int, structure: int, mask: BoolArray, axis: str = "axial") -> None:
+    def draw(self, index: int, structure: int, mask: BoolArray, axis: Axis | str = "axial") -> None:
         """Say where a structure is on a slice, an empty mask that it is absent.
 
         It takes the voxels of other structures, drawn ones too, but not those of committed ones.
@@ -255,7 +254,7 @@ class InteractiveSession:
         *,
         width: int = 5,
         erase: bool = False,
-        axis: str = "axial",
+        axis: Axis | str = "axial",
     ) -> None:
         """Add to a structure on a slice, or take from it; what it has there then counts as drawn.
 
@@ -278,7 +277,7 @@ class InteractiveSession:
         *,
         positive: BoolArray | None = None,
         negative: BoolArray | None = None,
-        axis: str = "axial",
+        axis: Axis | str = "axial",
     ) -> None:
         """Refine a structure on a slice by masks of scribbles that are in it, and of others that are not.
 
@@ -292,25 +291,25 @@ class InteractiveSession:
         self._stroke(about, Strokes(inside, outside))
 
     def click(
-        self, index: int, structure: int, *, positive: Points = (), negative: Points = (), axis: str = "axial"
+        self, index: int, structure: int, *, positive: Points = (), negative: Points = (), axis: Axis | str = "axial"
     ) -> None:
         """Refine a structure on a slice by points in it, and points that are not; see :meth:`scribble`."""
         about = self._about(index, structure, axis)
         check_points([*positive, *negative], about.axis, self._state.shape)
         self._stroke(about, clicked(self._mask(about).shape, positive, negative))
 
-    def box(self, index: int, structure: int, box: Box, axis: str = "axial") -> None:
+    def box(self, index: int, structure: int, box: Box, axis: Axis | str = "axial") -> None:
         """Find a structure in a box (top, left, bottom, right; the last two excluded); see :meth:`scribble`."""
         about = self._about(index, structure, axis)
         self._stroke(about, replace(Strokes.none(self._mask(about).shape), box=box))
 
-    def clear(self, index: int, structure: int, axis: str = "axial") -> None:
+    def clear(self, index: int, structure: int, axis: Axis | str = "axial") -> None:
         """Take back what is drawn, or guessed, of a structure on a slice: nothing is known of it there then."""
         about = self._about(index, structure, axis)
         with self._journal.step(self._on_slice(about, "cleared")) as change:
             editing.clear(change, about.axis, about.number, about.structure)
 
-    def fill_between(self, structure: int, first: int, last: int, axis: str = "axial") -> None:
+    def fill_between(self, structure: int, first: int, last: int, axis: Axis | str = "axial") -> None:
         """Guess a structure on the slices between those on which it is drawn, by its shapes there and not by the scan.
 
         Args:
@@ -343,7 +342,7 @@ class InteractiveSession:
         first: int | None = None,
         last: int | None = None,
         structures: Sequence[int] | None = None,
-        axis: str = "axial",
+        axis: Axis | str = "axial",
     ) -> Visits:
         """Carry what is drawn over slices from ``first`` to ``last``: one step of the history.
 
@@ -365,14 +364,14 @@ class InteractiveSession:
         Returns:
             An iterator with one item a visited slice.
         """
-        along, facts, labels = axis_number(axis), self._state.facts, self._state.labels
+        along, facts, labels = Axis.parse(axis), self._state.facts, self._state.labels
         ends = (0 if first is None else first, labels.shape[along] - 1 if last is None else last)
         begin, end = (checked_index(index, along, labels.shape) for index in ends)
         check_there(structures or (), facts)
         stretch = stretch_for(facts, labels, along, begin, end, structures)
         return self._carry(stretch)
 
-    def correct(self, index: int, structures: Sequence[int] | None = None, axis: str = "axial") -> Visits:
+    def correct(self, index: int, structures: Sequence[int] | None = None, axis: Axis | str = "axial") -> Visits:
         """Carry a corrected slice both ways, up to the next drawn ones; otherwise as :meth:`propagate`.
 
         Args:
@@ -383,7 +382,7 @@ class InteractiveSession:
         Returns:
             An iterator with one item a visited slice.
         """
-        along, facts, labels = axis_number(axis), self._state.facts, self._state.labels
+        along, facts, labels = Axis.parse(axis), self._state.facts, self._state.labels
         check_there(structures or (), facts)
         number = checked_index(index, along, labels.shape)
         stretch = stretch_about(facts, labels, along, number, structures)
@@ -396,7 +395,7 @@ class InteractiveSession:
         guessed, confidence = (self._state.arrays[name] for name in ("guessed", "confidence"))
         return self._carry(Correction(stretch, number, self._merge, guessed, confidence))
 
-    def suggest(self, count: int = 5, axis: str = "axial") -> Suggestions:
+    def suggest(self, count: int = 5, axis: Axis | str = "axial") -> Suggestions:
         """Which slices to draw next, for all structures together and for each, by what propagation has left.
 
         Structures count that were propagated along the axis and are not committed.
@@ -408,9 +407,9 @@ class InteractiveSession:
         Raises:
             InputError: nothing is propagated along the axis.
         """
-        return suggestions(self._state, axis_number(axis), count)
+        return suggestions(self._state, Axis.parse(axis), count)
 
-    def load_labels(self, labels: Volume, *, drawn: bool = False, axis: str | None = None) -> None:
+    def load_labels(self, labels: Volume, *, drawn: bool = False, axis: Axis | str | None = None) -> None:
         """Take labels from outside: a segmentation, or slices that were drawn elsewhere.
 
         Structures that the session does not have are added, under the names that the labels have for them; those that
@@ -430,9 +429,9 @@ class InteractiveSession:
         labels = checked_labels(labels, "labels to load")
         there = on_grid_of(labels, self._grid, "labels to load")
         if axis is not None:
-            along = axis_number(axis)
+            along = Axis.parse(axis)
         else:
-            along = along_one_axis(there, what="labels to load").axis if drawn else 0
+            along = along_one_axis(there, what="labels to load").axis if drawn else Axis.AXIAL
         there = without_ignored(self._numbered(there))
         editing.check_loadable(there.array)
         with self._journal.step("labels were loaded") as change:
@@ -518,11 +517,11 @@ class InteractiveSession:
         return self._state.facts.by_id[structure].name
 
     def _on_slice(self, about: Drawn, what: str) -> str:
-        return f"{self._named(about.structure)} was {what} on {AXIS_NAMES[about.axis]} slice {about.number}"
+        return f"{self._named(about.structure)} was {what} on {about.axis} slice {about.number}"
 
-    def _about(self, index: int, structure: int, axis: str) -> Drawn:
+    def _about(self, index: int, structure: int, axis: Axis | str) -> Drawn:
         """A structure on a slice, both of which can be drawn."""
-        along = axis_number(axis)
+        along = Axis.parse(axis)
         check_free(structure, self._state.facts)
         return Drawn(along, checked_index(index, along, self._state.shape), int(structure))
 
@@ -537,7 +536,7 @@ class InteractiveSession:
         others: BoolArray = np.isin(self._state.labels.take(about.number, about.axis), drawn) & ~self._mask(about)
         return others
 
-    def _stack(self, axis: int) -> SliceStack:
+    def _stack(self, axis: Axis) -> SliceStack:
         """The scan's slices along an array axis."""
         if self._scan is None:
             raise InputError("this session was loaded without its scan: load it with the scan for this")

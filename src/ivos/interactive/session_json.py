@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, 
 from ivos.interactive.facts import Drawn, Facts
 from ivos.interactive.history import ArrayName, Patch, Step
 from ivos.interactive.state import FIGURES
+from ivos.types import Axis
 from ivos.volume.geometry import Geometry
 from ivos.volume.labels import Label
 from ivos.volume.nifti_forms import NiftiForms
@@ -87,7 +88,7 @@ class FactsJson(_Part):
         return Facts(
             frozenset(Label(entry.id, entry.name, entry.colour) for entry in self.structures),
             frozenset(self.committed),
-            frozenset(Drawn(*entry) for entry in self.drawn),
+            frozenset(Drawn(Axis(axis), index, structure) for axis, index, structure in self.drawn),
         )
 
 

@@ -12,14 +12,13 @@ from ivos.errors import InputError
 from ivos.interactive.facts import Drawn, Facts
 from ivos.propagation.annotations import Annotations
 from ivos.propagation.walk import steps, walk
-from ivos.volume.geometry import AXIS_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ivos.propagation.engines.protocol import Engine
     from ivos.propagation.walk import Propagated, SliceStack
-    from ivos.types import BoolArray, LabelArray
+    from ivos.types import Axis, BoolArray, LabelArray
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class StatedAnnotations(Annotations):
 
 
 def stated_annotations(
-    facts: Facts, labels: LabelArray, axis: int, structures: Sequence[int], numbers: range
+    facts: Facts, labels: LabelArray, axis: Axis, structures: Sequence[int], numbers: range
 ) -> StatedAnnotations:
     """What is drawn of some structures on the slices of a part of a scan, numbered from 0.
 
@@ -73,7 +72,7 @@ class Stretch:
         annotations: of the slices that are walked.
     """
 
-    axis: int
+    axis: Axis
     start: int
     first: int
     last: int
@@ -104,7 +103,7 @@ class Stretch:
 
 
 def stretch_for(
-    facts: Facts, labels: LabelArray, axis: int, first: int, last: int, structures: Sequence[int] | None
+    facts: Facts, labels: LabelArray, axis: Axis, first: int, last: int, structures: Sequence[int] | None
 ) -> Stretch:
     """What to walk in order to propagate structures over some slices.
 
@@ -131,7 +130,9 @@ def stretch_for(
     return Stretch(axis, numbers.start, first, last, stated_annotations(facts, labels, axis, chosen, numbers))
 
 
-def stretch_about(facts: Facts, labels: LabelArray, axis: int, index: int, structures: Sequence[int] | None) -> Stretch:
+def stretch_about(
+    facts: Facts, labels: LabelArray, axis: Axis, index: int, structures: Sequence[int] | None
+) -> Stretch:
     """What to walk in order to carry a drawn slice both ways, up to the next drawn ones.
 
     Args:
@@ -149,14 +150,14 @@ def stretch_about(facts: Facts, labels: LabelArray, axis: int, index: int, struc
     missing = [k for k in chosen if k not in here]
     if missing or not chosen:
         what = f"structures {missing} are not" if missing else "nothing that is not committed is"
-        raise InputError(f"{what} drawn on {AXIS_NAMES[axis]} slice {index}: draw what is to be carried from it")
+        raise InputError(f"{what} drawn on {axis} slice {index}: draw what is to be carried from it")
     drawn = [facts.slices(structure, axis) for structure in chosen]
     before = [max((n for n in numbers if n < index), default=0) for numbers in drawn]
     after = [min((n for n in numbers if n > index), default=labels.shape[axis] - 1) for numbers in drawn]
     return stretch_for(facts, labels, axis, min(before), max(after), chosen)
 
 
-def _carried(facts: Facts, axis: int, structures: Sequence[int] | None) -> list[int]:
+def _carried(facts: Facts, axis: Axis, structures: Sequence[int] | None) -> list[int]:
     """The structures to carry, ascending."""
     able = [k for k in facts.by_id if facts.slices(k, axis) and k not in facts.committed]
     chosen = able if structures is None else sorted(set(structures))
@@ -166,5 +167,5 @@ def _carried(facts: Facts, axis: int, structures: Sequence[int] | None) -> list[
     missing = [k for k in chosen if k not in able]
     if missing or not chosen:
         what = f"structures {missing} are" if missing else "nothing is"
-        raise InputError(f"{what} drawn on any {AXIS_NAMES[axis]} slice: draw at least one")
+        raise InputError(f"{what} drawn on any {axis} slice: draw at least one")
     return chosen

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ivos.propagation.annotations import axis_number
-
 if TYPE_CHECKING:
     from ivos.interactive.session import InteractiveSession
+    from ivos.types import Axis
 
 
 class Tally:
@@ -21,9 +20,9 @@ class Tally:
         axis: of the slices.
     """
 
-    def __init__(self, session: InteractiveSession, axis: str) -> None:
+    def __init__(self, session: InteractiveSession, axis: Axis) -> None:
         self._session, self._axis, self._seen = session, axis, 0
-        slices = session.labels.array.shape[axis_number(axis)]
+        slices = session.labels.array.shape[axis]
         self._voxels, self._sure = np.zeros((slices, 256), np.int64), np.zeros((slices, 256))
 
     @property
@@ -46,8 +45,7 @@ class Tally:
         revision = self._session.revision
         if revision == self._seen:
             return
-        along = axis_number(self._axis)
-        labels, sure = (np.moveaxis(v.array, along, 0) for v in (self._session.labels, self._session.confidence))
+        labels, sure = (np.moveaxis(v.array, self._axis, 0) for v in (self._session.labels, self._session.confidence))
         for index in self._session.changed(self._seen, self._axis):
             plane = labels[index].reshape(-1)
             self._voxels[index], self._sure[index] = 0, 0

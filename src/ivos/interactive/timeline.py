@@ -8,7 +8,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from ivos.interactive.state import State
-    from ivos.types import BoolArray
+    from ivos.types import Axis, BoolArray
 
 SliceState = Literal["drawn", "propagated", "empty"]
 """Of a structure on a slice: a person has said where it is there, or that it is absent; it is there by propagation or
@@ -26,7 +26,7 @@ class Timeline:
         self._state = state
         self._seen: dict[int, tuple[int, BoolArray]] = {}  # by axis: at which revision, and what is there (N, 256)
 
-    def along(self, axis: int) -> dict[int, tuple[SliceState, ...]]:
+    def along(self, axis: Axis) -> dict[int, tuple[SliceState, ...]]:
         """By label id what is known on each of the N slices along an array axis."""
         facts, there = self._state.facts, self._there(axis)
         states: dict[int, tuple[SliceState, ...]] = {}
@@ -38,7 +38,7 @@ class Timeline:
             )
         return states
 
-    def _there(self, axis: int) -> BoolArray:
+    def _there(self, axis: Axis) -> BoolArray:
         planes = np.moveaxis(self._state.labels, axis, 0)
         revision, there = self._seen.get(axis, (0, np.zeros((len(planes), 256), bool)))
         for index in np.flatnonzero(self._state.revisions[axis] > revision):

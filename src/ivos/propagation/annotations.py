@@ -10,7 +10,7 @@ import numpy as np
 
 from ivos.errors import InputError
 from ivos.propagation.masks import masks_of
-from ivos.volume.geometry import AXIS_NAMES
+from ivos.types import Axis
 from ivos.volume.labels import structures_in, without_ignored
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Annotations:
 
 def annotations_along(
     drawn: Volume,
-    axis: int,
+    axis: Axis,
     *,
     structures: Sequence[int] | None = None,
     complete: Iterable[int] | bool = (),
@@ -103,27 +103,16 @@ def annotations_along(
     return Annotations(labels=labels, structures=tuple(chosen), complete=numbers)
 
 
-def drawn_axis(drawn: Volume) -> int:
+def drawn_axis(drawn: Volume) -> Axis:
     """The axis that the annotations were drawn along: the through-plane one, unless they clearly lie across it.
 
     They do where they fill separate (or single) slices along another axis, and at most a quarter as many of those as
     along the through-plane one.
     """
     usual = drawn.geometry.through_plane_axis
-    filled = [np.flatnonzero(drawn.array.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3)]
-    for axis in sorted(range(3), key=lambda a: len(filled[a])):
+    filled = [np.flatnonzero(drawn.array.any(axis=tuple(a for a in Axis if a != axis))) for axis in Axis]
+    for axis in sorted(Axis, key=lambda a: len(filled[a])):
         separate = len(filled[axis]) == 1 or bool((np.diff(filled[axis]) > 1).any())
         if axis != usual and separate and 4 * len(filled[axis]) <= len(filled[usual]):
             return axis
     return usual
-
-
-def axis_number(name: str) -> int:
-    """The array axis of a stack of axial, coronal or sagittal slices.
-
-    Raises:
-        InputError: another name.
-    """
-    if name not in AXIS_NAMES:
-        raise InputError(f"axis '{name}': choose one of {', '.join(AXIS_NAMES)}")
-    return AXIS_NAMES.index(name)

@@ -14,9 +14,9 @@ import numpy as np
 from scipy import ndimage
 
 from ivos.errors import InputError
-from ivos.propagation.annotations import axis_number, drawn_axis
+from ivos.propagation.annotations import drawn_axis
+from ivos.types import Axis
 from ivos.volume.box import bounding_box
-from ivos.volume.geometry import AXIS_NAMES
 from ivos.volume.labels import without_ignored
 
 if TYPE_CHECKING:
@@ -43,14 +43,14 @@ class OneAxis:
         note: of what was dropped, in a line; empty where nothing was.
     """
 
-    axis: int
+    axis: Axis
     labels: Volume
     dropped: int = 0
     note: str = ""
 
 
 def along_one_axis(
-    drawn: Volume, axis: str | None = None, *, structures: Sequence[int] | None = None, what: str = "annotations"
+    drawn: Volume, axis: Axis | str | None = None, *, structures: Sequence[int] | None = None, what: str = "annotations"
 ) -> OneAxis:
     """The annotations that are drawn on slices of one axis.
 
@@ -68,7 +68,7 @@ def along_one_axis(
     if structures is not None:
         filled &= np.isin(drawn.array, structures)
     box, usual = bounding_box(filled), drawn.geometry.through_plane_axis
-    chosen = None if axis is None else axis_number(axis)
+    chosen = None if axis is None else Axis.parse(axis)
     if box is None:
         return OneAxis(usual if chosen is None else chosen, drawn)
     planes = _Planes(np.where(filled[box], drawn.array[box], 0), usual)
@@ -78,24 +78,20 @@ def along_one_axis(
         if not flat:
             return OneAxis(drawn_axis(drawn) if chosen is None else chosen, drawn)
     if chosen is None and len(planes.slices) > 1:
-        choices = " or ".join(AXIS_NAMES[a] for a in planes.slices)
+        choices = " or ".join(a.plane for a in planes.slices)
         raise InputError(
             f"{what}: drawn in several planes: {words}; --axis {choices} takes what is drawn there and drops the rest"
         )
     along = next(iter(planes.slices)) if chosen is None else chosen
     if along not in planes.slices:
-        raise InputError(
-            f"{what}: nothing is drawn on {AXIS_NAMES[along]} slices, only on {words}; choose another axis"
-        )
+        raise InputError(f"{what}: nothing is drawn on {along} slices, only on {words}; choose another axis")
     if len(planes.slices) == 1:
         return OneAxis(along, drawn)
     kept = np.zeros(filled.shape, bool)
     kept[box] = planes.kept(along)
     dropped = int(np.count_nonzero(filled & ~kept))
     labels = drawn.with_array(np.where(kept, drawn.array, drawn.array.dtype.type(0)), drawn.names)
-    note = (
-        f"{what}: drawn in several planes: {words}; {dropped} voxels that are not of {AXIS_NAMES[along]} slices dropped"
-    )
+    note = f"{what}: drawn in several planes: {words}; {dropped} voxels that are not of {along} slices dropped"
     return OneAxis(along, labels, dropped, note)
 
 
@@ -112,27 +108,28 @@ class _Planes:
         rest: whether anything is solid.
     """
 
-    def __init__(self, labels: Array, usual: int) -> None:
+    def __init__(self, labels: Array, usual: Axis) -> None:
         self._labels, self._filled = labels, labels > 0
         filled = self._filled
-        self._long = [_in_long_runs(filled, axis) for axis in range(3)]
-        self._flat = {axis: self._flat_planes(axis) for axis in range(3)}
+        self._long = [_in_long_runs(filled, axis) for axis in Axis]
+        self._flat = {axis: self._flat_planes(axis) for axis in Axis}
         self._leave_parts_of_slices(usual)
-        for axis in range(3):
+        for axis in Axis:
             if axis != usual and self._flat[axis]:
                 self._flat[axis] |= self._small_planes(axis)
-        solid = filled & ~np.any([self._in_planes(axis, self._flat[axis]) for axis in range(3)], axis=0)
+        solid = filled & ~np.any([self._in_planes(axis, self._flat[axis]) for axis in Axis], axis=0)
         self.rest = bool(solid.any())
-        self.across = any(self._flat[axis] for axis in range(3) if axis != usual)
-        others = tuple(axis for axis in range(3) if axis != usual)
-        found = {**self._flat, usual: self._flat[usual] | set(np.flatnonzero(solid.any(axis=others)).tolist())}
+        self.across = any(self._flat[axis] for axis in Axis if axis != usual)
+        others = tuple(axis for axis in Axis if axis != usual)
+        found: dict[Axis, set[int]] = dict(self._flat)
+        found[usual] = self._flat[usual] | set(np.flatnonzero(solid.any(axis=others)).tolist())
         self.slices = {axis: sorted(numbers) for axis, numbers in sorted(found.items()) if numbers}
 
-    def kept(self, axis: int) -> BoolArray:
+    def kept(self, axis: Axis) -> BoolArray:
         """What is drawn on the planes of an axis, without the lines that planes of other axes leave there."""
         there = self._filled & self._in_planes(axis, self.slices[axis])
         lines = np.zeros(there.shape, bool)
-        for other in range(3):
+        for other in Axis:
             if other != axis:
                 lines |= there & self._in_planes(other, self._flat[other]) & ~self._long[other]
         square = np.ones([1 if a == axis else 3 for a in range(3)], bool)
@@ -145,9 +142,9 @@ class _Planes:
             there &= (ndimage.binary_closing(patch, reach) | ndimage.binary_dilation(patch, square))[inner]
         return there
 
-    def _flat_planes(self, axis: int) -> set[int]:
+    def _flat_planes(self, axis: Axis) -> set[int]:
         """Planes with patches that lie in them and are no part of something solid or bent."""
-        across = [self._long[other] for other in range(3) if other != axis]
+        across = [self._long[other] for other in Axis if other != axis]
         patches = np.moveaxis(self._filled & ~self._long[axis] & across[0] & across[1], axis, 0)
         filled = np.moveaxis(self._filled, axis, 0)
         voxels, all_voxels = patches.sum(axis=(1, 2)), filled.sum(axis=(1, 2))
@@ -155,9 +152,9 @@ class _Planes:
         groups = [group for group in _runs(likely.tolist()) if len(group) < _LEAST_LENGTH]
         return {number for group in groups if not _bent(filled, patches, group) for number in group}
 
-    def _leave_parts_of_slices(self, usual: int) -> None:
+    def _leave_parts_of_slices(self, usual: Axis) -> None:
         """Take out planes of thin structures that were drawn, with the rest of them, on usual slices side by side."""
-        others = tuple(axis for axis in range(3) if axis != usual)
+        others = tuple(axis for axis in Axis if axis != usual)
         across = np.any([self._in_planes(axis, self._flat[axis]) for axis in others], axis=0)
         for axis in others:
             for group in _runs(sorted(self._flat[axis])):
@@ -168,14 +165,14 @@ class _Planes:
                 if common > _COMMON_SHARE * np.count_nonzero(touched):
                     self._flat[axis] -= set(group)
 
-    def _small_planes(self, axis: int) -> set[int]:
+    def _small_planes(self, axis: Axis) -> set[int]:
         """Planes beside them with little on them, all of it thin along the axis: where a structure ends."""
-        others = tuple(other for other in range(3) if other != axis)
+        others = tuple(other for other in Axis if other != axis)
         left = self._filled & ~np.any([self._in_planes(other, self._flat[other]) for other in others], axis=0)
         voxels, long = left.sum(axis=others), (left & self._long[axis]).sum(axis=others)
         return set(np.flatnonzero((voxels > 0) & (voxels < _LEAST_VOXELS) & (long == 0)).tolist())
 
-    def _in_planes(self, axis: int, numbers: Iterable[int]) -> BoolArray:
+    def _in_planes(self, axis: Axis, numbers: Iterable[int]) -> BoolArray:
         there = np.zeros(self._filled.shape[axis], bool)
         there[list(numbers)] = True
         return np.broadcast_to(np.expand_dims(there, [a for a in range(3) if a != axis]), self._filled.shape)
@@ -187,7 +184,7 @@ def _runs(numbers: Sequence[int]) -> list[list[int]]:
     return [part.tolist() for part in parts if part.size]
 
 
-def _in_long_runs(filled: BoolArray, axis: int) -> BoolArray:
+def _in_long_runs(filled: BoolArray, axis: Axis) -> BoolArray:
     """The voxels of runs along an axis that are as long as patches are at least."""
     line = [1, 1, 1]
     line[axis] = _LEAST_LENGTH
@@ -203,12 +200,12 @@ def _bent(filled: BoolArray, patches: BoolArray, group: Sequence[int]) -> bool:
     return any(np.count_nonzero(plane & rim) > _BENT_SHARE * np.count_nonzero(rim) for plane in beside)
 
 
-def _words(drawn: Volume, slices: Mapping[int, Sequence[int]]) -> str:
+def _words(drawn: Volume, slices: Mapping[Axis, Sequence[int]]) -> str:
     """Slices by axis, by their numbers in the file."""
     parts = []
     for axis, indices in slices.items():
         numbers = sorted(drawn.source_index(axis, index) for index in indices)
         more = f" and {len(numbers) - _NAMED} more" if len(numbers) > _NAMED else ""
         named = ", ".join(map(str, numbers[:_NAMED]))
-        parts.append(f"{AXIS_NAMES[axis]} slice{'s' * (len(numbers) > 1)} {named}{more}")
+        parts.append(f"{axis} slice{'s' * (len(numbers) > 1)} {named}{more}")
     return "; ".join(parts)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ivos.propagation.engines.protocol import Engine
     from ivos.propagation.masks import Masks
     from ivos.propagation.refine.refine import Refiner
-    from ivos.types import Progress
+    from ivos.types import Axis, Progress
     from ivos.volume.windows import Modality
 
 _log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Propagation:
 
     labels: Volume
     confidence: Volume
-    axis: int
+    axis: Axis
     annotated: tuple[int, ...]
 
 
@@ -52,7 +52,7 @@ def propagate(
     drawn: Volume,
     *,
     engine: Engine | None = None,
-    axis: str | None = None,
+    axis: Axis | str | None = None,
     structures: Sequence[int] | None = None,
     complete: Iterable[int] | bool = (),
     modality: Modality = "auto",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ivos.propagation.annotations import Annotations
     from ivos.propagation.fuse import Fusion
     from ivos.propagation.masks import Masks
-    from ivos.types import Array, FloatArray
+    from ivos.types import Array, Axis, FloatArray
     from ivos.volume.volume import Volume
     from ivos.volume.windows import Modality, Windows
 
@@ -43,7 +43,7 @@ class SliceStack:
     slice_mm: float = 1.0
 
     @staticmethod
-    def of(scan: Volume, axis: int, modality: Modality) -> SliceStack:
+    def of(scan: Volume, axis: Axis, modality: Modality) -> SliceStack:
         """The slices of a scan along an array axis, seen through the windows for its modality."""
         rows, columns = (spacing for number, spacing in enumerate(scan.geometry.spacing_mm) if number != axis)
         through = scan.geometry.spacing_mm[axis]

@@ -8,6 +8,7 @@ import numpy as np
 
 from ivos.files import replacing
 from ivos.report.page import embedded, template, write_png
+from ivos.types import Axis
 from ivos.volume.labels import structures_in
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _picture(folder: Path, case: ManifestCase, manifest: Manifest) -> Picture:
     structures = [len(structures_in(plane)) for plane in labels.array]
     index = int(np.argmax(structures)) if any(structures) else len(scan.array) // 2
     named = scan.with_array(labels.array, manifest.names)
-    return Painter(scan, named, 0, _TILE_PIXELS).paint(index, drawn=False)
+    return Painter(scan, named, Axis.AXIAL, _TILE_PIXELS).paint(index, drawn=False)
 
 
 def _chart(what: str, values: Sequence[float]) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from PIL import Image, ImageDraw, ImageFont
 from ivos.errors import InputError
 from ivos.files import replacing, suffix_of
 from ivos.report.pictures import Painter, outlined, save_film, tiled
-from ivos.volume.geometry import AXIS_NAMES
 from ivos.volume.labels import LabelScheme, scheme_from_names
 from ivos.volume.windows import Windows, channels, windows_for
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ivos.report.pictures import Picture
-    from ivos.types import Array, Progress
+    from ivos.types import Array, Axis, Progress
     from ivos.volume.volume import Volume
 
 FORMATS = (".gif", ".mp4")
@@ -69,7 +68,7 @@ class Film:
 
     scan: Volume
     columns: Sequence[Column]
-    axis: int
+    axis: Axis
     width: int
 
     @cached_property
@@ -88,7 +87,7 @@ class Film:
         size = self._painter.size(grey.shape)
         smooth = np.clip(cv2.resize(grey, size, interpolation=cv2.INTER_CUBIC), 0, 1)
         base = cv2.cvtColor(np.rint(smooth * 255).astype(np.uint8), cv2.COLOR_GRAY2RGB)
-        where = f"{AXIS_NAMES[self.axis]} {self.scan.source_index(self.axis, index)}"
+        where = f"{self.axis} {self.scan.source_index(self.axis, index)}"
         pictures = []
         for number, column in enumerate(self.columns):
             bar = self._bar(column, where if number == 0 else "")
@@ -227,7 +226,7 @@ def write_film(
     scan: Volume,
     columns: Sequence[Column],
     *,
-    axis: int,
+    axis: Axis,
     progress: Progress | None = None,
 ) -> None:
     """Write a film through the labelled part of a scan, towards the head.

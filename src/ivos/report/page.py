@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from ivos.files import replacing
 from ivos.propagation.summary import structure_rows
-from ivos.volume.geometry import AXIS_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,7 +65,7 @@ def write_report(
         engine=engine,
         mark=mark,
         scan=scan.source.describe(),
-        axis=AXIS_NAMES[result.axis],
+        axis=result.axis.plane,
         annotated=sorted(result.labels.source_index(result.axis, n) for n in result.annotated),
         slices=result.labels.array.shape[result.axis],
         seconds=seconds,

@@ -17,6 +17,7 @@ from ivos.volume.windows import channels, windows_for
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ivos.types import Axis
     from ivos.volume.volume import Volume
 
 Picture = npt.NDArray[np.uint8]
@@ -42,7 +43,7 @@ class Painter:
 
     scan: Volume
     labels: Volume
-    axis: int
+    axis: Axis
     width: int
     mark: str = "drawn"
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from ivos.report.pictures import Painter, outlined, ringed, tiled
+from ivos.types import Axis
 from ivos.volume.labels import scheme_from_names
 from ivos.volume.windows import channels, windows_for
 
@@ -107,7 +108,7 @@ def review_picture(
     names = ", ".join(["consensus", *(name for name, _ in shown)])
     return ReviewPicture(
         f"data:image/jpeg;base64,{base64.b64encode(jpeg.tobytes()).decode()}",
-        f"Slice {consensus.source_index(0, index)}{ringed_one}, from left to right: {names}",
+        f"Slice {consensus.source_index(Axis.AXIAL, index)}{ringed_one}, from left to right: {names}",
     )
 
 
@@ -119,7 +120,7 @@ def _seen(labels: Volume, doubtful: Doubtful | None) -> Array:
 def _painted(ground: Volume, index: int, labels: Sequence[Volume], doubtful: Doubtful | None) -> Picture:
     """The same part of a slice with each of some labels, side by side."""
     anywhere = ground.with_array(np.any([volume.array > 0 for volume in labels], axis=0))
-    painter = Painter(ground, anywhere, 0, _TILE_PIXELS)
+    painter = Painter(ground, anywhere, Axis.AXIAL, _TILE_PIXELS)
     rows, columns = painter.view
     grey = channels(ground.array[index, rows, columns], windows_for(ground))[0]
     smooth = np.clip(cv2.resize(grey, painter.size(grey.shape), interpolation=cv2.INTER_CUBIC), 0, 1)

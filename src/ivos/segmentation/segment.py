@@ -16,6 +16,7 @@ from ivos.propagation.fuse import PackedMasks, decide, fuse
 from ivos.propagation.masks import Masks
 from ivos.propagation.references import Candidates, largest_area
 from ivos.propagation.walk import SliceStack, steps, walk
+from ivos.types import Axis
 from ivos.uncertainty.evidence import Evidence
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def segment(
         Without references, and every slice by itself, where the networks found nothing on the sampled ones.
     """
     answer = _Answer(scan, networks, probabilities)
-    stack, count = SliceStack.of(scan, 0, modality), len(scan.array)
+    stack, count = SliceStack.of(scan, Axis.AXIAL, modality), len(scan.array)
     sampled = sampling.numbers(count)
     looked_at = range(count) if agreement else sampled
     report = _Reporter(progress, len(looked_at) + 2 * count)
@@ -166,7 +167,7 @@ def segment_slices(
     """
     answer, count = _Answer(scan, networks, probabilities), len(scan.array)
     report, evidence = _Reporter(progress, count), Evidence.of(count, len(networks.structures))
-    for number, masks in _seen(networks, SliceStack.of(scan, 0, modality), range(count), evidence):
+    for number, masks in _seen(networks, SliceStack.of(scan, Axis.AXIAL, modality), range(count), evidence):
         answer.put(number, masks)
         evidence.add(number, masks)
         report()

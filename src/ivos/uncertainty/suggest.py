@@ -18,6 +18,7 @@ from ivos.propagation.annotations import annotations_along
 from ivos.propagation.drawn_planes import along_one_axis
 from ivos.propagation.engines.choose import choose_engine
 from ivos.propagation.walk import SliceStack, steps, walk
+from ivos.types import Axis
 from ivos.uncertainty.evidence import Evidence
 from ivos.uncertainty.expected_errors import expected_errors, remoteness
 from ivos.uncertainty.undiscovered import undiscovered
@@ -79,7 +80,7 @@ class Suggestions:
 
     slices: tuple[Suggestion, ...]
     by_structure: tuple[Suggestion, ...]
-    axis: int
+    axis: Axis
 
 
 def suggest(
@@ -88,7 +89,7 @@ def suggest(
     *,
     count: int = 5,
     engine: Engine | None = None,
-    axis: str | None = None,
+    axis: Axis | str | None = None,
     structures: Sequence[int] | None = None,
     complete: Iterable[int] | bool = (),
     modality: Modality = "auto",
@@ -139,7 +140,7 @@ def take(evidence: Evidence, finished: Propagated) -> None:
 
 
 def rank(
-    evidence: Evidence, annotations: Annotations, *, count: int = 5, axis: int = 0, exploring: bool = True
+    evidence: Evidence, annotations: Annotations, *, count: int = 5, axis: Axis = Axis.AXIAL, exploring: bool = True
 ) -> Suggestions:
     """Which slices to draw next, by what a propagation has left.
 

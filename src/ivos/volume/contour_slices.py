@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ivos.types import Axis
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -32,7 +34,7 @@ class SlicedContours:
         beyond: where contours lie that are above or below all slices.
     """
 
-    by_slice: dict[tuple[int, int], list[Floats]] = field(default_factory=lambda: defaultdict(list))
+    by_slice: dict[tuple[Axis, int], list[Floats]] = field(default_factory=lambda: defaultdict(list))
     between: list[str] = field(default_factory=list)
     beyond: list[str] = field(default_factory=list)
 
@@ -47,7 +49,7 @@ class SlicedContours:
         return ", ".join(f"{len(places)} {what} ({_listed(places)})" for what, places in parts if places)
 
 
-def common_axis(contours: Iterable[Floats], grid: Geometry) -> int | None:
+def common_axis(contours: Iterable[Floats], grid: Geometry) -> Axis | None:
     """The array axis along which the slices lie that contours were drawn on; None where there are no contours.
 
     A contour alone does not tell it where it is tiny or a line.
@@ -57,10 +59,10 @@ def common_axis(contours: Iterable[Floats], grid: Geometry) -> int | None:
         grid: of the scan.
     """
     extents = np.array([np.ptp(grid.indices_at(points), axis=0) for points in contours])
-    return int((extents <= 2 * _PLANE_TOLERANCE).sum(axis=0).argmax()) if len(extents) else None
+    return Axis(int((extents <= 2 * _PLANE_TOLERANCE).sum(axis=0).argmax())) if len(extents) else None
 
 
-def slice_contours(contours: Iterable[Floats], grid: Geometry, axis: int | None = None) -> SlicedContours:
+def slice_contours(contours: Iterable[Floats], grid: Geometry, axis: Axis | None = None) -> SlicedContours:
     """Find the slice of each contour; one that is given twice counts once.
 
     Args:
@@ -71,7 +73,7 @@ def slice_contours(contours: Iterable[Floats], grid: Geometry, axis: int | None 
     found = SlicedContours()
     for points in contours:
         places = grid.indices_at(points)
-        along = int(np.ptp(places, axis=0).argmin())
+        along = Axis(int(np.ptp(places, axis=0).argmin()))
         if axis is not None and np.ptp(places[:, axis]) <= 2 * _PLANE_TOLERANCE:
             along = axis
         index = round(float(places[:, along].mean()))
@@ -105,7 +107,7 @@ def _corners(polygon: Floats) -> Floats:
     return polygon[moved] if moved.any() else polygon[:1]
 
 
-def _position(points: Floats, grid: Geometry, axis: int) -> str:
+def _position(points: Floats, grid: Geometry, axis: Axis) -> str:
     """Where a contour lies in the patient, along the direction that is nearest to the slices' normal."""
     direction = int(np.abs(grid.axes[axis]).argmax())
     return f"{'xyz'[direction]} {points[:, direction].mean():.4g} mm"

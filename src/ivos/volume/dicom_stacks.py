@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ivos.types import Axis
 from ivos.volume.dicom_grid import ANGLE_TOLERANCE_DEGREES, STEP_TOLERANCE, directions, fault_of, in_order, same_plane
 from ivos.volume.dicom_header import TELLS_APART
-from ivos.volume.geometry import AXIS_NAMES, CANONICAL_AXES
+from ivos.volume.geometry import CANONICAL_AXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -46,9 +47,9 @@ class Stack:
     def orientation(self) -> str:
         """``axial``, ``coronal``, ``sagittal``; with the angle, where it is oblique."""
         cosines = np.abs(np.asarray(CANONICAL_AXES) @ np.asarray(directions(self.slices)[0]))
-        axis = int(cosines.argmax())
+        axis = Axis(int(cosines.argmax()))
         angle = float(np.degrees(np.arccos(min(float(cosines[axis]), 1.0))))
-        return AXIS_NAMES[axis] + ("" if angle <= ANGLE_TOLERANCE_DEGREES else f", oblique by {angle:.0f} degrees")
+        return axis.plane + ("" if angle <= ANGLE_TOLERANCE_DEGREES else f", oblique by {angle:.0f} degrees")
 
     @cached_property
     def spacing_mm(self) -> float | None:

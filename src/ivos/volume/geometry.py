@@ -14,16 +14,14 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ivos.types import Axis
+
 Triple = tuple[float, float, float]
 Shape = tuple[int, int, int]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 CANONICAL_AXES: tuple[Triple, Triple, Triple] = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0))
 """Inside ivos slices go up the patient, rows to the back, columns to the patient's left."""
-
-AXIS_NAMES = ("axial", "coronal", "sagittal")
-"""The name of a stack of slices along each canonical array axis."""
-
 
 LARGEST_SHEAR_DEGREES = 0.2
 """By how much axes may be off right angles, from rounding for example; DICOM readers allow as much."""
@@ -65,10 +63,10 @@ class Geometry:
         return float(np.prod(self.spacing_mm)) / 1000.0
 
     @property
-    def through_plane_axis(self) -> int:
+    def through_plane_axis(self) -> Axis:
         """The array axis with the widest spacing; axis 0 unless another is wider by more than 10 %."""
         widest = int(np.argmax(self.spacing_mm))
-        return widest if self.spacing_mm[widest] > 1.1 * self.spacing_mm[0] else 0
+        return Axis(widest) if self.spacing_mm[widest] > 1.1 * self.spacing_mm[0] else Axis.AXIAL
 
     def describe(self) -> str:
         """Size and spacing as a person reads them: ``512 x 512 x 20 voxels of 0.98 x 0.98 x 2 mm`` (x, y, z)."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from pydicom.dataset import Dataset
 
-    from ivos.types import Array
+    from ivos.types import Array, Axis
     from ivos.volume.contour_slices import SlicedContours
     from ivos.volume.geometry import Geometry
     from ivos.volume.label_layers import LabelLayers
@@ -221,7 +221,7 @@ def _ids(regions: list[_Region], names: Mapping[int, str] | None) -> dict[int, i
 
 
 def _paint(
-    canvas: LabelCanvas, label: int, grid: Geometry, axis: int, index: int, polygons: list[npt.NDArray[np.float64]]
+    canvas: LabelCanvas, label: int, grid: Geometry, axis: Axis, index: int, polygons: list[npt.NDArray[np.float64]]
 ) -> None:
     """The polygons of one slice, worked out in the box that holds them."""
     rows, columns = (size for number, size in enumerate(grid.shape) if number != axis)

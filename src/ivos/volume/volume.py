@@ -15,7 +15,7 @@ from ivos.volume.geometry import Geometry, Reorientation, difference, reorientat
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ivos.types import Array
+    from ivos.types import Array, Axis
     from ivos.volume.nifti_forms import NiftiForms
 
 
@@ -104,7 +104,7 @@ class Volume:
         """The voxels as the file had them."""
         return np.ascontiguousarray(self.to_source.array(self.array))
 
-    def source_index(self, axis: int, index: int) -> int:
+    def source_index(self, axis: Axis, index: int) -> int:
         """The file's own number, from 0, of slice ``index`` along canonical ``axis``; its own inverse."""
         return self.geometry.shape[axis] - 1 - index if reorientation(self.source).flip[axis] else index
 

@@ -18,6 +18,7 @@ from ivos.propagation.refine.grid import box_about
 from ivos.propagation.refine.refine import Refiner
 from ivos.propagation.refine.soft_labels import SoftLabels
 from ivos.propagation.walk import SliceStack, walk
+from ivos.types import Axis
 from tests.propagation.scenes import drawn_on, moving_discs
 
 if TYPE_CHECKING:
@@ -79,8 +80,8 @@ def test_what_is_added_reaches_the_box_alone() -> None:
 
 def gathered(*slices: int, complete: bool = False) -> Evidence:
     scan, labels = moving_discs()
-    annotations = annotations_along(drawn_on(labels, *slices), 0, complete=complete)
-    stack = SliceStack.of(scan, 0, "ct")
+    annotations = annotations_along(drawn_on(labels, *slices), Axis.AXIAL, complete=complete)
+    stack = SliceStack.of(scan, Axis.AXIAL, "ct")
     soft = SoftLabels(len(stack), (64, 64), 2)
     for item in walk(stack, annotations, choose_engine("nearest")):
         if item is not None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ivos.annotate.messages import Click
 from ivos.annotate.monailabel.vocabulary import with_ids
 from ivos.errors import InputError
-from ivos.volume.geometry import AXIS_NAMES, reorientation
+from ivos.types import Axis
+from ivos.volume.geometry import reorientation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ivos.annotate.messages import AxisName, Pixel
+    from ivos.annotate.messages import Pixel
     from ivos.annotate.monailabel.given import Given
     from ivos.annotate.monailabel.messages import Parameters, Voxel
     from ivos.annotate.opened import OpenScan
@@ -42,14 +43,14 @@ def click(opened: OpenScan, asked: Parameters, usual: Mapping[str, int], given: 
     if asked.label is None or not (asked.foreground or asked.background):
         raise InputError("a click needs the name of a segment (label) and a point (foreground or background)")
     scan = opened.volume
-    along = reorientation(scan.source).order.index(0)
+    along = Axis(reorientation(scan.source).order.index(0))
     places: dict[int, tuple[list[Pixel], list[Pixel]]] = defaultdict(lambda: ([], []))
     for number, points in enumerate((asked.foreground, asked.background)):
         for point in points:
             index, pixel = _place(point, scan, along)
             places[index][number].append(pixel)
     structure = with_ids(opened, [asked.label], usual, who)[asked.label]
-    axis = cast("AxisName", AXIS_NAMES[along])
+    axis = along.plane
     for index, (positive, negative) in places.items():
         action = Click(do="click", structure=structure, axis=axis, index=index, positive=positive, negative=negative)
         opened.act(action, who)
@@ -68,7 +69,7 @@ def _place(point: Voxel, scan: Volume, along: int) -> tuple[int, Pixel]:
     if any(n >= length for n, length in zip(in_file, scan.source.shape, strict=True)):
         raise InputError(f"point {list(point)}: outside of the scan of {scan.source.describe()}")
     order = reorientation(scan.source).order
-    canonical = [scan.source_index(axis, in_file[old]) for axis, old in enumerate(order)]
+    canonical = [scan.source_index(axis, in_file[old]) for axis, old in zip(Axis, order, strict=True)]
     index = canonical.pop(along)
     row, column = canonical
     return index, (row, column)

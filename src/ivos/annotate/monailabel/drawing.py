@@ -10,9 +10,8 @@ import numpy as np
 from ivos.annotate.messages import Draw, PackedMask, Scribble
 
 if TYPE_CHECKING:
-    from ivos.annotate.messages import AxisName
     from ivos.annotate.opened import OpenScan
-    from ivos.types import BoolArray
+    from ivos.types import AxisName, BoolArray
 
 _LINES_AT_ONCE = 1_000
 

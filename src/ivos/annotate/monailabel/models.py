@@ -14,7 +14,7 @@ from ivos.annotate.monailabel.label_files import labels_in, names_in
 from ivos.annotate.monailabel.scribbles import Drawn, name_of_structure
 from ivos.annotate.monailabel.vocabulary import ids_in, usual_ids
 from ivos.annotate.refusals import ConflictError, NotThereError
-from ivos.volume.geometry import AXIS_NAMES
+from ivos.types import Axis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +59,7 @@ def described(*, finds: bool) -> dict[str, dict[str, Any]]:
             "labels": [],
             "dimension": 3,
             "description": "Carries what is drawn on some slices, or scribbled, over the scan",
-            "config": {"axis": list(AXIS_NAMES)},
+            "config": {"axis": [axis.plane for axis in Axis]},
         },
         CLICK: {
             "type": "deepgrow",

@@ -16,17 +16,16 @@ from ivos.annotate.messages import Propagate
 from ivos.annotate.monailabel.drawing import draw, scribble
 from ivos.annotate.monailabel.vocabulary import with_ids
 from ivos.errors import InputError
-from ivos.propagation.annotations import axis_number
+from ivos.types import Axis
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ivos.annotate.jobs import Running
-    from ivos.annotate.messages import AxisName
     from ivos.annotate.monailabel.given import Given
     from ivos.annotate.monailabel.messages import Parameters
     from ivos.annotate.opened import OpenScan
-    from ivos.types import Array, BoolArray
+    from ivos.types import Array, AxisName, BoolArray
 
 INSIDE, OUTSIDE = "foreground_scribbles", "background_scribbles"
 """The plug-ins' names of the layers of scribbles."""
@@ -61,7 +60,7 @@ class Drawn:
 
     def slices(self, axis: AxisName) -> Iterator[tuple[int, Drawn]]:
         """Its slices along an axis, with their numbers."""
-        planes = (np.moveaxis(v, axis_number(axis), 0) for v in (self.mask, self.inside, self.outside, self.hidden))
+        planes = (np.moveaxis(v, Axis.parse(axis), 0) for v in (self.mask, self.inside, self.outside, self.hidden))
         for index, (mask, inside, outside, hidden) in enumerate(zip(*planes, strict=True)):
             yield index, Drawn(mask, inside, outside, hidden)
 
@@ -102,7 +101,7 @@ def carry(
     """
     structure = with_ids(opened, [name], usual, who)[name]
     before, last = opened.named_labels().array == structure, given.mask(opened.id, structure)
-    here, there = (np.moveaxis(v, axis_number(axis), 0) for v in (before, before if last is None else last))
+    here, there = (np.moveaxis(v, Axis.parse(axis), 0) for v in (before, before if last is None else last))
     for index, plane in drawn.slices(axis):
         mask = here[index]
         new = ((plane.mask != there[index]) & ~plane.hidden).any()

@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ivos.annotate.monailabel.images import image_name
 from ivos.annotate.monailabel.label_files import names_in
 from ivos.annotate.monailabel.vocabulary import ids_in
 from ivos.errors import InputError
 from ivos.files import suffix_of
-from ivos.volume.geometry import AXIS_NAMES, reorientation
+from ivos.types import Axis
+from ivos.volume.geometry import reorientation
 
 if TYPE_CHECKING:
-    from ivos.annotate.messages import AxisName
     from ivos.annotate.opened import OpenScan
     from ivos.annotate.service import Service
     from ivos.annotate.store import KeptScan
@@ -133,9 +133,9 @@ def _suggestions(service: Service, kept: KeptScan) -> list[dict[str, Any]]:
 
 def _suggested(opened: OpenScan) -> list[dict[str, Any]]:
     names = {number: name for name, number in ids_in(opened).items()}
-    along = reorientation(opened.volume.source).order.index(0)
+    along = Axis(reorientation(opened.volume.source).order.index(0))
     try:
-        slices = opened.suggestions(cast("AxisName", AXIS_NAMES[along]))
+        slices = opened.suggestions(along.plane)
     except InputError:  # propagated along another axis alone
         return []
     return [

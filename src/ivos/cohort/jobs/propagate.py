@@ -18,7 +18,6 @@ from ivos.propagation.engines.choose import EngineName, choose_engine
 from ivos.propagation.propagate import propagate
 from ivos.propagation.refine.refine import load_refiner
 from ivos.propagation.summary import structure_rows
-from ivos.volume.geometry import AXIS_NAMES
 from ivos.volume.labels import ignoring
 from ivos.volume.provenance import Manner, Provenance
 from ivos.volume.read import read, read_labels
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from ivos.device import DeviceChoice
     from ivos.propagation.drawn_planes import OneAxis
     from ivos.propagation.propagate import Propagation
-    from ivos.types import Progress
+    from ivos.types import Axis, Progress
     from ivos.volume.volume import Volume
     from ivos.volume.windows import Modality
 
@@ -68,7 +67,7 @@ class PropagateJob:
     memory_budget_bytes: int = 2 * 10**9
     bfloat16: bool = False
     long_term: bool = False
-    axis: str | None = None
+    axis: Axis | str | None = None
     structures: tuple[int, ...] | None = None
     complete: tuple[int, ...] | bool = False
     modality: Modality = "auto"
@@ -167,7 +166,7 @@ class PropagateWorker:
             scan,
             drawn,
             engine=self._engine,
-            axis=AXIS_NAMES[along],
+            axis=along.plane,
             structures=job.structures,
             complete=canonical_slices(complete, scan, along) if isinstance(complete, tuple) else complete,
             modality=job.modality,
@@ -206,7 +205,7 @@ class PropagateWorker:
         job.labels.write(path, result.labels, case, told)
         annotated = sorted(result.labels.source_index(result.axis, number) for number in result.annotated)
         figures = {
-            "axis": AXIS_NAMES[result.axis],
+            "axis": result.axis.plane,
             "annotated_slices": annotated,
             "dropped_voxels": propagated.dropped,
             "structures": structure_rows(result),
@@ -220,7 +219,7 @@ class PropagateWorker:
         reports.write(folder, propagated.scan, propagated.result, title=title, engine=self._job.engine, seconds=seconds)
 
 
-def canonical_slices(numbers: Sequence[int], scan: Volume, axis: int) -> list[int]:
+def canonical_slices(numbers: Sequence[int], scan: Volume, axis: Axis) -> list[int]:
     """Slice numbers of a scan's file as numbers in canonical order.
 
     Raises:
@@ -229,7 +228,5 @@ def canonical_slices(numbers: Sequence[int], scan: Volume, axis: int) -> list[in
     slices = scan.geometry.shape[axis]
     outside = [number for number in numbers if number >= slices]
     if outside:
-        raise InputError(
-            f"complete slices {outside[:5]} are outside the scan, which has {slices} {AXIS_NAMES[axis]} slices"
-        )
+        raise InputError(f"complete slices {outside[:5]} are outside the scan, which has {slices} {axis} slices")
     return [scan.source_index(axis, number) for number in numbers]

@@ -15,6 +15,7 @@ from ivos.nets.checkpoints import BUNDLED
 from ivos.propagation.propagate import Propagation
 from ivos.propagation.summary import structure_rows
 from ivos.segmentation.segmenter import Segmenter, Structures
+from ivos.types import Axis
 from ivos.uncertainty.case_file import EVIDENCE, write_evidence
 from ivos.uncertainty.estimate import load_estimator
 from ivos.volume.probabilities import write_probabilities
@@ -194,9 +195,9 @@ def _figures(segmented: Segmented) -> dict[str, Any]:
     for row in rows:
         if row["label"] in segmented.estimates:
             row["estimated_dsc"] = asdict(segmented.estimates[row["label"]])
-    references = sorted(result.labels.source_index(0, number) for number in result.references)
+    references = sorted(result.labels.source_index(Axis.AXIAL, number) for number in result.references)
     return {"reference_slices": references, "structures": rows}
 
 
 def _propagation(result: Segmentation) -> Propagation:
-    return Propagation(result.labels, result.confidence, 0, result.references)
+    return Propagation(result.labels, result.confidence, Axis.AXIAL, result.references)

@@ -18,6 +18,7 @@ from ivos.propagation.annotations import Annotations
 from ivos.propagation.correct import correct
 from ivos.propagation.fuse import PackedMasks, decide
 from ivos.propagation.walk import SliceStack, walk
+from ivos.types import Axis
 from ivos.volume.labels import structures_in
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Session:
     @staticmethod
     def begun(phantom: Phantom, rng: np.random.Generator, engine: Engine) -> Session | None:
         """A few drawn slices of a phantom, propagated; None if it shows nothing."""
-        truth, stack = phantom.labels.array, SliceStack.of(phantom.scan, 0, "auto")
+        truth, stack = phantom.labels.array, SliceStack.of(phantom.scan, Axis.AXIAL, "auto")
         showing = np.flatnonzero((truth > 0).any(axis=(1, 2)))
         if not showing.size:
             return None
