@@ -46,7 +46,7 @@ docs: $(READY)
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest -m docs tests/docs
 
 fuzz: $(READY)
-	$(BIN)/pytest --timeout 0 --hypothesis-profile=fuzz tests/volume/test_fuzz.py
+	$(BIN)/pytest --timeout 0 --hypothesis-profile=fuzz tests/io/test_fuzz.py
 
 figures: $(READY)
 	$(BIN)/python -m benchmarks.one_slice

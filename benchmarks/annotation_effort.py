@@ -33,8 +33,8 @@ from benchmarks.plot import line_plot
 from benchmarks.scores import mean
 from ivos.metrics.overlap import dsc
 from ivos.propagation.annotations import Annotations
-from ivos.propagation.fuse import decide
-from ivos.propagation.walk import SliceStack, walk
+from ivos.propagation.bidirectional import SliceStack, walk
+from ivos.propagation.fusion import decide
 from ivos.uncertainty.evidence import Evidence
 from ivos.uncertainty.suggest import rank, take
 from ivos.volume.windows import windows_for

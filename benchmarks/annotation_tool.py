@@ -32,7 +32,7 @@ from playwright.sync_api import sync_playwright
 from benchmarks.measure import markdown, measured
 from benchmarks.speed import phantom, scan_and_slices
 from ivos.errors import InputError
-from ivos.volume.write import write_volume
+from ivos.io.write import write_volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

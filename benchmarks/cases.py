@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import typer
 
+from ivos.io.read import read, read_labels
 from ivos.phantom import abdomen
-from ivos.volume.read import read, read_labels
 from ivos.volume.volume import on_grid_of
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ivos.cohort.job import Case, Done
 from ivos.files import replacing
+from ivos.pipelines.protocol import Case, Done
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -25,19 +25,19 @@ from benchmarks.measure import markdown
 from ivos.cohort.backends.alone import AloneBackend
 from ivos.cohort.backends.processes import ProcessesBackend
 from ivos.cohort.backends.ray import RayBackend
-from ivos.cohort.job import Case
-from ivos.cohort.jobs.propagate import PropagateJob
 from ivos.cohort.run import run_cohort
+from ivos.io.write import write_volume
 from ivos.phantom import abdomen
-from ivos.propagation.engines.choose import EngineName  # noqa: TC001 - Typer reads it
-from ivos.volume.write import write_volume
+from ivos.pipelines.propagate import PropagateJob
+from ivos.pipelines.protocol import Case
+from ivos.propagation.engines.registry import EngineName  # noqa: TC001 - Typer reads it
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ivos.cohort.backends.protocol import Backend
-    from ivos.cohort.job import Job
     from ivos.cohort.run import Standing
+    from ivos.pipelines.protocol import Job
     from ivos.volume.geometry import Shape
 
 _SHAPE: Shape = (48, 128, 128)

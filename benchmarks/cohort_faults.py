@@ -34,9 +34,9 @@ from ivos.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from ivos.cohort.job import Case
     from ivos.cohort.manifest import Row
     from ivos.cohort.run import Standing
+    from ivos.pipelines.protocol import Case
 
 _NODES = 3
 _COLUMNS = ["fault", "scans", "ended once", "set aside", "attempts lost", "written again", "delay, s"]

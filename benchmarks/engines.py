@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
-from ivos.propagation.engines.choose import EngineName, choose_engine
+from ivos.propagation.engines.registry import EngineName, choose_engine
 
 if TYPE_CHECKING:
     from ivos.propagation.engines.protocol import Engine

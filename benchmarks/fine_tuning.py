@@ -20,7 +20,7 @@ from benchmarks.cells import cells
 from benchmarks.compare import compare
 from benchmarks.engines import Contender
 from benchmarks.one_slice import one_slice
-from ivos.volume.write import write_volume
+from ivos.io.write import write_volume
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -27,6 +27,8 @@ from torch.utils.data import DataLoader
 
 from benchmarks.measure import markdown
 from ivos.device import has_bfloat16, pick_device
+from ivos.io.read import read
+from ivos.io.write import write_volume
 from ivos.nets.reference import reference_network
 from ivos.phantom import abdomen
 from ivos.training.data.prepare import load_manifest, prepare
@@ -35,9 +37,7 @@ from ivos.training.numbers import From
 from ivos.training.reference.methods import Supervised
 from ivos.training.reference.slices import LabelledSlices, collated
 from ivos.training.reference.supervised_loss import LossSettings, SupervisedLoss
-from ivos.volume.read import read
 from ivos.volume.windows import CT_WINDOWS_HU, channels
-from ivos.volume.write import write_volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -28,11 +28,11 @@ from ivos.nets.checkpoints import load_stcn, load_xmem
 from ivos.nets.stcn import STCN
 from ivos.nets.xmem import XMem
 from ivos.propagation.annotations import annotations_along
-from ivos.propagation.engines.choose import choose_engine
+from ivos.propagation.bidirectional import SliceStack
+from ivos.propagation.engines.registry import choose_engine
 from ivos.propagation.engines.stcn import STCNEngine
 from ivos.propagation.engines.xmem import XMemEngine
-from ivos.propagation.long_term import PUBLISHED_SIZES
-from ivos.propagation.walk import SliceStack
+from ivos.propagation.memory.long_term import PUBLISHED_SIZES
 from ivos.types import Axis
 
 if TYPE_CHECKING:

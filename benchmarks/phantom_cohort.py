@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ivos.config import load_settings
+from ivos.io.write import write_volume
 from ivos.phantom import abdomen
 from ivos.training.data.prepare import prepare
 from ivos.training.reference.settings import ReferenceSettings
 from ivos.training.reference.train import train_reference
-from ivos.volume.write import write_volume
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ from benchmarks.cases import largest_slice
 from benchmarks.scores import carried
 from ivos.files import replacing
 from ivos.types import Axis
-from ivos.volume.box import bounding_box
+from ivos.volume.boxes import bounding_box
 from ivos.volume.windows import channels, windows_for
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ivos.report import lineplot
-from ivos.report.page import template
+from ivos.report.scan import template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

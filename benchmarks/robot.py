@@ -38,13 +38,13 @@ from ivos.device import pick_device
 from ivos.interactive.session import InteractiveSession
 from ivos.metrics.overlap import dsc
 from ivos.nets.checkpoints import load_strokes
-from ivos.propagation.correct import by_distance, new_replaces_old
-from ivos.propagation.difference import difference_aware
-from ivos.propagation.engines.choose import choose_engine
-from ivos.propagation.stroke_segmenters import SmallStrokeSegmenter
+from ivos.prompts.segmenters import SmallStrokeSegmenter
+from ivos.propagation.corrections.correct import by_distance, new_replaces_old
+from ivos.propagation.corrections.difference_aware import difference_aware
+from ivos.propagation.engines.registry import choose_engine
 
 if TYPE_CHECKING:
-    from ivos.propagation.correct import Merge
+    from ivos.propagation.corrections.correct import Merge
     from ivos.types import Array, BoolArray
     from ivos.volume.volume import Volume
 

@@ -23,6 +23,7 @@ import typer
 
 from benchmarks.measure import markdown
 from benchmarks.phantom_cohort import FIRST_SEED, SHAPE, laptop, prepared
+from ivos.io.read import read_labels
 from ivos.loop.records import read_judgements
 from ivos.loop.rounds import run_loop
 from ivos.loop.settings import LoopSettings
@@ -34,7 +35,6 @@ from ivos.training.data.prepare import load_manifest
 from ivos.training.data.store import StoredScan
 from ivos.training.reference.train import train_reference
 from ivos.volume.labels import ignored_in
-from ivos.volume.read import read_labels
 
 if TYPE_CHECKING:
     from ivos.pseudo_labels import TrustRule

@@ -22,15 +22,15 @@ from benchmarks.cases import cases_of, largest_slice
 from benchmarks.measure import markdown
 from ivos.metrics.overlap import dsc
 from ivos.nets.checkpoints import load_scribble, load_strokes
-from ivos.propagation.stroke_segmenters import ScribbleSegmenter, SmallStrokeSegmenter
-from ivos.propagation.stroke_views import obeyed
-from ivos.propagation.strokes import Strokes, click, scribble
+from ivos.prompts.prompts import Strokes, click, scribble
+from ivos.prompts.segmenters import ScribbleSegmenter, SmallStrokeSegmenter
+from ivos.prompts.views import obeyed
 from ivos.training.strokes.simulated import along, deepest, largest_error
-from ivos.volume.box import bounding_box
+from ivos.volume.boxes import bounding_box
 from ivos.volume.windows import channels, windows_for
 
 if TYPE_CHECKING:
-    from ivos.propagation.strokes import StrokeSegmenter
+    from ivos.prompts.prompts import StrokeSegmenter
     from ivos.types import BoolArray, FloatArray
 
 _WANTED_DSC, _MOST_CLICKS = 0.9, 20

@@ -21,9 +21,9 @@ from benchmarks.measure import markdown
 from benchmarks.trust import print_judged
 from ivos.metrics.overlap import dsc
 from ivos.propagation.annotations import Annotations
-from ivos.propagation.engines.choose import choose_engine
-from ivos.propagation.fuse import decide
-from ivos.propagation.walk import SliceStack, walk
+from ivos.propagation.bidirectional import SliceStack, walk
+from ivos.propagation.engines.registry import choose_engine
+from ivos.propagation.fusion import decide
 from ivos.types import Axis
 from ivos.uncertainty.cycle import add_cycle
 from ivos.uncertainty.estimate import Observation, fit

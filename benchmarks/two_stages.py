@@ -28,20 +28,20 @@ from benchmarks.phantom_cohort import networks
 from benchmarks.speed import phantom, scan_and_slices
 from ivos.metrics.evaluation import evaluate, means
 from ivos.metrics.overlap import dsc
-from ivos.propagation import references
-from ivos.propagation.engines.choose import choose_engine
-from ivos.propagation.fuse import fuse, fuse_by_sum, fuse_smallest_first
+from ivos.propagation.engines.registry import choose_engine
+from ivos.propagation.fusion import fuse, fuse_by_sum, fuse_smallest_first
 from ivos.propagation.propagate import propagate
-from ivos.segmentation.reference import load_reference_networks
-from ivos.segmentation.segment import Sampling, segment, segment_slices
+from ivos.segmentation import reference_slices
+from ivos.segmentation.reference_networks import load_reference_networks
+from ivos.segmentation.two_stage import Sampling, segment, segment_slices
 from ivos.training.data.prepare import load_manifest
 from ivos.training.data.store import StoredScan
 
 if TYPE_CHECKING:
     from ivos.phantom.case import Phantom
-    from ivos.propagation.fuse import Fusion
-    from ivos.propagation.references import Choice
-    from ivos.segmentation.reference import Combination
+    from ivos.propagation.fusion import Fusion
+    from ivos.segmentation.reference_networks import Combination
+    from ivos.segmentation.reference_slices import Choice
     from ivos.types import Array
     from ivos.volume.volume import Volume
 
@@ -70,7 +70,7 @@ def stage_one(weights: list[Path], *, combination: Combination = "mean", mirrore
 def two_stages(
     weights: list[Path],
     *,
-    choose: Choice = references.largest_area,
+    choose: Choice = reference_slices.largest_area,
     fusion: Fusion | None = None,
     agreement: bool = False,
     every: int = _EVERY,
@@ -95,12 +95,12 @@ def true_references(_: list[Path], *, every: int = _EVERY) -> Segmenter:
 
 
 CHOICES: dict[str, Choice] = {
-    "non-empty": references.non_empty,
-    "largest-area": references.largest_area,
-    "most-structures": partial(references.most_structures, at_most=_AT_MOST),
-    "least-uncertain": partial(references.least_uncertain, at_most=_AT_MOST),
-    "spread": partial(references.spread, at_most=_AT_MOST),
-    "random": partial(references.at_random, at_most=_AT_MOST),
+    "non-empty": reference_slices.non_empty,
+    "largest-area": reference_slices.largest_area,
+    "most-structures": partial(reference_slices.most_structures, at_most=_AT_MOST),
+    "least-uncertain": partial(reference_slices.least_uncertain, at_most=_AT_MOST),
+    "spread": partial(reference_slices.spread, at_most=_AT_MOST),
+    "random": partial(reference_slices.at_random, at_most=_AT_MOST),
 }
 
 WAYS: dict[str, Way] = {

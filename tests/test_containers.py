@@ -12,7 +12,7 @@ import pytest
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from ivos.cli.annotate import annotate
+from ivos.cli.commands.annotate import annotate
 from ivos.cli.main import app
 
 ROOT = Path(__file__).parent.parent

@@ -16,7 +16,7 @@ torch.set_num_threads(int(sys.argv[1]))
 import ivos
 from tests.propagation.scenes import drawn_on, moving_discs
 from ivos.propagation.engines.nearest import NearestEngine
-from ivos.propagation.strokes import Strokes, click
+from ivos.prompts.prompts import Strokes, click
 
 scan, labels = moving_discs(size=40)
 session = ivos.InteractiveSession(scan)

@@ -11,9 +11,9 @@ import ivos
 
 SOURCE = Path(ivos.__file__).parent
 ROOMS = [
-    "errors", "types", "files", "download", "device", "config", "volume", "nets", "propagation", "uncertainty",
-    "segmentation", "consensus", "interactive", "metrics", "phantom", "training", "pseudo_labels", "loop",
-    "cohort", "report", "annotate", "cli",
+    "errors", "types", "files", "device", "config", "volume", "io", "nets", "propagation", "prompts", "uncertainty",
+    "segmentation", "interactive", "metrics", "phantom", "training", "pseudo_labels", "loop", "report", "pipelines",
+    "cohort", "annotate", "cli",
 ]  # fmt: skip
 
 

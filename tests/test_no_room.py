@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import ivos
-from ivos.cohort.addresses import at_hand
 from ivos.cohort.backends.passage import Passage
 from ivos.cohort.delivered import DeliveredJob
-from ivos.cohort.job import Case
 from ivos.errors import InputError
 from ivos.files import replacing, replacing_folder, temporary_folder
+from ivos.io.remote import at_hand
+from ivos.pipelines.protocol import Case
 from tests.cohort.jobs import CountingJob
 
 if TYPE_CHECKING:

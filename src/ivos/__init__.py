@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ivos.errors import InputError
     from ivos.interactive.session import InteractiveSession
+    from ivos.io.read import read, read_labels
+    from ivos.io.write import write_volume as write
     from ivos.metrics.evaluation import evaluate
+    from ivos.prompts.segmenters import stroke_segmenter
     from ivos.propagation.propagate import Propagation, propagate
-    from ivos.propagation.stroke_segmenters import stroke_segmenter
-    from ivos.segmentation.segment import Segmentation
     from ivos.segmentation.segmenter import SegmentationSettings, Segmenter
-    from ivos.volume.read import read, read_labels
+    from ivos.segmentation.two_stage import Segmentation
     from ivos.volume.volume import Volume
-    from ivos.volume.write import write_volume as write
 
 __all__ = [
     "InputError",
@@ -45,16 +45,16 @@ _HOMES = {
     "InputError": "ivos.errors:InputError",
     "InteractiveSession": "ivos.interactive.session:InteractiveSession",
     "Propagation": "ivos.propagation.propagate:Propagation",
-    "Segmentation": "ivos.segmentation.segment:Segmentation",
+    "Segmentation": "ivos.segmentation.two_stage:Segmentation",
     "SegmentationSettings": "ivos.segmentation.segmenter:SegmentationSettings",
     "Segmenter": "ivos.segmentation.segmenter:Segmenter",
     "Volume": "ivos.volume.volume:Volume",
     "evaluate": "ivos.metrics.evaluation:evaluate",
     "propagate": "ivos.propagation.propagate:propagate",
-    "read": "ivos.volume.read:read",
-    "read_labels": "ivos.volume.read:read_labels",
-    "stroke_segmenter": "ivos.propagation.stroke_segmenters:stroke_segmenter",
-    "write": "ivos.volume.write:write_volume",
+    "read": "ivos.io.read:read",
+    "read_labels": "ivos.io.read:read_labels",
+    "stroke_segmenter": "ivos.prompts.segmenters:stroke_segmenter",
+    "write": "ivos.io.write:write_volume",
 }
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from starlette.testclient import TestClient
 
 import ivos
-from ivos.annotate.app import create_app
-from ivos.annotate.networks import Networks
-from ivos.annotate.security import Access
-from ivos.annotate.service import Service
+from ivos.annotate.server.app import create_app
+from ivos.annotate.server.security import Access
+from ivos.annotate.server.service import Service
+from ivos.annotate.session.networks import Networks
 from ivos.propagation.engines.nearest import NearestEngine
 from tests.propagation.scenes import moving_discs
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from ivos.annotate.finding import Finder
+    from ivos.annotate.session.auto_segment import Finder
+    from ivos.prompts.prompts import Strokes
     from ivos.propagation.engines.protocol import Engine
-    from ivos.propagation.strokes import Strokes
     from ivos.types import BoolArray, FloatArray
     from ivos.volume.volume import Volume
 

@@ -9,11 +9,11 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from ivos.annotate import jobs
-from ivos.annotate.networks import Networks
-from ivos.annotate.security import Access
-from ivos.annotate.serve import listening, serve
-from ivos.annotate.service import Service
+from ivos.annotate.server.security import Access
+from ivos.annotate.server.serve import listening, serve
+from ivos.annotate.server.service import Service
+from ivos.annotate.session import jobs
+from ivos.annotate.session.networks import Networks
 from ivos.cli.main import main
 from ivos.propagation.engines.nearest import NearestEngine
 from tests.cli.preloaded import __name__ as preloaded

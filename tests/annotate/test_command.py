@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 import ivos
-from ivos.annotate.worklist import scans_in, work_folder_for
+from ivos.annotate.storage.worklist import scans_in, work_folder_for
 from ivos.errors import InputError
 from tests.annotate.slow_server import FORKS, run_command
 from tests.cli.runner import refused
+from tests.io.grids import write_dicom
 from tests.processes import HANG_S, waited
 from tests.propagation.scenes import moving_discs
-from tests.volume.grids import write_dicom
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess

@@ -16,8 +16,8 @@ from pydicom.uid import generate_uid
 
 import ivos
 from tests.annotate.desk import Desk, client_of, desk_of, line_of, truth
-from tests.volume.series import CORONAL, STORED, referable_series
-from tests.volume.test_dicom_seg import read_back
+from tests.io.dicom.series import CORONAL, STORED, referable_series
+from tests.io.dicom.test_seg import read_back
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ivos
-from ivos.annotate.service import Service
+from ivos.annotate.server.service import Service
 from ivos.errors import InputError
 from tests.annotate.desk import NETWORKS, Desk, desk_of, line_of, packed, truth
 from tests.annotate.slow_server import FORKS, BrokenEngine, SlowEngine, run_slow_server
@@ -273,7 +273,7 @@ def test_a_network_that_fails_ends_the_job_and_nothing_else(tmp_path: Path) -> N
 
 
 def test_a_port_that_is_taken_is_refused() -> None:
-    from ivos.annotate.serve import listening
+    from ivos.annotate.server.serve import listening
 
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(InputError, match=r"cannot listen.*--port"):
         listening("127.0.0.1", taken.getsockname()[1])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import ivos
-from ivos.annotate import footprint, sessions
+from ivos.annotate.session import footprint, sessions
 from tests.annotate.desk import ADDRESS, NETWORKS, Desk, client_of
 from tests.annotate.slow_server import SlowEngine
 from tests.propagation.scenes import moving_discs
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from starlette.testclient import TestClient
 
-    from ivos.annotate.service import Service
+    from ivos.annotate.server.service import Service
 
 MASK = moving_discs()[1].array[4] == 3
 

@@ -16,13 +16,13 @@ import pytest
 import SimpleITK as sitk
 
 import ivos
-from ivos.annotate.networks import Networks
-from ivos.annotate.security import Access
+from ivos.annotate.server.security import Access
+from ivos.annotate.session.networks import Networks
 from ivos.propagation.engines.flow import FlowEngine
 from ivos.propagation.engines.nearest import NearestEngine
 from tests.annotate.desk import NETWORKS, Desk, client_of, line_of
+from tests.io.grids import write_dicom
 from tests.propagation.scenes import dice, moving_discs
-from tests.volume.grids import write_dicom
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from starlette.testclient import TestClient
 
-    from ivos.annotate.finding import Finder
+    from ivos.annotate.session.auto_segment import Finder
     from ivos.propagation.engines.protocol import Engine
 
 SCAN, TRUTH = (volume.array for volume in moving_discs(slices=8, size=40))
@@ -554,13 +554,13 @@ def test_a_plug_in_logs_in_with_the_token(tmp_path: Path) -> None:
 
 
 def test_images_and_labels_may_be_as_long_as_uploads(slicer: Slicer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ivos.annotate.security.JSON_LIMIT_BYTES", 100)
+    monkeypatch.setattr("ivos.annotate.server.security.JSON_LIMIT_BYTES", 100)
     image = oriented(np.flip(SCAN, 0).copy(), "RAI")
     assert uploaded(slicer, "/session/", "files", image).status_code == 200
     assert uploaded(slicer, "/datastore/?image=CT_1", "file", image).status_code == 200
     assert slicer.save("CT_1", slicer.labels(in_file(TRUTH == 3, "RAI"), image), "liver").status_code == 200
     slicer.infer("click", "CT_1", label="liver", foreground=[[1, 2, 3]])
-    monkeypatch.setattr("ivos.annotate.security.UPLOAD_LIMIT_BYTES", 100)
+    monkeypatch.setattr("ivos.annotate.server.security.UPLOAD_LIMIT_BYTES", 100)
     assert "too many" in line_of(uploaded(slicer, "/datastore/?image=CT_2", "file", image), 413)
 
 

@@ -14,12 +14,12 @@ import pytest
 import SimpleITK as sitk
 
 import ivos
-from ivos.annotate import uploads
-from ivos.annotate.security import JSON_LIMIT_BYTES, Access
+from ivos.annotate.server import uploads
+from ivos.annotate.server.security import JSON_LIMIT_BYTES, Access
 from ivos.errors import InputError
 from tests.annotate.desk import ADDRESS, Desk, client_of, desk_of, line_of, packed
+from tests.io.grids import write_dicom
 from tests.propagation.scenes import moving_discs
-from tests.volume.grids import write_dicom
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -221,7 +221,7 @@ def test_what_is_no_upload_is_refused(desk: Desk, monkeypatch: pytest.MonkeyPatc
     cut = {"Content-Type": "multipart/form-data; boundary=b"}
     half = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.nii"\r\n\r\nvoxels'
     assert "send it again" in line_of(desk.client.post(path, content=half, headers=cut), 400)
-    monkeypatch.setattr("ivos.annotate.security.UPLOAD_LIMIT_BYTES", 1000)
+    monkeypatch.setattr("ivos.annotate.server.security.UPLOAD_LIMIT_BYTES", 1000)
     assert "too many" in line_of(desk.client.post(path, files={"file": ("a.nii", bytes(2000))}), 413)
 
     def endless() -> Iterator[bytes]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import ivos as package
-from ivos.volume.probabilities import write_probabilities
+from ivos.io.probabilities import write_probabilities
 from tests.cli.runner import ivos, refused
 from tests.propagation.scenes import moving_discs
 

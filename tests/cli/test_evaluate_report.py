@@ -16,9 +16,9 @@ from PIL import Image
 import ivos as package
 from ivos.cli.cohort_command import over_cohort_afresh
 from ivos.cli.cohort_options import Where
-from ivos.cohort.job import Case
-from ivos.cohort.jobs.evaluate import EvaluateJob
 from ivos.metrics.evaluation import Score, paired
+from ivos.pipelines.evaluate import EvaluateJob
+from ivos.pipelines.protocol import Case
 from ivos.report.boxplot import Group, box_plot
 from ivos.report.evaluation import CaseFiles, write_evaluation
 from tests.cli.runner import ivos, refused

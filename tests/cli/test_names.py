@@ -22,8 +22,8 @@ from ivos.cli.cohort_view import cohort_view
 from ivos.cli.terminal import print_error, print_line, print_table, progress_bar
 from ivos.cli.text import plain, printable
 from ivos.cohort.backends.protocol import Outcome
-from ivos.cohort.job import Case
 from ivos.cohort.run import Standing
+from ivos.pipelines.protocol import Case
 from ivos.volume.geometry import Geometry
 from tests.cli.runner import IVOS, refused
 from tests.cli.runner import ivos as command
@@ -207,7 +207,7 @@ def test_where_neither_terminal_nor_locale_has_unicode_tables_are_whole(tmp_path
 def test_one_place_prints() -> None:
     folder = Path(ivos.__file__).parent / "cli"
     writes = re.compile(r"std(out|err)\.write|Console\(|add_row\(\"|add_row\(f\"|\becho\(")
-    printing = {path.name for path in folder.glob("*.py") if writes.search(path.read_text(encoding="utf-8"))}
+    printing = {path.name for path in folder.rglob("*.py") if writes.search(path.read_text(encoding="utf-8"))}
     assert printing == {
         "terminal.py",
         "cohort_view.py",

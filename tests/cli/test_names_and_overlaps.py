@@ -10,10 +10,10 @@ import pydicom
 import pytest
 
 import ivos as package
-from ivos.volume.label_files import LabelFormat, write_labels
+from ivos.io.labels import LabelFormat, write_labels
 from tests.cli.runner import ivos, refused
+from tests.io.dicom.series import referable_series
 from tests.propagation.scenes import moving_discs
-from tests.volume.series import referable_series
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import ivos as package
-from ivos.annotate.worklist import scans_in
+from ivos.annotate.storage.worklist import scans_in
 from ivos.training.data.prepare import load_manifest
 from tests.cli.runner import ivos, refused
 from tests.propagation.scenes import drawn_on, moving_discs

@@ -16,9 +16,9 @@ import SimpleITK as sitk
 
 import ivos as package
 from tests.cli.runner import IVOS, ivos, refused
+from tests.io.grids import write_dicom
 from tests.processes import HANG_S, completed, started
 from tests.propagation.scenes import dice, drawn_on, moving_discs
-from tests.volume.grids import write_dicom
 
 if TYPE_CHECKING:
     from ivos.volume.volume import Volume

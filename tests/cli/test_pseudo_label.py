@@ -15,6 +15,7 @@ import pytest
 
 import ivos as package
 from ivos.config import load_settings
+from ivos.io.probabilities import write_probabilities
 from ivos.nets.reference_file import load_reference
 from ivos.report.review_pictures import PICTURED, ReviewPicture, WorstPictures
 from ivos.training.data.prepare import prepare
@@ -22,7 +23,6 @@ from ivos.training.data.store import StoredScan
 from ivos.training.reference.settings import ReferenceSettings
 from ivos.training.reference.train import train_reference, volume_dsc
 from ivos.volume.labels import IGNORE
-from ivos.volume.probabilities import write_probabilities
 from tests.cli.runner import ivos, refused
 from tests.propagation.scenes import moving_discs
 

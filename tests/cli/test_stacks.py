@@ -13,7 +13,7 @@ import typer
 import ivos as package
 from ivos.cli.main import app
 from tests.cli.runner import ivos, refused
-from tests.volume.series import CORONAL, STORED, edited, referable_series
+from tests.io.dicom.series import CORONAL, STORED, edited, referable_series
 
 if TYPE_CHECKING:
     from pathlib import Path

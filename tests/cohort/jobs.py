@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ivos.cohort.job import Case, Done
 from ivos.errors import InputError
+from ivos.pipelines.protocol import Case, Done
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,9 +11,9 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from ivos.cohort.backends.alone import AloneBackend
 from ivos.cohort.delivered import DeliveredJob
-from ivos.cohort.job import Case
 from ivos.cohort.run import run_cohort
 from ivos.errors import InputError
+from ivos.pipelines.protocol import Case
 from tests.cohort.jobs import CountingJob
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ import pytest
 from ivos.cohort.backends.protocol import Begun, Outcome
 from ivos.cohort.backends.ray import RayBackend
 from ivos.cohort.backends.ray_crew import Share
-from ivos.cohort.job import Case
 from ivos.cohort.run import run_cohort
 from ivos.errors import InputError
+from ivos.pipelines.protocol import Case
 from tests.cohort.jobs import CountingJob
 
 if TYPE_CHECKING:

@@ -22,10 +22,10 @@ from ivos.cli.cohort_command import over_cohort
 from ivos.cli.cohort_options import Where
 from ivos.cohort.backends.alone import AloneBackend
 from ivos.cohort.backends.processes import ProcessesBackend
-from ivos.cohort.job import Case
 from ivos.cohort.manifest import FILE
 from ivos.cohort.run import Standing, run_cohort
 from ivos.errors import InputError
+from ivos.pipelines.protocol import Case
 from tests.cohort.jobs import CountingJob
 from tests.processes import HANG_S, started, waited
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
 
     from ivos.cohort.backends.protocol import Begun, Outcome
-    from ivos.cohort.job import Job
     from ivos.cohort.manifest import Row
+    from ivos.pipelines.protocol import Job
 
 DRIVER = """
 import sys

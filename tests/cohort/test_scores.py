@@ -17,11 +17,11 @@ import ivos as package
 from ivos.cli.cohort_command import over_cohort_afresh
 from ivos.cli.cohort_options import Where
 from ivos.cohort.backends.alone import AloneBackend
-from ivos.cohort.job import Case
-from ivos.cohort.jobs.evaluate import EvaluateJob, scores_in
 from ivos.cohort.run import run_cohort
 from ivos.errors import InputError
 from ivos.metrics.evaluation import Score, evaluate_folders
+from ivos.pipelines.evaluate import EvaluateJob, scores_in
+from ivos.pipelines.protocol import Case
 from tests.cohort.jobs import CountingJob
 from tests.propagation.scenes import volume_of
 

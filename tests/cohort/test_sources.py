@@ -16,7 +16,7 @@ import ivos
 from ivos.cohort.dicom_tree import SeriesRules
 from ivos.cohort.sources import Found, cases_from, joined
 from ivos.errors import InputError
-from tests.volume.grids import write_dicom
+from tests.io.grids import write_dicom
 
 PATIENT = "MUSTERMANN"
 

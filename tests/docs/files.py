@@ -16,8 +16,8 @@ import torch
 import ivos
 from ivos.nets.reference_file import ReferenceInfo, save_reference
 from tests.docs.pages import ROOT
+from tests.io.dicom.series import referable_series
 from tests.propagation.scenes import drawn_on, moving_discs
-from tests.volume.series import referable_series
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from ivos.types import Axis
 from tests.propagation.scenes import volume_of
 
 if TYPE_CHECKING:
-    from ivos.propagation.strokes import Strokes
+    from ivos.prompts.prompts import Strokes
     from ivos.types import BoolArray, FloatArray
     from ivos.volume.volume import Volume
 

@@ -13,7 +13,7 @@ import SimpleITK as sitk
 import ivos
 from ivos.errors import InputError
 from ivos.metrics.evaluation import as_rows, evaluate_folders, means
-from tests.volume.grids import image_of
+from tests.io.grids import image_of
 
 if TYPE_CHECKING:
     from pathlib import Path

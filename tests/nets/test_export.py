@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import nn
 
-from ivos.download import checksum
 from ivos.errors import InputError
+from ivos.io.download import checksum
 from ivos.nets.checkpoints import BUNDLED, load_fast
 from ivos.nets.export import export
 from ivos.nets.fast import Remembered

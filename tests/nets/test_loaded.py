@@ -15,9 +15,9 @@ from ivos.errors import InputError
 from ivos.nets import runners
 from ivos.nets.checkpoints import load_fast, save_propagation
 from ivos.nets.loaded import LoadedNetworks
-from ivos.propagation.difference import difference_aware
-from ivos.propagation.engines.choose import choose_engine
-from ivos.propagation.stroke_segmenters import stroke_segmenter
+from ivos.prompts.segmenters import stroke_segmenter
+from ivos.propagation.corrections.difference_aware import difference_aware
+from ivos.propagation.engines.registry import choose_engine
 from tests.propagation.scenes import drawn_on, moving_discs
 
 if TYPE_CHECKING:

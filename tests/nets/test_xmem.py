@@ -14,7 +14,7 @@ from ivos.nets.checkpoints import load_xmem
 from ivos.nets.inference import for_inference
 from ivos.nets.stcn import STCN
 from ivos.nets.xmem import SensoryUpdate, XMem
-from ivos.propagation.engines.choose import choose_engine, engine_of
+from ivos.propagation.engines.registry import choose_engine, engine_of
 from ivos.propagation.engines.xmem import XMemEngine
 
 if TYPE_CHECKING:

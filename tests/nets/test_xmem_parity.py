@@ -10,7 +10,7 @@ import torch
 
 from ivos.nets.checkpoints import load_xmem
 from ivos.propagation.engines.xmem import XMemEngine
-from ivos.propagation.long_term import LongTermSizes
+from ivos.propagation.memory.long_term import LongTermSizes
 from tests.nets.weights import published, run, scene
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from benchmarks.panel.protocol import Counts, Protocol, score_case
 
 import ivos
 from ivos.errors import InputError
-from ivos.propagation.engines.choose import choose_engine
+from ivos.propagation.engines.registry import choose_engine
 from tests.propagation.scenes import volume_of
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 import ivos
 from ivos.nets.fast import FastNet, Remembered
 from ivos.nets.runners import TorchRunner
-from ivos.propagation.carry import Difference
+from ivos.propagation.corrections.difference import Difference
 from ivos.propagation.engines import fast
 from ivos.propagation.engines.fast import VIEWS_AT_ONCE, FastEngine
 from ivos.propagation.masks import Masks, masks_of
 from ivos.propagation.patch import Patch
 from ivos.propagation.propagate import Propagation
-from ivos.propagation.summary import structure_rows
+from ivos.report.summary import structure_rows
 from ivos.types import Axis
 from tests.propagation.scenes import volume_of
 

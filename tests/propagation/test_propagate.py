@@ -17,13 +17,13 @@ from ivos.errors import InputError
 from ivos.nets.checkpoints import BUNDLED, save_propagation
 from ivos.nets.stcn import STCN
 from ivos.propagation.annotations import annotations_along, drawn_axis
-from ivos.propagation.engines.choose import choose_engine, engine_of
+from ivos.propagation.bidirectional import SliceStack, walk
 from ivos.propagation.engines.fast import FastEngine
 from ivos.propagation.engines.flow import FlowEngine
 from ivos.propagation.engines.nearest import NearestEngine
+from ivos.propagation.engines.registry import choose_engine, engine_of
 from ivos.propagation.engines.stcn import STCNEngine
-from ivos.propagation.fuse import fuse_by_sum
-from ivos.propagation.walk import SliceStack, walk
+from ivos.propagation.fusion import fuse_by_sum
 from ivos.types import Axis
 from ivos.volume.labels import IGNORE
 from tests.propagation.scenes import RecordingEngine, dice, drawn_on, moving_discs, volume_of

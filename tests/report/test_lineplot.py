@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivos.report.lineplot import line_plot, ticks
-from ivos.report.page import template
+from ivos.report.scan import template
 
 
 @given(st.floats(1e-6, 1e9), st.booleans())

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ivos.nets.reference_file import ReferenceInfo
-from ivos.segmentation.reference import ReferenceNetwork, ReferenceNetworks
+from ivos.segmentation.reference_networks import ReferenceNetwork, ReferenceNetworks
 from ivos.volume.windows import CT_WINDOWS_HU
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from ivos.segmentation.reference import Combination
+    from ivos.segmentation.reference_networks import Combination
 
 STRUCTURES = (3, 8)  # as in `moving_discs`
 _HU = (-40.0, 180.0, 80.0)  # of background and structures

@@ -10,9 +10,9 @@ from hypothesis.extra.numpy import arrays
 
 from ivos.errors import InputError
 from ivos.propagation.annotations import Annotations
+from ivos.propagation.bidirectional import SliceStack
 from ivos.propagation.engines.flow import FlowEngine
 from ivos.propagation.masks import Masks
-from ivos.propagation.walk import SliceStack
 from ivos.uncertainty.case_file import read_evidence, write_evidence
 from ivos.uncertainty.cycle import add_cycle
 from ivos.uncertainty.evidence import Evidence

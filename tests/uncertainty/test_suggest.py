@@ -11,9 +11,9 @@ import pytest
 
 from ivos.errors import InputError
 from ivos.propagation.annotations import Annotations, annotations_along
+from ivos.propagation.bidirectional import Propagated, SliceStack, walk
 from ivos.propagation.engines.nearest import NearestEngine
 from ivos.propagation.masks import Masks
-from ivos.propagation.walk import Propagated, SliceStack, walk
 from ivos.types import Axis
 from ivos.uncertainty.evidence import Evidence
 from ivos.uncertainty.expected_errors import expected_errors

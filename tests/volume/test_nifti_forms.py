@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import ivos
 from ivos.errors import InputError
 from ivos.volume.volume import on_grid_of
-from tests.volume.grids import AXIS_ORDERS, rotation
+from tests.io.grids import AXIS_ORDERS, rotation
 
 if TYPE_CHECKING:
     import numpy.typing as npt

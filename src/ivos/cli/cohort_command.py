@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ivos.cli.cohort_options import Where
-    from ivos.cohort.job import Case, Job
     from ivos.cohort.manifest import Manifest, Row
     from ivos.cohort.run import Standing
+    from ivos.pipelines.protocol import Case, Job
 
 INTERRUPTED = 130
 """Exit code of a program that Ctrl-C or a signal has ended."""
@@ -49,7 +49,7 @@ def over_cohort(
         InputError: see :func:`ivos.cohort.run.run_cohort`.
         typer.Exit: with code 130 where it was interrupted.
     """
-    from ivos.report.cohort_run import write_cohort_run_page
+    from ivos.cohort.page import write_cohort_run_page
 
     with watched(job, cases, output, where, again=again, watch=watch) as manifest:
         write_cohort_run_page(output, manifest.rows(), job=job.name, title=output.absolute().name)
@@ -123,8 +123,8 @@ def watched(
 
 def told_of(rows: Sequence[Row], cases: Sequence[Case], output: Path) -> list[dict[str, Any]]:
     """What ``--json`` says of the cases that went well; where their scans are stands nowhere else."""
-    from ivos.cohort.addresses import shown
     from ivos.cohort.delivered import AT
+    from ivos.io.remote import shown
 
     by_name = {case.name: case for case in cases}
     return [

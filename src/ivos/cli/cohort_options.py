@@ -16,8 +16,8 @@ from ivos.files import suffix_of
 if TYPE_CHECKING:
     from ivos.cohort.backends.protocol import Backend
     from ivos.cohort.dicom_tree import SeriesRules
-    from ivos.cohort.job import Job
     from ivos.cohort.sources import Found
+    from ivos.pipelines.protocol import Job
 
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", min=1, help="Several scans at once, in so many processes of this machine.")
@@ -76,8 +76,8 @@ class Where:
         Raises:
             InputError: that is no address.
         """
-        from ivos.cohort.addresses import is_address
         from ivos.cohort.delivered import DeliveredJob
+        from ivos.io.remote import is_address
 
         if self.deliver is None:
             return job
@@ -123,11 +123,11 @@ def is_cohort(source: str, output: Path) -> bool:
     Raises:
         InputError: there is no such file or folder.
     """
-    from ivos.cohort.addresses import is_address
     from ivos.cohort.sources import LISTS
-    from ivos.volume.cases import holds_files
-    from ivos.volume.read import READABLE
-    from ivos.volume.write import WRITABLE
+    from ivos.io.cases import holds_files
+    from ivos.io.read import READABLE
+    from ivos.io.remote import is_address
+    from ivos.io.write import WRITABLE
 
     path = Path(source)
     if not is_address(source) and not path.exists():
@@ -144,7 +144,7 @@ def check_folder(output: Path, *inputs: str) -> None:
     Raises:
         InputError: one of these.
     """
-    from ivos.volume.write import WRITABLE
+    from ivos.io.write import WRITABLE
 
     if _BROKEN_ADDRESS.match(str(output)):
         raise InputError(f"{output}: give a folder for manifest and page, and the address with --deliver")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ivos.volume.label_files import LabelFormat
+    from ivos.io.dicom.pseudonyms import Pseudonyms
+    from ivos.io.labels import LabelFormat
     from ivos.volume.label_matching import By
-    from ivos.volume.pseudonyms import Pseudonyms
 
 
 class FormatChoice(str, Enum):
@@ -60,7 +60,7 @@ def label_matching(choice: ByChoice | None) -> By:
 
 def label_format(choice: FormatChoice | None) -> LabelFormat | None:
     """The form of label files that was asked for."""
-    from ivos.volume.label_files import LabelFormat
+    from ivos.io.labels import LabelFormat
 
     return None if choice is None else LabelFormat(choice.value)
 
@@ -71,6 +71,6 @@ def pseudonyms_of(key_file: Path | None) -> Pseudonyms | None:
     Raises:
         InputError: it is no key, or cannot be made.
     """
-    from ivos.volume.pseudonyms import Pseudonyms
+    from ivos.io.dicom.pseudonyms import Pseudonyms
 
     return None if key_file is None else Pseudonyms.of_key_file(key_file)

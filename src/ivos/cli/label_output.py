@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ivos.cli.label_options import FormatChoice
-    from ivos.volume.label_files import LabelFormat
-    from ivos.volume.provenance import Provenance
-    from ivos.volume.pseudonyms import Pseudonyms
+    from ivos.io.dicom.pseudonyms import Pseudonyms
+    from ivos.io.labels import LabelFormat
+    from ivos.io.provenance import Provenance
     from ivos.volume.volume import Volume
 
 
@@ -37,7 +37,7 @@ class LabelOutput:
 
     def path(self, case: str) -> Path:
         """Where the labels of a case go."""
-        from ivos.volume.label_files import label_path
+        from ivos.io.labels import label_path
 
         return label_path(self.folder, case, self.form)
 
@@ -45,9 +45,9 @@ class LabelOutput:
         """Write the labels of a case.
 
         Raises:
-            InputError: what :func:`ivos.volume.label_files.write_labels` refuses.
+            InputError: what :func:`ivos.io.labels.write_labels` refuses.
         """
-        from ivos.volume.label_files import write_labels
+        from ivos.io.labels import write_labels
 
         write_labels(
             self.path(case),
@@ -80,7 +80,7 @@ def label_output(
         InputError: DICOM without a DICOM series of every case, or pseudonyms for files that say nothing of patients.
     """
     from ivos.cli.label_options import label_format, pseudonyms_of
-    from ivos.volume.label_files import LabelFormat, check_dicom_source
+    from ivos.io.labels import LabelFormat, check_dicom_source
 
     wanted = label_format(form) or LabelFormat.nifti
     if wanted is LabelFormat.nifti:

@@ -10,26 +10,26 @@ from typing import Any
 
 import typer
 
-from ivos.cli.annotate import annotate
-from ivos.cli.calibrate import calibrate
-from ivos.cli.compare import compare
-from ivos.cli.data import info, phantom
-from ivos.cli.demo import demo
-from ivos.cli.ensemble import ensemble
-from ivos.cli.evaluate import evaluate
-from ivos.cli.export import export
-from ivos.cli.film import film
-from ivos.cli.loop import loop
-from ivos.cli.measure import measure
-from ivos.cli.prepare import prepare
-from ivos.cli.propagate import propagate
-from ivos.cli.pseudo_label import pseudo_label
-from ivos.cli.segment import segment
-from ivos.cli.suggest import suggest
+from ivos.cli.commands.annotate import annotate
+from ivos.cli.commands.calibrate import calibrate
+from ivos.cli.commands.compare import compare
+from ivos.cli.commands.data import info, phantom
+from ivos.cli.commands.demo import demo
+from ivos.cli.commands.ensemble import ensemble
+from ivos.cli.commands.evaluate import evaluate
+from ivos.cli.commands.export import export
+from ivos.cli.commands.film import film
+from ivos.cli.commands.loop import loop
+from ivos.cli.commands.measure import measure
+from ivos.cli.commands.prepare import prepare
+from ivos.cli.commands.propagate import propagate
+from ivos.cli.commands.pseudo_label import pseudo_label
+from ivos.cli.commands.segment import segment
+from ivos.cli.commands.suggest import suggest
+from ivos.cli.commands.train import train
+from ivos.cli.commands.weights import weights
 from ivos.cli.terminal import one_line, print_error
 from ivos.cli.text import write_whatever_comes
-from ivos.cli.train import train
-from ivos.cli.weights import weights
 from ivos.errors import InputError
 
 app = typer.Typer(

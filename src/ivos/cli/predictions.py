@@ -41,7 +41,7 @@ def cases_of(predictions: Sequence[Path]) -> dict[str, list[Path]]:
     Raises:
         InputError: a folder has no labels, or lacks cases that others have.
     """
-    from ivos.volume.cases import labels_by_case
+    from ivos.io.cases import labels_by_case
 
     found = [labels_by_case(folder) for folder in predictions]
     everywhere = sorted({case for files in found for case in files})
@@ -61,7 +61,7 @@ def check_probabilities(predictions: Sequence[Path]) -> None:
     Raises:
         InputError: one has none.
     """
-    from ivos.volume.probabilities import PROBABILITIES
+    from ivos.io.probabilities import PROBABILITIES
 
     for folder in predictions:
         if not (folder / PROBABILITIES).is_dir():

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def stack_rows(file: Path, series: str | None) -> list[dict[str, object]]:
     """The stacks of the DICOM series in a folder or zip file, or of those that are asked for."""
     from ivos.files import suffix_of
-    from ivos.volume.dicom import series_in
+    from ivos.io.dicom.series import series_in
 
     if not file.is_dir() and not (file.is_file() and suffix_of(file) == ".zip"):
         return []

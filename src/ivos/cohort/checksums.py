@@ -12,14 +12,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ivos.cohort.addresses import fingerprint, is_address
 from ivos.errors import InputError
 from ivos.files import left_by_system
+from ivos.io.remote import fingerprint, is_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ivos.cohort.job import Case
+    from ivos.pipelines.protocol import Case
 
 
 class InputChecksums:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ivos.cohort.addresses import put, shown
-from ivos.cohort.job import Done
 from ivos.files import temporary_folder
+from ivos.io.remote import put, shown
+from ivos.pipelines.protocol import Done
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ivos.cohort.job import Case, Job, Worker
+    from ivos.pipelines.protocol import Case, Job, Worker
 
 AT = "at"
 """Figure of a case: where its files are, by role."""
@@ -35,20 +35,20 @@ class DeliveredJob:
 
     @property
     def name(self) -> str:
-        """See :class:`ivos.cohort.job.Job`."""
+        """See :class:`ivos.pipelines.protocol.Job`."""
         return self.job.name
 
     def settings(self) -> dict[str, Any]:
-        """See :class:`ivos.cohort.job.Job`."""
+        """See :class:`ivos.pipelines.protocol.Job`."""
         return {**self.job.settings(), "delivered_to": shown(self.address)}
 
     def open(self) -> DeliveringWorker:
-        """See :class:`ivos.cohort.job.Job`."""
+        """See :class:`ivos.pipelines.protocol.Job`."""
         return DeliveringWorker(self.job.open(), self.address.rstrip("/"))
 
 
 class DeliveringWorker:
-    """See :class:`ivos.cohort.job.Worker`.
+    """See :class:`ivos.pipelines.protocol.Worker`.
 
     Args:
         worker: does the work.

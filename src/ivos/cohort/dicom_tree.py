@@ -11,14 +11,14 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from ivos.cohort.job import Case
 from ivos.errors import InputError
 from ivos.files import left_by_system
+from ivos.pipelines.protocol import Case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ivos.volume.dicom_header import SliceHeader
+    from ivos.io.dicom.header import SliceHeader
 
 _TAGS = (
     "ImageType", "SOPInstanceUID", "Modality", "SliceThickness", "ConvolutionKernel", "SeriesInstanceUID",
@@ -101,7 +101,7 @@ def _header(path: Path) -> _Header | str | None:
     """A file's header, why there is none, or None where the file is not DICOM."""
     from pydicom.datadict import tag_for_keyword
 
-    from ivos.volume.dicom_files import open_partly
+    from ivos.io.dicom.files import open_partly
 
     try:
         tags = [tag for tag in map(tag_for_keyword, _TAGS) if tag is not None]
@@ -115,7 +115,7 @@ def _read(path: Path, data: Any) -> _Header | str:
     uid = str(data.get("SeriesInstanceUID", ""))
     if not uid:
         return "files without a series"
-    from ivos.volume.dicom_header import is_placed, slice_header
+    from ivos.io.dicom.header import is_placed, slice_header
 
     kernel = data.get("ConvolutionKernel", "")
     return _Header(
@@ -154,7 +154,7 @@ def _against(headers: list[_Header], rules: SeriesRules) -> str | None:
 
 def _longest_stack(slices: list[_Header]) -> tuple[SliceHeader, ...]:
     """What is read of a series: the slices of one orientation, copies once."""
-    from ivos.volume.dicom_stacks import series_of, without_copies
+    from ivos.io.dicom.stacks import series_of, without_copies
 
     kept, _ = without_copies(header.placed for header in slices if header.placed is not None)
     return series_of(kept)[0].longest.slices

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ivos.cohort.backends.protocol import Outcome
-    from ivos.cohort.job import Case, Job
     from ivos.cohort.outputs import FileFacts
+    from ivos.pipelines.protocol import Case, Job
 
 FILE = "cohort.sqlite"
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ivos.cohort.backends.protocol import Backend, Outcome
-    from ivos.cohort.job import Case, Job
+    from ivos.pipelines.protocol import Case, Job
 
 
 @dataclass(frozen=True)

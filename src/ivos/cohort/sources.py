@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ivos.cohort.addresses import is_address, listed
 from ivos.cohort.dicom_tree import SeriesRules, cases_in_tree
-from ivos.cohort.job import Case
 from ivos.errors import InputError
 from ivos.files import entries_of, left_by_system, suffix_of
-from ivos.volume.case_names import case_name, case_of, is_named_as_labels
-from ivos.volume.cases import holds_files, labels_by_case, scans_by_case
-from ivos.volume.read import READABLE
+from ivos.io.case_names import case_name, case_of, is_named_as_labels
+from ivos.io.cases import holds_files, labels_by_case, scans_by_case
+from ivos.io.read import READABLE
+from ivos.io.remote import is_address, listed
+from ivos.pipelines.protocol import Case
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -114,7 +114,7 @@ def _cases_at(address: str) -> list[Case]:
 
 
 def _listed_cases(source: str, roles: Sequence[str]) -> list[Case]:
-    from ivos.cohort.addresses import at_hand
+    from ivos.io.remote import at_hand
 
     with at_hand(source) as path:
         entries = _entries(path, source)

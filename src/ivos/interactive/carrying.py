@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from ivos.interactive.journal import Journal
     from ivos.interactive.state import Change
     from ivos.interactive.stretch import Stretch
+    from ivos.propagation.bidirectional import SliceStack
     from ivos.propagation.engines.protocol import Engine
-    from ivos.propagation.walk import SliceStack
 
 _log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ivos.errors import InputError
-from ivos.propagation.strokes import scribble
+from ivos.prompts.prompts import scribble
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ivos.propagation.correct import correct, visits
+from ivos.propagation.corrections.correct import correct, visits
 from ivos.propagation.masks import masks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ivos.interactive.stretch import StatedAnnotations, Stretch
-    from ivos.propagation.correct import Merge
+    from ivos.propagation.bidirectional import Propagated, SliceStack
+    from ivos.propagation.corrections.correct import Merge
     from ivos.propagation.engines.protocol import Engine
     from ivos.propagation.masks import Masks
-    from ivos.propagation.walk import Propagated, SliceStack
     from ivos.types import Array, Axis
 
 _LEAST = 0.5  # of a voxel's own label: as sure as that it must have been, to be its label

@@ -13,7 +13,7 @@ from ivos.interactive.facts import Drawn
 from ivos.interactive.findings import figures_of, figures_of_certain
 from ivos.interactive.history import FIGURES_ALONG
 from ivos.interactive.labelling import drawn_over, guessed_over
-from ivos.propagation.fuse import decide
+from ivos.propagation.fusion import decide
 from ivos.types import Axis
 from ivos.volume.labels import scheme_from_names, structures_in
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ivos.interactive.history import ArrayName
     from ivos.interactive.state import Change, State
-    from ivos.propagation.walk import Propagated
+    from ivos.propagation.bidirectional import Propagated
     from ivos.types import Array, BoolArray
     from ivos.volume.volume import Volume
 

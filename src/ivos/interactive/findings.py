@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ivos.interactive.state import State
-    from ivos.propagation.walk import Propagated
+    from ivos.propagation.bidirectional import Propagated
     from ivos.types import Axis, BoolArray
     from ivos.uncertainty.suggest import Suggestions
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ivos.errors import InputError
 from ivos.interactive.facts import Facts
-from ivos.volume.box import bounding_box
+from ivos.volume.boxes import bounding_box
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -33,11 +33,11 @@ from ivos.interactive.standing import Standing, added, clicked
 from ivos.interactive.state import State, new_arrays
 from ivos.interactive.stretch import stretch_about, stretch_for
 from ivos.interactive.timeline import Timeline
-from ivos.propagation.drawn_planes import along_one_axis
-from ivos.propagation.engines.choose import choose_engine
+from ivos.prompts.prompts import Strokes
+from ivos.propagation.annotated_planes import along_one_axis
+from ivos.propagation.bidirectional import SliceStack
+from ivos.propagation.engines.registry import choose_engine
 from ivos.propagation.shape_interpolation import shapes_between
-from ivos.propagation.strokes import Strokes
-from ivos.propagation.walk import SliceStack
 from ivos.types import Axis
 from ivos.volume.checks import check_scan, checked_labels
 from ivos.volume.label_matching import Table, matched_ids, numbered, table_of
@@ -53,9 +53,9 @@ if TYPE_CHECKING:
     from ivos.interactive.journal import Recorder
     from ivos.interactive.stretch import Stretch
     from ivos.interactive.timeline import SliceState
-    from ivos.propagation.correct import Merge
+    from ivos.prompts.prompts import Box, StrokeSegmenter
+    from ivos.propagation.corrections.correct import Merge
     from ivos.propagation.engines.protocol import Engine
-    from ivos.propagation.strokes import Box, StrokeSegmenter
     from ivos.types import BoolArray
     from ivos.uncertainty.suggest import Suggestions
     from ivos.volume.labels import Colour, Label
@@ -389,7 +389,9 @@ class InteractiveSession:
         if self._merge == "anew":
             return self._carry(stretch)
         if self._merge is None:
-            from ivos.propagation.difference import difference_aware  # PyTorch: only who corrects waits
+            from ivos.propagation.corrections.difference_aware import (
+                difference_aware,  # PyTorch: only who corrects waits
+            )
 
             self._merge = difference_aware()
         guessed, confidence = (self._state.arrays[name] for name in ("guessed", "confidence"))
@@ -500,7 +502,7 @@ class InteractiveSession:
         if strokes.empty:
             raise InputError("no stroke: give a scribble, a click or a box")
         if self._segmenter is None:
-            from ivos.propagation.stroke_segmenters import stroke_segmenter  # PyTorch: only who makes strokes waits
+            from ivos.prompts.segmenters import stroke_segmenter  # PyTorch: only who makes strokes waits
 
             self._segmenter = stroke_segmenter()
         image = self._stack(about.axis)[about.number].image

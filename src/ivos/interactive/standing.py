@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ivos.propagation.strokes import Strokes, click
+from ivos.prompts.prompts import Strokes, click
 
 if TYPE_CHECKING:
     from ivos.interactive.checks import Points
     from ivos.interactive.facts import Drawn
-    from ivos.propagation.strokes import Box
+    from ivos.prompts.prompts import Box
 
 
 @dataclass(frozen=True)

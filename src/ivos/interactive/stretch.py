@@ -11,13 +11,13 @@ import numpy as np
 from ivos.errors import InputError
 from ivos.interactive.facts import Drawn, Facts
 from ivos.propagation.annotations import Annotations
-from ivos.propagation.walk import steps, walk
+from ivos.propagation.bidirectional import steps, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ivos.propagation.bidirectional import Propagated, SliceStack
     from ivos.propagation.engines.protocol import Engine
-    from ivos.propagation.walk import Propagated, SliceStack
     from ivos.types import Axis, BoolArray, LabelArray
 
 
@@ -84,7 +84,7 @@ class Stretch:
         return steps(self.annotations) - min(self.first - self.start, self.annotations.slices[-1] + 1)
 
     def walked(self, stack: SliceStack, engine: Engine) -> Iterator[Propagated | None]:
-        """The answers of :func:`~ivos.propagation.walk.walk`, with the scan's own slice numbers.
+        """The answers of :func:`~ivos.propagation.bidirectional.walk`, with the scan's own slice numbers.
 
         Args:
             stack: the whole scan along the axis.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ivos.errors import InputError
-from ivos.volume.case_names import case_name, case_of
-from ivos.volume.cases import files_of
+from ivos.io.case_names import case_name, case_of
+from ivos.io.cases import files_of
+from ivos.io.read import READABLE, read_labels
 from ivos.volume.labels import with_ignore
-from ivos.volume.read import READABLE, read_labels
 from ivos.volume.volume import on_grid_of
 
 if TYPE_CHECKING:

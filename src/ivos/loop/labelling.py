@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from ivos.io.read import read_labels
+from ivos.io.write import write_volume
 from ivos.loop.corrections import corrections, read_correction
 from ivos.loop.records import Judgement, RoundFiles, write_judgements
 from ivos.nets.reference_file import load_reference
@@ -12,8 +14,6 @@ from ivos.pseudo_labels import judge
 from ivos.segmentation.segmenter import SegmentationSettings, Segmenter
 from ivos.training.data.store import SUFFIX, StoredScan, store
 from ivos.volume.labels import IGNORE_NAME, ignore_id
-from ivos.volume.read import read_labels
-from ivos.volume.write import write_volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

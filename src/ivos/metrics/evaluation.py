@@ -9,15 +9,15 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from ivos.errors import InputError, counted
+from ivos.io.cases import labels_by_case
+from ivos.io.pairs import read_pair
 from ivos.metrics import flare22
 from ivos.metrics.overlap import dsc
 from ivos.metrics.same_structures import match_cases, match_pair, where_said
 from ivos.metrics.surface import hd95_mm, nsd
-from ivos.volume.box import bounding_box
-from ivos.volume.cases import labels_by_case
+from ivos.volume.boxes import bounding_box
 from ivos.volume.checks import checked_labels
 from ivos.volume.label_layers import LabelLayers, layers_of
-from ivos.volume.read_pair import read_pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

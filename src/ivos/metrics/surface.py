@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ivos.volume.box import bounding_box
+from ivos.volume.boxes import bounding_box
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from ivos.download import checksum
 from ivos.errors import InputError
 from ivos.files import check_writable, replacing_folder
+from ivos.io.download import checksum
 from ivos.nets.checkpoints import BUNDLED, load_fast, read_weights
 from ivos.nets.fast import EVIDENCE, KEY_CHANNELS, SCALARS, VALUE_CHANNELS
 from ivos.nets.onnx_file import OPSET, TOLERANCE, Graph, write_onnx
@@ -167,7 +167,7 @@ _USE_OF_FAST = {
     "preprocessing": {
         **_SCANS,
         "views": "a square around each structure, a batch of them; sides are multiples of 16, 96 in ivos; how evidence "
-        "and scalars are computed is in ivos.propagation.tracks",
+        "and scalars are computed is in ivos.propagation.tracking",
         "shown": "of a drawn slice: wide contrast, close contrast, mask",
     },
     "order": "remember for each drawn slice, once; then answer for each slice, with the keys and values of the nearest "

@@ -21,7 +21,7 @@ from ivos.errors import InputError
 _INTO_STCN = "ivos propagate --engine stcn --checkpoint FILE, ivos train propagation network.name=stcn init=FILE"
 _INTO_REFERENCE = "ivos segment --reference FILE, ivos train reference init=[FILE]"
 _INTO_STROKES = "ivos annotate --strokes FILE"
-_INTO_FUSION = "in Python: ivos.propagation.difference.DifferenceAware(load_fusion(FILE))"
+_INTO_FUSION = "in Python: ivos.propagation.corrections.difference_aware.DifferenceAware(load_fusion(FILE))"
 _INTO_STCN_ENCODERS = "ivos train propagation network.name=stcn network.imagenet=[RESNET50,RESNET18]"
 
 

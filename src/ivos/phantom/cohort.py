@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ivos.io.write import write_volume
 from ivos.phantom.abdomen import abdomen
-from ivos.volume.write import write_volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ivos.propagation.annotated_planes import along_one_axis
 from ivos.propagation.annotations import annotations_along
-from ivos.propagation.drawn_planes import along_one_axis
-from ivos.propagation.engines.choose import choose_engine
-from ivos.propagation.fuse import decide
+from ivos.propagation.bidirectional import SliceStack, steps, walk
+from ivos.propagation.engines.registry import choose_engine
+from ivos.propagation.fusion import decide
 from ivos.propagation.refine.refine import refine
 from ivos.propagation.refine.soft_labels import SoftLabels
-from ivos.propagation.walk import SliceStack, steps, walk
 from ivos.volume.checks import check_scan, checked_labels
 from ivos.volume.volume import Volume, on_grid_of
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from ivos.volume.box import bounding_box
+from ivos.volume.boxes import bounding_box
 
 if TYPE_CHECKING:
     import numpy.typing as npt

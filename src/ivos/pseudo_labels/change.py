@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ivos.consensus import joined_names, pairwise_dsc
+from ivos.segmentation.ensemble import joined_names, pairwise_dsc
 from ivos.volume.labels import ignored_in, without_ignored
 
 if TYPE_CHECKING:

@@ -28,10 +28,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ivos.consensus import consensus
 from ivos.errors import InputError, counted
 from ivos.pseudo_labels.change import Change, Rounds
 from ivos.pseudo_labels.trust import StructureTrust, trust_in_scan, trust_in_structures
+from ivos.segmentation.ensemble import consensus
 from ivos.volume.labels import IGNORE_NAME, ignore_id, ignored_in, without_ignored
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ def judge(
         previous: labels of the round before, on the same grid; what is named "ignore" there is not
             compared. Only the rule ``"change"`` goes by them, and accepts nothing without; for the others it is told
             what has changed.
-        probabilities: for the consensus ``"mean-probability"``, as :func:`ivos.consensus.mean_probability` takes them.
+        probabilities: for the consensus ``"mean-probability"``, see
+            :func:`ivos.segmentation.ensemble.mean_probability`.
 
     Raises:
         InputError: too few predictions for the rule, voxels named "ignore" in one, or different names for a label id.

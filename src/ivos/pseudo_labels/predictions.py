@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.errors import InputError
-from ivos.volume.dicom_labels import holds_dicom_labels
+from ivos.io.dicom.labels import holds_dicom_labels
+from ivos.io.probabilities import PROBABILITIES, read_probabilities, read_probability
+from ivos.io.read import read, read_labels
 from ivos.volume.label_matching import in_one_numbering
 from ivos.volume.labels import (
     IGNORE_NAME,
@@ -19,8 +21,6 @@ from ivos.volume.labels import (
     structures_in,
     without_ignored,
 )
-from ivos.volume.probabilities import PROBABILITIES, read_probabilities, read_probability
-from ivos.volume.read import read, read_labels
 from ivos.volume.volume import on_grid_of
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from ivos.config import Settings
-from ivos.consensus import ConsensusRule
 from ivos.errors import InputError
+from ivos.segmentation.ensemble import ConsensusRule
 
 TrustRule = Literal["worst-structure", "ivos", "change", "all"]
 """What a scan's trust is: see :class:`PseudoLabelSettings`."""

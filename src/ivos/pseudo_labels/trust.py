@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ivos.consensus import pairwise_dsc
+from ivos.segmentation.ensemble import pairwise_dsc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

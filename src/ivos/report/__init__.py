@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ivos.report.page import write_report
+from ivos.report.scan import write_report
 
 __all__ = ["write_report"]

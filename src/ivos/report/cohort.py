@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ivos.files import replacing
-from ivos.report.page import embedded, template, write_png
+from ivos.report.scan import embedded, template, write_png
 from ivos.types import Axis
 from ivos.volume.labels import structures_in
 

@@ -10,7 +10,7 @@ from ivos.files import replacing
 from ivos.metrics.comparison import METRICS
 from ivos.metrics.evaluation import finite_or_none
 from ivos.report.boxplot import Group, box_plot
-from ivos.report.page import template
+from ivos.report.scan import template
 from ivos.volume.labels import scheme_from_names
 
 if TYPE_CHECKING:

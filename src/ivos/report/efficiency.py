@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ivos.files import replacing
 from ivos.report.lineplot import ticks
-from ivos.report.page import template
+from ivos.report.scan import template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ivos.files import replacing
+from ivos.io.pairs import read_pair
+from ivos.io.read import read
 from ivos.metrics.evaluation import by_structure, counts, deviations, means
 from ivos.metrics.same_structures import match_pair, where_said
 from ivos.report.boxplot import Group, box_plot
-from ivos.report.page import template
+from ivos.report.scan import template
 from ivos.volume.labels import scheme_from_names
-from ivos.volume.read import read
-from ivos.volume.read_pair import read_pair
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

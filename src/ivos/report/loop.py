@@ -11,8 +11,8 @@ from ivos.loop.records import RoundFiles, read_judgements, read_rounds
 from ivos.loop.rounds import best_round, has_ended, stopped_rising
 from ivos.report.lineplot import line_plot
 from ivos.report.loop_review import write_round_review
-from ivos.report.page import template
 from ivos.report.review import PAGE as REVIEW_PAGE
+from ivos.report.scan import template
 from ivos.training.data.store import SUFFIX
 
 if TYPE_CHECKING:

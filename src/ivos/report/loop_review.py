@@ -6,11 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ivos.files import entries_of
+from ivos.io.read import read_labels
 from ivos.loop.records import RoundFiles
 from ivos.report.review import InLoop, JudgedCase, ReviewManifest, write_review_page
 from ivos.report.review_pictures import WorstPictures, review_picture
 from ivos.training.data.store import StoredScan
-from ivos.volume.read import read_labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ivos.errors import InputError
 from ivos.files import replacing
 from ivos.pseudo_labels import Change, PseudoLabelSettings, StructureTrust
-from ivos.report.page import template
 from ivos.report.review_pictures import Doubtful
+from ivos.report.scan import template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

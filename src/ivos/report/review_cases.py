@@ -27,7 +27,7 @@ class CaseReview:
     def __call__(
         self, case: str, judged: Judged, others: Mapping[str, Volume], scan: Callable[[], Volume | None]
     ) -> dict[str, Any]:
-        """See :class:`ivos.cohort.jobs.pseudo_label.Review`."""
+        """See :class:`ivos.pipelines.pseudo_label.Review`."""
         found = JudgedCase.of(case, judged)
         self._pictures.add(case, found.rank, lambda: review_picture(scan(), judged.consensus, others, found.doubtful))
         picture = self._pictures.kept.get(case)

@@ -11,24 +11,24 @@ from pydantic import Field
 
 from ivos.config import Settings
 from ivos.device import DeviceChoice
-from ivos.download import checksum
 from ivos.errors import InputError
+from ivos.io.download import checksum
 from ivos.nets.checkpoints import BUNDLED
-from ivos.propagation import references
-from ivos.propagation.engines.choose import engine_of
-from ivos.propagation.fuse import fuse, fuse_by_sum, fuse_smallest_first
-from ivos.segmentation.components import fill_holes, keep_largest_components
-from ivos.segmentation.reference import Combination, load_reference_networks
-from ivos.segmentation.segment import Sampling, segment, segment_slices
+from ivos.propagation.engines.registry import engine_of
+from ivos.propagation.fusion import fuse, fuse_by_sum, fuse_smallest_first
+from ivos.segmentation import reference_slices
+from ivos.segmentation.postprocess import fill_holes, keep_largest_components
+from ivos.segmentation.reference_networks import Combination, load_reference_networks
+from ivos.segmentation.two_stage import Sampling, segment, segment_slices
 from ivos.volume.checks import check_scan
 from ivos.volume.windows import Modality
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ivos.propagation.fuse import Fusion
-    from ivos.propagation.references import Choice
-    from ivos.segmentation.segment import Segmentation
+    from ivos.propagation.fusion import Fusion
+    from ivos.segmentation.reference_slices import Choice
+    from ivos.segmentation.two_stage import Segmentation
     from ivos.types import Progress
     from ivos.volume.volume import Volume
 
@@ -172,17 +172,17 @@ def _choice(settings: SegmentationSettings) -> Choice:
     count = settings.references
     match settings.choice:
         case "non-empty":
-            return references.non_empty
+            return reference_slices.non_empty
         case "largest-area":
-            return references.largest_area
+            return reference_slices.largest_area
         case "most-structures":
-            return partial(references.most_structures, at_most=count)
+            return partial(reference_slices.most_structures, at_most=count)
         case "least-uncertain":
-            return partial(references.least_uncertain, at_most=count)
+            return partial(reference_slices.least_uncertain, at_most=count)
         case "spread":
-            return partial(references.spread, at_most=count)
+            return partial(reference_slices.spread, at_most=count)
         case "random":
-            return partial(references.at_random, at_most=count)
+            return partial(reference_slices.at_random, at_most=count)
 
 
 def _fusion(name: FusionName | None) -> Fusion | None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ivos.download import checksum
 from ivos.errors import InputError
 from ivos.files import replacing
+from ivos.io.download import checksum
 from ivos.training.data.patients import listed
 from ivos.training.data.store import StoredScan
 

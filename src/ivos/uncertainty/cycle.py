@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.propagation.annotations import Annotations
+from ivos.propagation.bidirectional import SliceStack, walk
 from ivos.propagation.masks import Masks
-from ivos.propagation.walk import SliceStack, walk
 
 if TYPE_CHECKING:
     from ivos.propagation.engines.protocol import Engine

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ivos.propagation.fuse import decide
+from ivos.propagation.fusion import decide
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

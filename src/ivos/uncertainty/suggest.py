@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from ivos.propagation.annotated_planes import along_one_axis
 from ivos.propagation.annotations import annotations_along
-from ivos.propagation.drawn_planes import along_one_axis
-from ivos.propagation.engines.choose import choose_engine
-from ivos.propagation.walk import SliceStack, steps, walk
+from ivos.propagation.bidirectional import SliceStack, steps, walk
+from ivos.propagation.engines.registry import choose_engine
 from ivos.types import Axis
 from ivos.uncertainty.evidence import Evidence
 from ivos.uncertainty.expected_errors import expected_errors, remoteness
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ivos.propagation.annotations import Annotations
+    from ivos.propagation.bidirectional import Propagated
     from ivos.propagation.engines.protocol import Engine
-    from ivos.propagation.walk import Propagated
     from ivos.types import BoolArray, Progress
     from ivos.uncertainty.evidence import PerSlice
     from ivos.uncertainty.expected_errors import ExpectedErrors

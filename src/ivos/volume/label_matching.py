@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ivos.errors import InputError
-from ivos.volume.dicom_names import dicom_text
+from ivos.volume.anatomy_names import dicom_text
 from ivos.volume.label_layers import LabelLayers
 from ivos.volume.labels import IGNORE_NAME, apply_mapping, canonical_name
 from ivos.volume.volume import Volume

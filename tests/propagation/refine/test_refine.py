@@ -12,12 +12,12 @@ from torch import Tensor, nn
 import ivos
 from ivos.nets.refine import NUMBERS, PLANES, RefineNet
 from ivos.propagation.annotations import annotations_along
-from ivos.propagation.engines.choose import choose_engine
+from ivos.propagation.bidirectional import SliceStack, walk
+from ivos.propagation.engines.registry import choose_engine
 from ivos.propagation.refine.evidence import gather
 from ivos.propagation.refine.grid import box_about
 from ivos.propagation.refine.refine import Refiner
 from ivos.propagation.refine.soft_labels import SoftLabels
-from ivos.propagation.walk import SliceStack, walk
 from ivos.types import Axis
 from tests.propagation.scenes import drawn_on, moving_discs
 

@@ -12,7 +12,7 @@ from ivos.errors import InputError
 from ivos.nets.checkpoints import load_fusion
 from ivos.nets.fusion import OURS
 from ivos.phantom import Phantom
-from ivos.propagation.correct import new_replaces_old
+from ivos.propagation.corrections.correct import new_replaces_old
 from ivos.propagation.engines.nearest import NearestEngine
 from ivos.training.fusion.data import FusionData, samples_in
 from ivos.training.fusion.samples import Samples, read_samples, recorded

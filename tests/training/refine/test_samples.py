@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ivos.nets.refine import NUMBERS, PLANES, RefineNet
-from ivos.propagation.engines.choose import choose_engine
+from ivos.propagation.engines.registry import choose_engine
 from ivos.training.fast.scans import synthetic
 from ivos.training.refine.crops import Crop, crops_of, load_crops, save_crops
 from ivos.training.refine.module import _loss

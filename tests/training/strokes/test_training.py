@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ivos.errors import InputError
 from ivos.nets.checkpoints import load_strokes
 from ivos.nets.recognise import recognise
-from ivos.propagation.strokes import Strokes
+from ivos.prompts.prompts import Strokes
 from ivos.training.fast.scans import synthetic
 from ivos.training.strokes.drawings import Drawing
 from ivos.training.strokes.examples import Example, Examples, examples_of

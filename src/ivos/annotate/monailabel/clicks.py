@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ivos.annotate.messages import Pixel
     from ivos.annotate.monailabel.given import Given
     from ivos.annotate.monailabel.messages import Parameters, Voxel
-    from ivos.annotate.opened import OpenScan
+    from ivos.annotate.session.scan_session import OpenScan
     from ivos.types import BoolArray
     from ivos.volume.volume import Volume
 

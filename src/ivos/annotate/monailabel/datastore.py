@@ -17,12 +17,12 @@ from ivos.annotate.monailabel.saving import save
 from ivos.annotate.monailabel.vocabulary import usual_ids
 from ivos.annotate.monailabel.worklist import FINAL, counts, objects, tag_of
 from ivos.annotate.refusals import NotThereError
-from ivos.annotate.routes import Here, Who  # noqa: TC001
+from ivos.annotate.server.routes import Here, Who  # noqa: TC001
 
 if TYPE_CHECKING:
     from ivos.annotate.monailabel.form import Form
     from ivos.annotate.monailabel.given import Given
-    from ivos.annotate.service import Service
+    from ivos.annotate.server.service import Service
 
 Image = Annotated[str, Query(min_length=1, max_length=1000)]
 

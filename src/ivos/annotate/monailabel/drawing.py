@@ -10,7 +10,7 @@ import numpy as np
 from ivos.annotate.messages import Draw, PackedMask, Scribble
 
 if TYPE_CHECKING:
-    from ivos.annotate.opened import OpenScan
+    from ivos.annotate.session.scan_session import OpenScan
     from ivos.types import AxisName, BoolArray
 
 _LINES_AT_ONCE = 1_000

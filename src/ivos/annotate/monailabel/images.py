@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ivos.annotate.refusals import ConflictError, NotThereError
-from ivos.annotate.uploads import kept_if_harmless, safe_name
-from ivos.annotate.worklist import plain_stem
+from ivos.annotate.server.uploads import kept_if_harmless, safe_name
+from ivos.annotate.storage.worklist import plain_stem
 from ivos.errors import InputError
 from ivos.files import stem_of, suffix_of
 from ivos.interactive.session_file import checksum
+from ivos.io.read import read
+from ivos.io.write import write_volume
 from ivos.volume.geometry import difference
-from ivos.volume.read import read
-from ivos.volume.write import write_volume
 
 if TYPE_CHECKING:
     from ivos.annotate.monailabel.form import SentFile
-    from ivos.annotate.service import Service
-    from ivos.annotate.store import KeptScan
+    from ivos.annotate.server.service import Service
+    from ivos.annotate.storage.store import KeptScan
     from ivos.volume.volume import Volume
 
 _AS_THEY_ARE = (".nii", ".nii.gz", ".mha")  # whole in one file; NRRD may have its voxels in another one

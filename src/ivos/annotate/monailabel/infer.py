@@ -17,7 +17,7 @@ from ivos.annotate.monailabel.messages import Output  # noqa: TC001
 from ivos.annotate.monailabel.models import run
 from ivos.annotate.monailabel.worklist import next_readable_scan, nothing_left, sample
 from ivos.annotate.refusals import NotThereError
-from ivos.annotate.routes import Here, Who  # noqa: TC001
+from ivos.annotate.server.routes import Here, Who  # noqa: TC001
 
 router = APIRouter()
 

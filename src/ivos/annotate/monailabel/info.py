@@ -11,7 +11,7 @@ from ivos.annotate.monailabel.models import described
 from ivos.annotate.monailabel.vocabulary import at_hand
 from ivos.annotate.monailabel.worklist import counts
 from ivos.annotate.refusals import NotThereError
-from ivos.annotate.routes import Here  # noqa: TC001 - FastAPI reads annotations
+from ivos.annotate.server.routes import Here  # noqa: TC001 - FastAPI reads annotations
 
 SUGGEST = "suggest"
 """The one strategy of active learning: the work list's order, and the slices that ivos suggests."""

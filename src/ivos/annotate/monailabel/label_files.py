@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ivos.annotate.uploads import kept_if_harmless
+from ivos.annotate.server.uploads import kept_if_harmless
 from ivos.errors import InputError
 from ivos.files import suffix_of
-from ivos.volume.itk import image_of
+from ivos.io.nifti import SUFFIXES, write_nifti
+from ivos.io.read import read_labels
+from ivos.io.sitk import image_of
 from ivos.volume.labels import structures_in
-from ivos.volume.nifti import SUFFIXES, write_nifti
-from ivos.volume.read import read_labels
 from ivos.volume.volume import Volume, on_grid_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
 if TYPE_CHECKING:
-    from ivos.annotate.security import Access
+    from ivos.annotate.server.security import Access
 
 _MOST_FIELDS = 20
 

@@ -19,10 +19,10 @@ from ivos.types import Axis
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ivos.annotate.jobs import Running
     from ivos.annotate.monailabel.form import Form
     from ivos.annotate.monailabel.given import Given
-    from ivos.annotate.service import Service
+    from ivos.annotate.server.service import Service
+    from ivos.annotate.session.jobs import Running
     from ivos.types import BoolArray
     from ivos.volume.volume import Volume
 

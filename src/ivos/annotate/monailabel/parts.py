@@ -10,7 +10,7 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from ivos.annotate.refusals import TooLargeError
-from ivos.annotate.uploads import safe_name
+from ivos.annotate.server.uploads import safe_name
 from ivos.errors import InputError
 from ivos.files import suffix_of
 

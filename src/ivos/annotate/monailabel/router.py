@@ -10,7 +10,7 @@ from ivos.annotate.monailabel import datastore, infer, info
 from ivos.annotate.monailabel.login import login_router
 
 if TYPE_CHECKING:
-    from ivos.annotate.security import Access
+    from ivos.annotate.server.security import Access
 
 
 def monailabel_router(access: Access) -> APIRouter:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ivos.annotate.monailabel.given import Given
-    from ivos.annotate.opened import OpenScan
+    from ivos.annotate.session.scan_session import OpenScan
     from ivos.types import Array
     from ivos.volume.volume import Volume
 

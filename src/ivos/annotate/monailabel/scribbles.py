@@ -21,10 +21,10 @@ from ivos.types import Axis
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ivos.annotate.jobs import Running
     from ivos.annotate.monailabel.given import Given
     from ivos.annotate.monailabel.messages import Parameters
-    from ivos.annotate.opened import OpenScan
+    from ivos.annotate.session.jobs import Running
+    from ivos.annotate.session.scan_session import OpenScan
     from ivos.types import Array, AxisName, BoolArray
 
 INSIDE, OUTSIDE = "foreground_scribbles", "background_scribbles"

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ivos.annotate.messages import Scan
-    from ivos.annotate.opened import OpenScan
-    from ivos.annotate.service import Service
+    from ivos.annotate.server.service import Service
+    from ivos.annotate.session.scan_session import OpenScan
 
 
 def at_hand(service: Service) -> Scan | None:

@@ -16,9 +16,9 @@ from ivos.types import Axis
 from ivos.volume.geometry import reorientation
 
 if TYPE_CHECKING:
-    from ivos.annotate.opened import OpenScan
-    from ivos.annotate.service import Service
-    from ivos.annotate.store import KeptScan
+    from ivos.annotate.server.service import Service
+    from ivos.annotate.session.scan_session import OpenScan
+    from ivos.annotate.storage.store import KeptScan
 
 _log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ivos.cohort.backends.protocol import Outcome
-    from ivos.cohort.job import Case, Job
+    from ivos.pipelines.protocol import Case, Job
 
 _NAME = "this process"
 

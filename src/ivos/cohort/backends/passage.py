@@ -11,16 +11,16 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ivos.cohort.addresses import UnreachableError, copies_of, is_address, place_of, shown
 from ivos.cohort.backends.protocol import Kind, Outcome
 from ivos.cohort.outputs import facts_of
 from ivos.errors import InputError
+from ivos.io.remote import UnreachableError, copies_of, is_address, place_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ivos.cohort.job import Case, Done, Worker
     from ivos.cohort.outputs import FileFacts
+    from ivos.pipelines.protocol import Case, Done, Worker
 
 _LOG = logging.getLogger(__name__)
 _MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ivos.cohort.backends.protocol import Outcome
-    from ivos.cohort.job import Case, Job
+    from ivos.pipelines.protocol import Case, Job
 
 IN_HAND = 2
 """Cases that a worker should have: one to work on, and one to read meanwhile."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
     from pathlib import Path
 
-    from ivos.cohort.job import Case, Job
+    from ivos.pipelines.protocol import Case, Job
 
 _SPAWN = multiprocessing.get_context("spawn")  # forked processes inherit locks of threads that they have not
 _STARTS = 3

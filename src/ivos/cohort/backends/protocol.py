@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping
     from pathlib import Path
 
-    from ivos.cohort.job import Case, Done, Job
     from ivos.cohort.outputs import FileFacts
+    from ivos.pipelines.protocol import Case, Done, Job
 
 Kind = Literal["done", "refused", "lost"]
 """Refused: the case cannot be used. Lost: what failed is the machine or the program, so another attempt is worth it."""

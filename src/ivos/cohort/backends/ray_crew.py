@@ -10,17 +10,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ivos.cohort.addresses import is_address
 from ivos.cohort.backends.pipeline import IN_HAND
 from ivos.cohort.backends.protocol import Begun, Outcome
 from ivos.cohort.backends.ray_seat import Seat, Unseen
 from ivos.errors import InputError, first_line
+from ivos.io.remote import is_address
 
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Iterator, Mapping
 
-    from ivos.cohort.job import Case, Job
+    from ivos.pipelines.protocol import Case, Job
 
 _LOG = logging.getLogger(__name__)
 _CORES = 4  # of an actor: more of them make a scan faster, but fewer scans are done an hour

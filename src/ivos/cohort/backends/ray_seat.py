@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from ivos.cohort.addresses import is_address
 from ivos.cohort.backends.child import hush, limit_threads
 from ivos.cohort.backends.pipeline import Pipeline
 from ivos.errors import InputError
+from ivos.io.remote import is_address
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ivos.cohort.backends.protocol import Outcome
-    from ivos.cohort.job import Case, Job
+    from ivos.pipelines.protocol import Case, Job
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from ivos.nets.fast import Remembered
-from ivos.propagation.flow import Flow, flow_around, grey, moved
 from ivos.propagation.masks import Masks
-from ivos.propagation.tracks import Step, Track, shown
+from ivos.propagation.optical_flow import Flow, flow_around, grey, moved
+from ivos.propagation.tracking import Step, Track, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ivos.nets.runners import Runner
     from ivos.propagation.engines.protocol import Slice
     from ivos.propagation.patch import Patch
-    from ivos.propagation.tracks import Reference
+    from ivos.propagation.tracking import Reference
     from ivos.types import BoolArray, FloatArray
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ivos.propagation.flow import Grey, carried, grey
+from ivos.propagation.optical_flow import Grey, carried, grey
 
 if TYPE_CHECKING:
     from ivos.propagation.engines.protocol import Slice

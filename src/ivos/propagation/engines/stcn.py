@@ -14,15 +14,15 @@ from ivos.nets.stcn import STCN, KeyFeatures, aggregate
 from ivos.propagation.engines.encoding import STRUCTURES_AT_ONCE, values_of
 from ivos.propagation.engines.working_grid import WorkingGrid
 from ivos.propagation.masks import Masks
-from ivos.propagation.memory import Keep, Memory
-from ivos.propagation.memory_buffers import Encoded
-from ivos.propagation.similarity import Query
+from ivos.propagation.memory.buffers import Encoded
+from ivos.propagation.memory.similarity import Query
+from ivos.propagation.memory.store import Keep, Memory
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ivos.propagation.engines.protocol import Slice
-    from ivos.propagation.long_term import LongTermSizes
+    from ivos.propagation.memory.long_term import LongTermSizes
     from ivos.types import BoolArray
 
 

@@ -14,17 +14,17 @@ from ivos.nets.stcn import aggregate
 from ivos.nets.xmem import SENSORY_CHANNELS, Decoded, XMem, XMemFeatures
 from ivos.propagation.engines.encoding import STRUCTURES_AT_ONCE, values_of
 from ivos.propagation.engines.working_grid import WorkingGrid
-from ivos.propagation.long_term import PUBLISHED_SIZES
 from ivos.propagation.masks import Masks
-from ivos.propagation.memory import Keep, Memory
-from ivos.propagation.memory_buffers import Encoded
-from ivos.propagation.similarity import Query
+from ivos.propagation.memory.buffers import Encoded
+from ivos.propagation.memory.long_term import PUBLISHED_SIZES
+from ivos.propagation.memory.similarity import Query
+from ivos.propagation.memory.store import Keep, Memory
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ivos.propagation.engines.protocol import Slice
-    from ivos.propagation.long_term import LongTermSizes
+    from ivos.propagation.memory.long_term import LongTermSizes
     from ivos.types import BoolArray
 
 

@@ -12,16 +12,16 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from ivos.propagation.refine.soft_labels import dense_part
-from ivos.propagation.tracks import reference_of
+from ivos.propagation.tracking import reference_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ivos.propagation.annotations import Annotations
-    from ivos.propagation.focus import Light
+    from ivos.propagation.bidirectional import SliceStack
     from ivos.propagation.masks import Masks
     from ivos.propagation.refine.grid import Box
-    from ivos.propagation.walk import SliceStack
+    from ivos.propagation.roi import Light
     from ivos.types import BoolArray, FloatArray
 
 _DEPTH_CELLS = 12.0  # signed distances are shown up to this far

@@ -10,12 +10,12 @@ import torch
 from ivos.device import has_bfloat16, pick_device
 from ivos.nets.checkpoints import load_refine
 from ivos.nets.refine import PRIOR
+from ivos.propagation.bidirectional import with_drawn
 from ivos.propagation.masks import Masks
 from ivos.propagation.patch import Patch
 from ivos.propagation.refine.evidence import gather
 from ivos.propagation.refine.grid import box_about
 from ivos.propagation.refine.soft_labels import dense_part
-from ivos.propagation.walk import with_drawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from ivos.device import DeviceChoice
     from ivos.nets.refine import RefineNet
     from ivos.propagation.annotations import Annotations
+    from ivos.propagation.bidirectional import SliceStack
     from ivos.propagation.refine.evidence import Evidence
     from ivos.propagation.refine.grid import Box
     from ivos.propagation.refine.soft_labels import SoftLabels
-    from ivos.propagation.walk import SliceStack
     from ivos.types import FloatArray
 
 _MOST_SLICES, _OVERLAP = 48, 16

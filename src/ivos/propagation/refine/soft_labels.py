@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ivos.propagation.fuse import PackedMasks
+from ivos.propagation.fusion import PackedMasks
 
 if TYPE_CHECKING:
     from ivos.propagation.masks import Masks

@@ -10,11 +10,11 @@ import numpy as np
 
 from ivos.errors import InputError
 from ivos.files import left_by_system, replacing
+from ivos.io.read import read, read_labels
 from ivos.training.anatomy.label_maps import synthetic_image
 from ivos.training.anatomy.real_scans import part_of_scan
 from ivos.training.fast.scans import LabelledScan, synthetic
 from ivos.volume.geometry import Geometry
-from ivos.volume.read import read, read_labels
 from ivos.volume.volume import Volume, on_grid_of
 from ivos.volume.windows import windows_for
 

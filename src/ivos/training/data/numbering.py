@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.errors import InputError
+from ivos.io.label_names import label_names
 from ivos.training.data.raw import Refusal
 from ivos.volume.label_matching import Numbering, Table, changes, scheme_ids
 from ivos.volume.labels import apply_mapping
-from ivos.volume.names import label_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

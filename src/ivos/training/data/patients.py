@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from ivos.errors import InputError
 from ivos.files import stem_of, suffix_of
+from ivos.io.case_names import case_name
+from ivos.io.read import READABLE
 from ivos.training.data.raw import bare_name
-from ivos.volume.case_names import case_name
-from ivos.volume.read import READABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -16,14 +16,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ivos.errors import InputError, counted
 from ivos.files import replacing, stem_of
+from ivos.io.dataset_json import ignored_beside
+from ivos.io.read import read, read_labels
 from ivos.training.data.numbering import names_in_file, number_alike, renumbered
 from ivos.training.data.patients import listed, read_patients
 from ivos.training.data.raw import RawCase, Refusal, find_cases
 from ivos.training.data.split import Part, Split, SplitRules, check_patients, known_by_scan, split_cases
 from ivos.training.data.store import SUFFIX, ScanInfo, StoredScan, store
-from ivos.volume.dataset_json import ignored_beside
 from ivos.volume.labels import canonical_name, ignored_ids, ignoring, structures_in, with_ignore
-from ivos.volume.read import read, read_labels
 from ivos.volume.volume import Volume, on_grid_of
 from ivos.volume.windows import Modality, is_constant, with_modality
 

@@ -1,7 +1,7 @@
 """What a folder of scans and labels holds, in the layouts in which public data sets come.
 
 A file is labels if its name says so (``a.seg.nrrd``, ``a_labels.nii.gz``; the rule is that of
-:mod:`ivos.volume.case_names`), or the innermost of its folders that says something: ``labelsTr``, ``masks``,
+:mod:`ivos.io.case_names`), or the innermost of its folders that says something: ``labelsTr``, ``masks``,
 ``annotations``, ``GT`` hold labels, ``imagesTr``, ``img``, ``scans`` hold scans. What nothing is said of is a scan. So
 FLARE22 (``images``, ``labels``, ``FLARE22_UnlabeledCase1-1000``), nnU-Net, MSD and AMOS (``imagesTr``, ``labelsTr``,
 ``imagesTs``), BTCV (``img``, ``label``) and plain folders are read alike. TotalSegmentator's case folders, with a file
@@ -22,10 +22,10 @@ from pydantic import BaseModel, ConfigDict
 
 from ivos.errors import InputError
 from ivos.files import left_by_system, stem_of, suffix_of
-from ivos.volume.case_names import is_named_as_labels, without_label_words
-from ivos.volume.dataset_json import DATASET_JSON, dataset_names
+from ivos.io.case_names import is_named_as_labels, without_label_words
+from ivos.io.dataset_json import DATASET_JSON, dataset_names
+from ivos.io.read import READABLE
 from ivos.volume.labels import bundled_scheme, canonical_name
-from ivos.volume.read import READABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ivos.propagation.flow import Flow, moved
 from ivos.propagation.masks import Masks
+from ivos.propagation.optical_flow import Flow, moved
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

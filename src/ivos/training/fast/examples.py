@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from ivos.propagation.flow import displacement
+from ivos.propagation.optical_flow import displacement
 from ivos.training.data.store import UNKNOWN
 from ivos.training.endless import Endless
 from ivos.training.fast.anchors import Anchored, anchored

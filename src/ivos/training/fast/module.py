@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from ivos.nets.fast import FastNet, Remembered
-from ivos.propagation.tracks import Shown, shown
+from ivos.propagation.tracking import Shown, shown
 from ivos.training.fast.walks import Walk, Walks, goes_on
 from ivos.training.module import Training
 

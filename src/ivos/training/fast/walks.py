@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.propagation.patch import Patch
-from ivos.propagation.tracks import VIEW_PIXELS, Reference, Step, Track
+from ivos.propagation.tracking import VIEW_PIXELS, Reference, Step, Track
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
-from ivos.propagation.difference import to_fuse
+from ivos.propagation.corrections.difference_aware import to_fuse
 from ivos.training.checkpoints import SCORE
 from ivos.training.module import Training
 

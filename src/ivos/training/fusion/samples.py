@@ -12,14 +12,14 @@ import numpy.typing as npt
 
 from ivos.errors import InputError
 from ivos.files import replacing
-from ivos.propagation.correct import by_distance, new_replaces_old
-from ivos.propagation.difference import open_structures, planes, shares, view_window
+from ivos.propagation.corrections.correct import by_distance, new_replaces_old
+from ivos.propagation.corrections.difference_aware import open_structures, planes, shares, view_window
 from ivos.training.fusion.sessions import Session, phantom_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ivos.propagation.correct import Merge, Step
+    from ivos.propagation.corrections.correct import Merge, Step
     from ivos.propagation.engines.protocol import Engine
     from ivos.propagation.masks import Masks
     from ivos.types import Array, FloatArray
@@ -34,8 +34,9 @@ class Samples:
     """What the network is shown of N structures on a slice each, and what is true.
 
     Attributes:
-        planes: (N, 8, S, S) those of :func:`ivos.propagation.difference.planes` and the true mask, 0..255.
-        shares: (N, 2) see :func:`ivos.propagation.difference.shares`.
+        planes: (N, 8, S, S) those of :func:`ivos.propagation.corrections.difference_aware.planes`, and the true mask,
+            0..255.
+        shares: (N, 2) see :func:`ivos.propagation.corrections.difference_aware.shares`.
         number: of the session that they are of.
     """
 
@@ -56,7 +57,7 @@ class _Recorder:
     shares: list[FloatArray] = field(default_factory=list)
 
     def __call__(self, step: Step) -> Masks:
-        """See :data:`ivos.propagation.correct.Merge`."""
+        """See :data:`ivos.propagation.corrections.correct.Merge`."""
         for k in open_structures(step):
             window = view_window((step.old.patches[k], step.new.patches[k]))
             if window is None or self.rng.random() > _KEPT:

@@ -15,15 +15,15 @@ import numpy as np
 from ivos.metrics.overlap import dsc
 from ivos.phantom import abdomen, random_shapes
 from ivos.propagation.annotations import Annotations
-from ivos.propagation.correct import correct
-from ivos.propagation.fuse import PackedMasks, decide
-from ivos.propagation.walk import SliceStack, walk
+from ivos.propagation.bidirectional import SliceStack, walk
+from ivos.propagation.corrections.correct import correct
+from ivos.propagation.fusion import PackedMasks, decide
 from ivos.types import Axis
 from ivos.volume.labels import structures_in
 
 if TYPE_CHECKING:
     from ivos.phantom import Phantom
-    from ivos.propagation.correct import Merge
+    from ivos.propagation.corrections.correct import Merge
     from ivos.propagation.engines.protocol import Engine
     from ivos.types import Array
 

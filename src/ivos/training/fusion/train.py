@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from ivos.nets.checkpoints import save_propagation
 from ivos.nets.fusion import OURS, FusionNet
-from ivos.propagation.engines.choose import choose_engine
+from ivos.propagation.engines.registry import choose_engine
 from ivos.training.fusion.data import FusionData, NamedData, samples_in
 from ivos.training.fusion.module import FusionTraining
 from ivos.training.record import record_of

@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from ivos.nets.refine import PLANES
 from ivos.propagation.annotations import Annotations
+from ivos.propagation.bidirectional import SliceStack, walk
 from ivos.propagation.engines.protocol import Slice
 from ivos.propagation.refine.evidence import Evidence, gather
 from ivos.propagation.refine.grid import box_about
 from ivos.propagation.refine.soft_labels import SoftLabels
-from ivos.propagation.walk import SliceStack, walk
 from ivos.training.data.store import UNKNOWN
 from ivos.volume.labels import structures_in
 

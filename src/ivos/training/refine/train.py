@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from ivos.files import replacing
 from ivos.nets.checkpoints import load_refine, save_propagation
 from ivos.nets.refine import RefineNet
-from ivos.propagation.engines.choose import choose_engine
+from ivos.propagation.engines.registry import choose_engine
 from ivos.training.anatomy.volumes import AnatomyVolumes, files_by_use, sources_of
 from ivos.training.fast.scans import synthetic
 from ivos.training.record import record_of

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.metrics.overlap import dsc
-from ivos.propagation.stroke_views import VIEW_PIXELS, evidence, first_view, next_view, settled
-from ivos.propagation.strokes import Strokes
+from ivos.prompts.prompts import Strokes
+from ivos.prompts.views import VIEW_PIXELS, evidence, first_view, next_view, settled
 from ivos.training.strokes.simulated import beginning, correction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ivos.propagation.focus import View
+    from ivos.propagation.roi import View
     from ivos.training.strokes.examples import Example
     from ivos.types import FloatArray
 

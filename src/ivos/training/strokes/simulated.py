@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ivos.propagation.strokes import Strokes, click, scribble
-from ivos.volume.box import bounding_box
+from ivos.prompts.prompts import Strokes, click, scribble
+from ivos.volume.boxes import bounding_box
 
 if TYPE_CHECKING:
-    from ivos.propagation.strokes import Box
+    from ivos.prompts.prompts import Box
     from ivos.types import BoolArray
 
 _LEAST_ERROR = 4  # pixels: nobody corrects less

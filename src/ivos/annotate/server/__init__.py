@@ -1,0 +1,1 @@
+"""The annotation page over HTTP."""

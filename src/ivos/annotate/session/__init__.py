@@ -1,0 +1,1 @@
+"""One open scan and the jobs that run on it."""

@@ -1,0 +1,69 @@
+"""`ivos calibrate`: how far segmentations are to be trusted, learned where the truth is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ivos.cli.label_options import ByOption, label_matching
+from ivos.cli.terminal import print_json, print_line, progress_bar
+from ivos.errors import InputError, counted
+from ivos.files import check_file_writable
+
+
+def calibrate(
+    segmented: Annotated[Path, typer.Argument(help="Folder of labels that ivos segment --evidence wrote.")],
+    truth: Annotated[Path, typer.Argument(help="Folder of the true labels, with the same names.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="JSON file for ivos segment --trust.")],
+    by: ByOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Learn to estimate each structure's DSC without the truth, from scans that the reference network did not see."""
+    from dataclasses import asdict
+
+    from ivos.io.cases import labels_by_case
+    from ivos.io.read import read_labels
+    from ivos.metrics.overlap import dsc
+    from ivos.uncertainty.case_file import read_evidence
+    from ivos.uncertainty.estimate import Observation, fit, save_estimator
+    from ivos.uncertainty.quality import quality
+    from ivos.volume.label_matching import in_one_numbering
+    from ivos.volume.labels import ignored_in
+    from ivos.volume.volume import on_grid_of
+
+    if output.suffix != ".json":
+        raise InputError(f"{output}: name it .json")
+    check_file_writable(output)
+    evidence, found, true = read_evidence(segmented), labels_by_case(segmented), labels_by_case(truth)
+    cases = sorted(set(evidence) & set(found) & set(true))
+    if not cases:
+        raise InputError(f"{truth}: no case of the same name as in {segmented}")
+    observations = []
+    with progress_bar("Comparing", shown=not as_json) as progress:
+        for number, case in enumerate(cases, start=1):
+            labels = read_labels(true[case])
+            segmented_labels = on_grid_of(read_labels(found[case]), labels, str(found[case]))
+            pair, paths = [segmented_labels, labels], [found[case], true[case]]
+            segmentation, labels = segmented_labels.array, in_one_numbering(pair, paths, label_matching(by))[1]
+            said = ~ignored_in(labels)
+            for structure in evidence[case].structures:
+                overlap = dsc((segmentation == structure) & said, (labels.array == structure) & said)
+                observations.append(Observation(case, structure, evidence[case].figures(structure), overlap))
+            progress(number, len(cases))
+    estimator, held_out = fit(observations, evidence[cases[0]].made_by)
+    save_estimator(estimator, output)
+    judged = quality(held_out, [observation.dsc for observation in observations])
+    if as_json:
+        print_json({"output": str(output), "scans": len(cases), "structures": len(observations), **asdict(judged)})
+        return
+    print_line(f"{counted(len(observations), 'structure')} of {counted(len(cases), 'scan')}: {output}")
+    print_line(
+        f"On scans left out: correlation with the true DSC {judged.pearson:.2f}, mean error {judged.mean_error:.3f}, "
+        f"{judged.covered:.0%} within the 90 % interval"
+    )
+    if judged.bad:
+        print_line(
+            f"Of {counted(judged.bad, 'structure')} below DSC 0.7 {judged.caught:.0%} found at a false alarm in ten"
+        )

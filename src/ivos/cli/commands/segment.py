@@ -1,0 +1,274 @@
+"""`ivos segment`: scans in, labels out, nothing drawn."""
+
+from __future__ import annotations
+
+import time
+from contextlib import nullcontext
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from ivos.cli.cohort_command import over_cohort, tell_failures, told_of
+from ivos.cli.cohort_options import (
+    AgainOption,
+    ClusterOption,
+    DeliverOption,
+    SeriesKernelOption,
+    SeriesModalityOption,
+    SeriesSlicesOption,
+    SeriesThicknessOption,
+    Where,
+    WorkersOption,
+    check_folder,
+    check_one,
+    is_cohort,
+    series_rules,
+    tell_left_out,
+    with_series,
+)
+from ivos.cli.cohort_view import Measured
+from ivos.cli.commands.propagate import DeviceChoice, ModalityChoice, tell_windows
+from ivos.cli.label_options import FormatOption, PseudonymiseOption, label_format, pseudonyms_of
+from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
+from ivos.cli.terminal import numbers, print_json, print_line, progress_bar
+from ivos.errors import InputError, counted
+from ivos.files import check_writable, stem_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ivos.cohort.dicom_tree import SeriesRules
+    from ivos.metrics.efficiency import Sampler
+    from ivos.pipelines.segment import SegmentJob
+
+
+class CombinationChoice(str, Enum):
+    """What several reference networks say together."""
+
+    mean = "mean"
+    max = "max"
+    first = "first"
+    second = "second"
+
+
+class ReferenceChoice(str, Enum):
+    """Which of the slices looked at become reference slices."""
+
+    non_empty = "non-empty"
+    largest_area = "largest-area"
+    most_structures = "most-structures"
+    least_uncertain = "least-uncertain"
+    spread = "spread"
+    random = "random"
+
+
+class FusionChoice(str, Enum):
+    """How the two passes become one answer."""
+
+    distance_confidence = "distance-confidence"
+    sum = "sum"
+    smallest_structure_first = "smallest-structure-first"
+
+
+def segment(
+    scan: Annotated[
+        str,
+        typer.Argument(
+            help="NIfTI, NRRD or MetaImage file, DICOM folder or zip. Many: a folder of files, a tree of DICOM series, "
+            "a list (.csv or .json: case, scan); addresses like s3://... too."
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Label file; for many scans a folder.")],
+    reference: Annotated[
+        list[Path], typer.Option(help="Weights of a reference network; repeat for several that answer together.")
+    ],
+    combine: Annotated[
+        CombinationChoice, typer.Option(help="What several reference networks say together.")
+    ] = CombinationChoice.mean,
+    mirror: Annotated[bool, typer.Option("--mirror", help="Also see slices mirrored sideways.")] = False,
+    propagation: Annotated[
+        str, typer.Option(help="'bundled', weights (fast, stcn), or 'none': every slice by itself.")
+    ] = "bundled",
+    every: Annotated[int, typer.Option(min=1, help="Look for references on one slice in so many.")] = 3,
+    at_most: Annotated[int | None, typer.Option(min=1, help="On so many slices at most.")] = None,
+    choose: Annotated[
+        ReferenceChoice, typer.Option(help="Which of those become reference slices.")
+    ] = ReferenceChoice.largest_area,
+    references: Annotated[int, typer.Option(min=1, help="So many at most; not for non-empty and largest-area.")] = 8,
+    fusion: Annotated[
+        FusionChoice | None,
+        typer.Option(help="Of the two passes; default: the network's own, with stcn distance-confidence."),
+    ] = None,
+    agreement: Annotated[
+        bool,
+        typer.Option("--agreement", help="Reference networks see every slice, and count as much as propagation there."),
+    ] = False,
+    largest_component: Annotated[
+        str | None, typer.Option(help="Keep one piece of these label ids, like 1,4,7-9, or 'all'.")
+    ] = None,
+    fill_holes: Annotated[str | None, typer.Option(help="Fill the holes of these label ids, or 'all'.")] = None,
+    probabilities: Annotated[
+        str | None, typer.Option(help="Also write the probabilities of these label ids, or 'all'.")
+    ] = None,
+    uncertainty: Annotated[
+        bool, typer.Option("--uncertainty", help="Also write how unsure each voxel's label is, 0 to 255.")
+    ] = False,
+    trust: Annotated[
+        Path | None, typer.Option(help="Estimate each structure's DSC by this file of ivos calibrate.")
+    ] = None,
+    with_evidence: Annotated[
+        bool, typer.Option("--evidence", help="Also write what ivos calibrate learns such estimates from.")
+    ] = False,
+    report: Annotated[Path | None, typer.Option(help="Folder for a report of each scan (HTML, PNG, GIF).")] = None,
+    measure: Annotated[bool, typer.Option("--measure", help="Also write time, memory and load of each scan.")] = False,
+    workers: WorkersOption = None,
+    cluster: ClusterOption = None,
+    deliver: DeliverOption = None,
+    again: AgainOption = False,
+    form: FormatOption = None,
+    pseudonymise: PseudonymiseOption = None,
+    modality: Annotated[ModalityChoice, typer.Option(help="Intensity windows.")] = ModalityChoice.auto,
+    device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = DeviceChoice.auto,
+    series: SeriesOption = None,
+    stack: StackOption = None,
+    series_modality: SeriesModalityOption = None,
+    series_thickness: SeriesThicknessOption = None,
+    series_kernel: SeriesKernelOption = None,
+    series_slices: SeriesSlicesOption = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+) -> None:
+    """Segment scans without any drawing: reference networks find structures, propagation makes them whole.
+
+    Beside the labels of CASE go probabilities/CASE/, uncertainty/CASE.nii.gz and evidence/CASE.json where asked for.
+    Of many scans OUT gets cohort.html, a page, and cohort.sqlite, by which the same command goes on where it stopped.
+    """
+    from ivos.metrics.efficiency import Sampler
+    from ivos.pipelines.outputs import LabelFiles, Reports
+    from ivos.pipelines.segment import SegmentJob
+    from ivos.report import write_report
+    from ivos.segmentation.segmenter import SegmentationSettings
+
+    how = SegmentationSettings(
+        reference=tuple(path.absolute() for path in reference),
+        combination=combine.value,
+        mirrored=mirror,
+        propagation=propagation if propagation in ("bundled", "none") else Path(propagation).absolute(),  # type: ignore[arg-type]
+        every=every,
+        at_most=at_most,
+        choice=choose.value,
+        references=references,
+        fusion=None if fusion is None else fusion.value,
+        agreement=agreement,
+        largest_component=_structures(largest_component),
+        filled=_structures(fill_holes),
+        modality=modality.value,
+        device=device.value,
+    )
+    job = SegmentJob(
+        how,
+        probabilities=_structures(probabilities),
+        uncertainty=uncertainty,
+        evidence=with_evidence,
+        trust=None if trust is None else trust.absolute(),
+        labels=LabelFiles(label_format(form), pseudonyms_of(pseudonymise)),
+        reports=None if report is None else Reports(report.absolute(), write_report),
+    )
+    where, chosen = Where(workers, cluster, deliver), (series, stack)
+    if report is not None:
+        check_writable(report, "--report")
+    with Sampler() if measure else nullcontext() as sampler:  # before the networks: they take of the GPU's memory
+        if is_cohort(scan, output):
+            rules = series_rules(series, series_modality, series_thickness, series_kernel, series_slices)
+            _many(job, scan, output, where, rules, again=again, chosen=chosen, sampler=sampler, as_json=as_json)
+        else:
+            check_one(where, again=again)
+            _one(job, scan, output, chosen=chosen, sampler=sampler, as_json=as_json)
+
+
+def _one(
+    job: SegmentJob,
+    scan: str,
+    output: Path,
+    *,
+    chosen: tuple[str | None, int | None],
+    sampler: Sampler | None,
+    as_json: bool,
+) -> None:
+    """A scan by itself: no manifest, no page."""
+    from ivos.io.remote import is_address
+    from ivos.pipelines.protocol import Case
+    from ivos.report.efficiency import write_efficiency
+
+    job.labels.check_file(output, scan)
+    if not is_address(scan) and Path(scan).exists() and output.exists() and output.samefile(scan):
+        raise InputError(f"{output}: is an input of this command; give the output another name")
+    case = Case(stem_of(output), {"scan": scan}, *chosen)
+    worker = job.open()
+    with sampler.interval() if sampler else nullcontext() as interval:
+        started = time.perf_counter()
+        volume = worker.read(case)
+        read_s = time.perf_counter() - started
+        with progress_bar(case.name, shown=not as_json) as progress:
+            result = worker.work(case, volume, progress)
+        seconds = {"read": read_s, "segment": result.seconds}
+        done = worker.write_to(output, case, result)
+    if interval:
+        write_efficiency(output.parent, {case.name: interval.efficiency()})
+    if job.reports is not None:
+        worker.report(result, job.reports, job.reports.folder, case.name)
+    told = {"case": case.name, "output": str(output), "seconds": seconds, **done.figures}
+    if as_json:
+        print_json([told])
+    else:
+        print_line(_line(told))
+        tell_windows(told)
+
+
+def _many(
+    job: SegmentJob,
+    source: str,
+    output: Path,
+    where: Where,
+    rules: SeriesRules,
+    *,
+    again: bool,
+    chosen: tuple[str | None, int | None],
+    sampler: Sampler | None,
+    as_json: bool,
+) -> None:
+    """A cohort, with a manifest and a page."""
+    from ivos.cohort.page import PAGE
+    from ivos.cohort.sources import cases_from
+
+    check_folder(output, source)
+    if sampler and not where.here:
+        raise InputError("--measure is for one scan after the other: leave --workers and --cluster out")
+    found = with_series(cases_from(source, rules=rules), *chosen)
+    job.labels.check(found.cases, where.folder(output))
+    if not as_json:
+        tell_left_out(found)
+    with Measured(sampler, output) if sampler else nullcontext() as measured:
+        rows = over_cohort(job, found.cases, output, where, again=again, watch=measured)
+    done = told_of(rows, found.cases, output)
+    if as_json:
+        print_json(done)
+    else:
+        print_line(f"{len(done)} of {counted(len(rows), 'scan')} segmented: {output / PAGE}")
+    tell_failures(rows)
+
+
+def _structures(text: str | None) -> tuple[int, ...] | Literal["all"]:
+    return () if text is None else "all" if text == "all" else tuple(numbers(text))
+
+
+def _line(told: Mapping[str, Any]) -> str:
+    count, references = len(told["structures"]), len(told["reference_slices"])
+    begun = f" from {counted(references, 'reference slice')}" if references else ""
+    found = counted(count, "structure") if count else "nothing found"
+    estimated = [(row["estimated_dsc"], row["name"]) for row in told["structures"] if "estimated_dsc" in row]
+    if estimated:
+        worst, name = min(estimated, key=lambda pair: pair[0]["dsc"])
+        found += f" (worst by estimate: {name}, DSC {worst['dsc']:.2f}, {worst['low']:.2f} to {worst['high']:.2f})"
+    return f"{told['case']}: {found}{begun} in {sum(told['seconds'].values()):.1f} s: {told['output']}"

@@ -1,1 +1,0 @@
-"""What can be done over a cohort, one job a file."""

@@ -1,0 +1,1 @@
+"""Files in and out: readers, writers, and where they come from."""

@@ -1,0 +1,1 @@
+"""One scan: read, run, write, report."""

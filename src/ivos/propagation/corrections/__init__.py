@@ -1,0 +1,1 @@
+"""A corrected slice, fused with what was propagated before."""

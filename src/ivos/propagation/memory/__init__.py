@@ -1,0 +1,1 @@
+"""What a memory network remembers, within a budget in bytes."""
