@@ -35,7 +35,7 @@ from ivos.metrics.overlap import dsc
 from ivos.propagation.annotations import Annotations
 from ivos.propagation.bidirectional import SliceStack, walk
 from ivos.propagation.fusion import decide
-from ivos.uncertainty.evidence import Evidence
+from ivos.uncertainty.features import QualityFeatures
 from ivos.uncertainty.suggest import rank, take
 from ivos.volume.windows import windows_for
 
@@ -95,7 +95,7 @@ class Scene:
         labels[numbers] = self.truth[numbers]
         present = tuple(int(k) for k in np.unique(labels) if k)
         annotations = Annotations(labels, present, drawn)
-        evidence, found = Evidence.of(len(self), len(present)), np.zeros_like(labels)
+        evidence, found = QualityFeatures.of(len(self), len(present)), np.zeros_like(labels)
         ids = np.array([0, *present], labels.dtype)
         for finished in walk(self._stack, annotations, self._engine):
             if finished is not None:

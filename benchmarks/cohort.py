@@ -22,9 +22,9 @@ import typer
 from benchmarks.cases import largest_slice
 from benchmarks.cluster import SleepingJob, nodes_here, small_cases
 from benchmarks.measure import markdown
-from ivos.cohort.backends.alone import AloneBackend
 from ivos.cohort.backends.processes import ProcessesBackend
 from ivos.cohort.backends.ray import RayBackend
+from ivos.cohort.backends.serial import SerialBackend
 from ivos.cohort.run import run_cohort
 from ivos.io.write import write_volume
 from ivos.phantom import abdomen
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ivos.cohort.backends.protocol import Backend
-    from ivos.cohort.run import Standing
+    from ivos.cohort.run import RunProgress
     from ivos.pipelines.protocol import Job
     from ivos.volume.geometry import Shape
 
@@ -53,7 +53,7 @@ class Watch:
     begun: float | None = None
     ended: float = 0.0
 
-    def __call__(self, standing: Standing) -> None:
+    def __call__(self, standing: RunProgress) -> None:
         """Take down how far the run is."""
         now = time.perf_counter()
         if standing.in_hand and self.begun is None:
@@ -71,7 +71,7 @@ def main(
     with tempfile.TemporaryDirectory() as temporary, nodes_here(_NODES) as cluster:
         place = Path(temporary)
         backends: dict[str, Backend] = {
-            "one process": AloneBackend(),
+            "one process": SerialBackend(),
             "--workers 2": ProcessesBackend(2, threads_each=1),
             f"Ray, {_NODES} nodes": RayBackend(cluster.address, cpus_each=1),
         }

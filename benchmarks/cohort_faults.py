@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from ivos.cohort.manifest import Row
-    from ivos.cohort.run import Standing
+    from ivos.cohort.run import RunProgress
     from ivos.pipelines.protocol import Case
 
 _NODES = 3
@@ -71,7 +71,7 @@ class Course:
     def _backend(self) -> RayBackend:
         return RayBackend(self.address, cpus_each=1)
 
-    def _watch(self, standing: Standing) -> None:
+    def _watch(self, standing: RunProgress) -> None:
         if standing.in_hand and 3 * standing.done >= standing.cases:
             fault, self.fault = self.fault, lambda _: None
             fault(next(iter(standing.in_hand)))

@@ -33,10 +33,10 @@ from ivos.nets.reference import reference_network
 from ivos.phantom import abdomen
 from ivos.training.data.prepare import load_manifest, prepare
 from ivos.training.data.store import StoredScan
-from ivos.training.numbers import From
 from ivos.training.reference.methods import Supervised
 from ivos.training.reference.slices import LabelledSlices, collated
 from ivos.training.reference.supervised_loss import LossSettings, SupervisedLoss
+from ivos.training.samplers import InfiniteSampler
 from ivos.volume.windows import CT_WINDOWS_HU, channels
 
 if TYPE_CHECKING:
@@ -154,7 +154,9 @@ def _form_row(form: Form, drawn: list[tuple[int, int]], seconds: float) -> list[
 def _step_rows(stored: list[Path], side: int, steps: int) -> list[list[str]]:
     structures = sorted({label for path in stored for label in StoredScan(path).info.volumes_ml or {}})
     dataset = LabelledSlices(stored, structures, size=side, neighbours=0, seed=0)
-    loaders = [DataLoader(dataset, _BATCH, sampler=From(0, 1), num_workers=n, collate_fn=collated) for n in (0, 1)]
+    loaders = [
+        DataLoader(dataset, _BATCH, sampler=InfiniteSampler(0, 1), num_workers=n, collate_fn=collated) for n in (0, 1)
+    ]
     sources: dict[str, Iterable[Batch]] = {"batch kept": itertools.repeat(next(iter(loaders[0])))}
     sources |= {f"loader, workers: {n}": loader for n, loader in enumerate(loaders)}
     rows, kept_ms = [], 0.0

@@ -27,7 +27,7 @@ from ivos.propagation.fusion import decide
 from ivos.types import Axis
 from ivos.uncertainty.cycle import add_cycle
 from ivos.uncertainty.estimate import Observation, fit
-from ivos.uncertainty.evidence import Evidence
+from ivos.uncertainty.features import QualityFeatures
 from ivos.uncertainty.quality import BAD_DSC
 from ivos.uncertainty.suggest import take
 
@@ -102,7 +102,7 @@ def _of_propagation(
     name: str, scan: Volume, labels: Volume, annotations: Annotations, engine: Engine
 ) -> Iterator[tuple[int, Observation]]:
     stack = SliceStack.of(scan, Axis.AXIAL, "auto")
-    evidence = Evidence.of(len(stack), len(annotations.structures))
+    evidence = QualityFeatures.of(len(stack), len(annotations.structures))
     found, ids = np.zeros_like(labels.array), np.array([0, *annotations.structures], labels.array.dtype)
     for finished in walk(stack, annotations, engine):
         if finished is not None:

@@ -16,8 +16,8 @@ from ivos.nets.checkpoints import load_fast
 from ivos.training.data.store import UNKNOWN, StoredScan, store
 from ivos.training.fast.examples import Example, examples_of
 from ivos.training.fast.module import FastTraining
+from ivos.training.fast.rollouts import Rollout, Rollouts, goes_on
 from ivos.training.fast.scans import part_in_turn
-from ivos.training.fast.walks import Walk, Walks, goes_on
 from ivos.training.propagation_settings import LearnFrom, PropagationSettings, STCNSettings
 from ivos.training.reference import losses
 from ivos.training.reference.boundary import active_boundary
@@ -111,8 +111,8 @@ def walked(stored: list[Path]) -> Example:
     return next(e for e in examples if len(e.walked) == len(e.numbers) and not e.between and _begun(e).ignored.any())
 
 
-def _begun(example: Example) -> Walk:
-    walk = Walk(example)
+def _begun(example: Example) -> Rollout:
+    walk = Rollout(example)
     assert goes_on(walk)
     return walk
 
@@ -129,7 +129,7 @@ def test_walks_teach_nothing_where_nothing_is_said(
     logits, presence = torch.full((1, 1, 96, 96), 0.5, requires_grad=True), torch.zeros(1, requires_grad=True)
     monkeypatch.setattr(training, "log", lambda *_, **__: None)
     monkeypatch.setattr(training.network, "forward", lambda *_: (logits, presence))
-    loss = training.training_step(next(iter(Walks([walked], 1))), 0)
+    loss = training.training_step(next(iter(Rollouts([walked], 1))), 0)
     taught, told = torch.autograd.grad(loss, (logits, presence))
     ignored = torch.from_numpy(_begun(walked).ignored > 0)[None, None]
     assert taught[~ignored].all()
@@ -143,7 +143,7 @@ def test_masks_where_nothing_is_said_are_not_looked_at(walked: Example, monkeypa
     otherwise = walked.masks.copy()
     otherwise[1:] |= walked.ignored[1:]
     first, second = (
-        training.training_step(next(iter(Walks([replace(walked, masks=masks)], 1))), 0).item()
+        training.training_step(next(iter(Rollouts([replace(walked, masks=masks)], 1))), 0).item()
         for masks in (walked.masks, otherwise)
     )
     assert first == pytest.approx(second, rel=1e-5)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import ivos
-from ivos.cohort.backends.passage import Passage
-from ivos.cohort.delivered import DeliveredJob
+from ivos.cohort.backends.case_execution import CaseExecution
+from ivos.cohort.upload import UploadJob
 from ivos.errors import InputError
 from ivos.files import replacing, replacing_folder, temporary_folder
-from ivos.io.remote import at_hand
+from ivos.io.remote import local_copy
 from ivos.pipelines.protocol import Case
 from tests.cohort.jobs import CountingJob
 
@@ -87,7 +87,7 @@ def test_a_copy_of_what_lies_at_an_address_says_it(place: Path, monkeypatch: pyt
     monkeypatch.setattr(type(store), "get_file", full)
 
     def fetch() -> None:
-        with at_hand("memory://no_room/scan.nii.gz"):
+        with local_copy("memory://no_room/scan.nii.gz"):
             pass
 
     assert said(fetch).startswith(f"{place}: no room for temporary files")
@@ -99,7 +99,7 @@ def test_a_folder_with_brackets_at_an_address_is_copied_whole() -> None:
     store = fsspec.filesystem("memory")
     for name in ("a [1]/x[2].dcm", "a [1]/sub/y.dcm", "a 1/z.dcm"):
         store.pipe(f"/brackets/{name}", name.encode())
-    with at_hand("memory://brackets/a [1]") as folder:
+    with local_copy("memory://brackets/a [1]") as folder:
         found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.dcm")}
     assert found == {"x[2].dcm": b"a [1]/x[2].dcm", "sub/y.dcm": b"a [1]/sub/y.dcm"}
 
@@ -134,10 +134,10 @@ def test_in_a_cohort_it_is_the_machine_and_not_the_case(place: Path, tmp_path: P
                 path.write_text(result)
                 full()
 
-    worker = DeliveredJob(CountingJob(), "memory://no_room/out").open()
+    worker = UploadJob(CountingJob(), "memory://no_room/out").open()
     worker._worker = FullWorker()
     worker.read, worker.work = FullWorker().read, FullWorker().work
-    passage = Passage(worker, Case("a", {}), tmp_path, "me")
+    passage = CaseExecution(worker, Case("a", {}), tmp_path, "me")
     passage.read()
     passage.work()
     passage.write()

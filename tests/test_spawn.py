@@ -15,12 +15,12 @@ import pytest
 
 from ivos.phantom import abdomen
 from ivos.training.data.store import store
-from ivos.training.endless import Endless
 from ivos.training.fast.examples import Examples as WalkExamples
 from ivos.training.fast.scans import OwnScans
 from ivos.training.propagation_settings import STCNSettings
 from ivos.training.reference.slices import Alternating, LabelledSlices, UnlabelledSlices
 from ivos.training.stcn.clips import ClipSamples
+from ivos.training.streaming import StreamingDataset
 from ivos.training.strokes.examples import Examples as StrokesExamples
 from tests.processes import completed
 
@@ -32,7 +32,7 @@ ROOT = Path(__file__).parent.parent
 
 def first_three(dataset: Any) -> list[Any]:
     """Of one whose examples have numbers, or of the first scan of one without end."""
-    if isinstance(dataset, Endless):
+    if isinstance(dataset, StreamingDataset):
         return list(islice(dataset.examples(0, np.random.default_rng(0)), 3))
     return [dataset[number] for number in range(3)]
 

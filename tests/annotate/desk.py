@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from ivos.annotate.session.auto_segment import Finder
+    from ivos.annotate.session.auto_segment import AutoSegmenter
     from ivos.prompts.prompts import Strokes
     from ivos.propagation.engines.protocol import Engine
     from ivos.types import BoolArray, FloatArray
@@ -106,7 +106,7 @@ def client_of(
 
 @contextmanager
 def desk_of(
-    folder: Path, *, find: Finder | None = None, engine: Callable[[], Engine] = NearestEngine
+    folder: Path, *, find: AutoSegmenter | None = None, engine: Callable[[], Engine] = NearestEngine
 ) -> Iterator[Desk]:
     """A desk on the moving discs."""
     scan = folder / "scan.nii.gz"

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from starlette.testclient import TestClient
 
-    from ivos.annotate.session.auto_segment import Finder
+    from ivos.annotate.session.auto_segment import AutoSegmenter
     from ivos.propagation.engines.protocol import Engine
 
 SCAN, TRUTH = (volume.array for volume in moving_discs(slices=8, size=40))
@@ -125,7 +125,7 @@ def slicer_of(
     folder: Path,
     *orientations: str,
     engine: type[Engine] = NearestEngine,
-    find: Finder | None = None,
+    find: AutoSegmenter | None = None,
     access: Access | None = None,
 ) -> Iterator[Slicer]:
     """A work list of scans that are stored in some orientations."""

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 import ivos as package
-from ivos.cli.cohort_command import over_cohort_afresh
+from ivos.cli.cohort_command import run_or_rebuild
 from ivos.cli.cohort_options import Where
 from ivos.metrics.evaluation import Score, paired
 from ivos.pipelines.evaluate import EvaluateJob
@@ -88,7 +88,7 @@ def test_over_processes_scores_are_the_same_and_a_run_goes_on(cohort: Path) -> N
     found, true, report = cohort / "runs" / "first", cohort / "truth", cohort / "report"
     pairs = paired(found, true).items()
     cases = [Case(name, {"prediction": str(one), "truth": str(other)}) for name, (one, other) in pairs]
-    before = over_cohort_afresh(EvaluateJob(), cases, report, Where())  # in a process that has loaded what takes long
+    before = run_or_rebuild(EvaluateJob(), cases, report, Where())  # in a process that has loaded what takes long
     words = ("evaluate", found, true, "--json")
     alone, several = ivos(*words), ivos(*words, "--workers", 2, "--report", report)
     assert several.returncode == 0, several.stderr
@@ -102,7 +102,7 @@ def test_over_processes_scores_are_the_same_and_a_run_goes_on(cohort: Path) -> N
     assert "ivos: fair: prediction: " in broken.stderr
     assert "3 of 4 done; 1 failed: fair" in broken.stderr
     assert "Cases without scores" in (report / "evaluation.html").read_text()
-    after = over_cohort_afresh(EvaluateJob(), cases, report, Where())
+    after = run_or_rebuild(EvaluateJob(), cases, report, Where())
     assert [row for row in after if row.name != "fair"] == [row for row in before if row.name != "fair"]
     assert after[1].worker == "process 1"
 

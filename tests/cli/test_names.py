@@ -22,7 +22,7 @@ from ivos.cli.cohort_view import cohort_view
 from ivos.cli.terminal import print_error, print_line, print_table, progress_bar
 from ivos.cli.text import plain, printable
 from ivos.cohort.backends.protocol import Outcome
-from ivos.cohort.run import Standing
+from ivos.cohort.run import RunProgress
 from ivos.pipelines.protocol import Case
 from ivos.volume.geometry import Geometry
 from tests.cli.runner import IVOS, refused
@@ -83,8 +83,8 @@ def of_a_table(name: str) -> None:
 def of_a_run(name: str) -> None:
     case = Case(name, {})
     with cohort_view() as view:
-        view(Standing(2, 0, in_hand={name: (name,)}))
-        view(Standing(2, 0, failed=1, ended=Outcome(case, "refused", reason=f"{name}: not a scan")))
+        view(RunProgress(2, 0, in_hand={name: (name,)}))
+        view(RunProgress(2, 0, failed=1, ended=Outcome(case, "refused", reason=f"{name}: not a scan")))
 
 
 def of_a_bar(name: str) -> None:

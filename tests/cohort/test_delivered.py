@@ -9,9 +9,9 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from ivos.cohort.backends.alone import AloneBackend
-from ivos.cohort.delivered import DeliveredJob
+from ivos.cohort.backends.serial import SerialBackend
 from ivos.cohort.run import run_cohort
+from ivos.cohort.upload import UploadJob
 from ivos.errors import InputError
 from ivos.pipelines.protocol import Case
 from tests.cohort.jobs import CountingJob
@@ -25,17 +25,17 @@ def test_files_go_to_the_address_and_what_is_there_is_not_done_again(tmp_path: P
     (tmp_path / "a.txt").write_text("abc")
     (tmp_path / "b.txt").write_text("refuse this")
     cases = [Case(name, {"scan": str(tmp_path / f"{name}.txt")}) for name in ("a", "b")]
-    job = DeliveredJob(CountingJob(), f"{place}/out/")
-    with run_cohort(job, cases, tmp_path / "out", AloneBackend()) as manifest:
+    job = UploadJob(CountingJob(), f"{place}/out/")
+    with run_cohort(job, cases, tmp_path / "out", SerialBackend()) as manifest:
         rows = manifest.ours()
     assert [row.state for row in rows] == ["done", "refused"]
     assert rows[0].figures == {"letters": 3, "at": {"labels": f"{place}/out/a.txt"}}
     assert store.cat(f"{place}/out/a.txt") == b"3"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["cohort.sqlite"]
     store.rm(f"{place}/out/a.txt")
-    run_cohort(job, cases, tmp_path / "out", AloneBackend()).close()
+    run_cohort(job, cases, tmp_path / "out", SerialBackend()).close()
     assert not store.exists(f"{place}/out/a.txt")
     with pytest.raises(InputError, match="delivered_to"):
-        run_cohort(DeliveredJob(CountingJob(), f"{place}/elsewhere"), cases, tmp_path / "out", AloneBackend())
+        run_cohort(UploadJob(CountingJob(), f"{place}/elsewhere"), cases, tmp_path / "out", SerialBackend())
     MemoryFileSystem.store.clear()
     MemoryFileSystem.pseudo_dirs[:] = [""]

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ivos.cohort.backends.alone import AloneBackend
 from ivos.cohort.backends.processes import ProcessesBackend
+from ivos.cohort.backends.serial import SerialBackend
 from ivos.cohort.manifest import FILE, Manifest
 from ivos.cohort.run import run_cohort
 from ivos.errors import InputError
@@ -60,7 +60,7 @@ def test_what_is_not_as_it_was_written_is_made_again_and_kept(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: Callable[[Path], None], workers: int | None
 ) -> None:
     cases, output = cohort(tmp_path, "x" * 10, "x" * 12), tmp_path / "out"
-    backend = AloneBackend() if workers is None else ProcessesBackend(workers)
+    backend = SerialBackend() if workers is None else ProcessesBackend(workers)
     run_cohort(CountingJob(), cases, output, backend).close()
     file = output / "c1.txt"
     damage(file)

@@ -14,7 +14,7 @@ import pytest
 
 from ivos.cohort.backends.protocol import Begun, Outcome
 from ivos.cohort.backends.ray import RayBackend
-from ivos.cohort.backends.ray_crew import Share
+from ivos.cohort.backends.ray_actors import Share
 from ivos.cohort.run import run_cohort
 from ivos.errors import InputError
 from ivos.pipelines.protocol import Case

@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 
 from ivos.cli.cohort_command import over_cohort
 from ivos.cli.cohort_options import Where
-from ivos.cohort.backends.alone import AloneBackend
 from ivos.cohort.backends.processes import ProcessesBackend
+from ivos.cohort.backends.serial import SerialBackend
 from ivos.cohort.manifest import FILE
-from ivos.cohort.run import Standing, run_cohort
+from ivos.cohort.run import RunProgress, run_cohort
 from ivos.errors import InputError
 from ivos.pipelines.protocol import Case
 from tests.cohort.jobs import CountingJob
@@ -61,7 +61,7 @@ def cases_of(folder: Path) -> list[Case]:
 
 
 def rows_of(job: CountingJob, cases: Sequence[Case], output: Path, *, again: bool = False) -> list[Row]:
-    with run_cohort(job, cases, output, AloneBackend(), again=again) as manifest:
+    with run_cohort(job, cases, output, SerialBackend(), again=again) as manifest:
         return manifest.ours()
 
 
@@ -73,7 +73,7 @@ def written(output: Path) -> Counter[str]:
 def test_over_processes_what_dies_or_fails_costs_its_own_case_alone(tmp_path: Path) -> None:
     texts = ("x", "die", "xx", "die once", "refuse", "raise", "xxx", "full")
     cases, output = cohort(tmp_path, *texts), tmp_path / "out"
-    seen: list[Standing] = []
+    seen: list[RunProgress] = []
     with run_cohort(CountingJob(), cases, output, ProcessesBackend(2), progress=seen.append) as manifest:
         rows = {row.name: row for row in manifest.ours()}
     assert [rows[f"c{n}"].state for n in range(8)] == [
@@ -177,14 +177,14 @@ def test_a_link_to_nothing_in_a_folder_of_slices_costs_no_other_case(tmp_path: P
 def test_two_runs_at_once_a_damaged_manifest_and_a_job_that_cannot_open(tmp_path: Path) -> None:
     cases, output = cohort(tmp_path, "x"), tmp_path / "out"
     with (
-        run_cohort(CountingJob(), cases, output, AloneBackend()),
+        run_cohort(CountingJob(), cases, output, SerialBackend()),
         pytest.raises(InputError, match="another run is at work here"),
     ):
         rows_of(CountingJob(), cases, output)
     (output / FILE).write_bytes(b"no database" * 1000)
     with pytest.raises(InputError, match=r"cohort.sqlite: cannot be used: .*move it away"):
         rows_of(CountingJob(), cases, output)
-    for backend in (AloneBackend(), ProcessesBackend(1)):
+    for backend in (SerialBackend(), ProcessesBackend(1)):
         with pytest.raises(InputError, match=r"weights.pt: no such checkpoint file"):
             run_cohort(CountingJob(opens=False), cases, tmp_path / "closed", backend)
 
@@ -224,7 +224,7 @@ class Interrupted:
     def run(
         self, job: Job, cases: Iterable[Case], output: Path, *, ahead: bool = True
     ) -> Generator[Begun | Outcome, None, None]:
-        for number, event in enumerate(AloneBackend().run(job, cases, output, ahead=ahead)):
+        for number, event in enumerate(SerialBackend().run(job, cases, output, ahead=ahead)):
             if number == self._after:
                 raise KeyboardInterrupt
             yield event

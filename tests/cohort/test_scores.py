@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ivos as package
-from ivos.cli.cohort_command import over_cohort_afresh
+from ivos.cli.cohort_command import run_or_rebuild
 from ivos.cli.cohort_options import Where
-from ivos.cohort.backends.alone import AloneBackend
+from ivos.cohort.backends.serial import SerialBackend
 from ivos.cohort.run import run_cohort
 from ivos.errors import InputError
 from ivos.metrics.evaluation import Score, evaluate_folders
@@ -47,8 +47,8 @@ def pair(folder: Path) -> Case:
 def test_scores_come_back_from_a_manifest_as_they_were(tmp_path: Path) -> None:
     case, job = pair(tmp_path), EvaluateJob(structures=(1, 2, 3), names={1: "ball"})
     assert pickle.loads(pickle.dumps(job)) == job  # noqa: S301 - as it goes to other processes
-    run_cohort(job, [case], tmp_path / "out", AloneBackend()).close()
-    with run_cohort(job, [case], tmp_path / "out", AloneBackend()) as manifest:
+    run_cohort(job, [case], tmp_path / "out", SerialBackend()).close()
+    with run_cohort(job, [case], tmp_path / "out", SerialBackend()) as manifest:
         scores = scores_in(manifest.ours()[0].figures)
     expected = evaluate_folders(tmp_path / "prediction", tmp_path / "truth", structures=(1, 2, 3), names={1: "ball"})
     assert repr(scores) == repr(expected)
@@ -68,22 +68,22 @@ def test_a_run_goes_on_and_other_settings_are_done_anew_unasked(
     good, out = pair(tmp_path), tmp_path / "out"
     (tmp_path / "bad.nii.gz").write_bytes(b"broken")
     bad = Case("bad", {**good.inputs, "prediction": str(tmp_path / "bad.nii.gz")})
-    first, second = (over_cohort_afresh(EvaluateJob(), [good, bad], out, Where()) for _ in range(2))
+    first, second = (run_or_rebuild(EvaluateJob(), [good, bad], out, Where()) for _ in range(2))
     assert [row.state for row in first] == ["done", "refused"]
     assert first == second  # the seconds too: nothing was done again
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 2  # why the bad one failed is said again
     assert told[0] == told[1]
     assert told[0].startswith("ivos: bad: prediction: ")
-    other, _ = over_cohort_afresh(EvaluateJob(structures=(2,)), [good, bad], out, Where())
+    other, _ = run_or_rebuild(EvaluateJob(structures=(2,)), [good, bad], out, Where())
     assert [score.structure for score in scores_in(other.figures)] == [2]
 
 
 def test_the_folder_of_another_job_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "scan").write_text("scan")
     cases, out = [Case("c", {"scan": str(tmp_path / "scan")})], tmp_path / "out"
-    run_cohort(CountingJob(), cases, out, AloneBackend()).close()
+    run_cohort(CountingJob(), cases, out, SerialBackend()).close()
     with pytest.raises(InputError, match="holds results of ivos count, not evaluate; give another folder"):
-        over_cohort_afresh(EvaluateJob(), [pair(tmp_path)], out, Where())
-    with run_cohort(CountingJob(), cases, out, AloneBackend()) as manifest:
+        run_or_rebuild(EvaluateJob(), [pair(tmp_path)], out, Where())
+    with run_cohort(CountingJob(), cases, out, SerialBackend()) as manifest:
         assert [row.state for row in manifest.rows()] == ["done"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ivos.interactive.carrying import Visits
+    from ivos.interactive.propagation import Visits
 
 SQUARE, CORNER = rectangle(slice(2, 5), slice(2, 5)), rectangle(slice(6, 8), slice(6, 9))
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from ivos.interactive.carrying import Visited
+    from ivos.interactive.propagation import SliceProgress
 
 SQUARE = rectangle(slice(2, 5), slice(2, 5))
 LEFT, RIGHT = rectangle(slice(0, 8), slice(0, 4)), rectangle(slice(0, 8), slice(4, 9))
@@ -451,7 +451,7 @@ def test_strokes_are_made_by_the_bundled_network_if_by_no_other() -> None:
 
 
 def test_a_scan_that_is_drawn_on_one_slice_alone() -> None:
-    def walked(steps: Iterator[Visited]) -> list[int | None]:
+    def walked(steps: Iterator[SliceProgress]) -> list[int | None]:
         return [step.finished for step in steps]
 
     session = session_on()

@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from ivos.errors import InputError
 from ivos.io.remote import (
     UnreachableError,
-    all_at_hand,
-    at_hand,
+    canonical_url,
     fingerprint,
     is_address,
     is_there,
     listed,
-    place_of,
+    local_copies,
+    local_copy,
     put,
-    shown,
+    redact_url,
 )
 
 if TYPE_CHECKING:
@@ -77,16 +77,16 @@ def test_what_is_an_address_and_what_a_path() -> None:
 
 @given(secret=st.text("abcXYZ019:!$%", min_size=4))
 def test_passwords_and_signatures_are_not_shown(secret: str) -> None:
-    assert shown(f"sftp://me:{secret}@host/scan.nii.gz") == "sftp://host/scan.nii.gz"
-    assert shown(f"https://host/scan.nii.gz?signature={secret}") == "https://host/scan.nii.gz"
-    assert shown("hf://datasets/a/b@main/scan.nii.gz") == "hf://datasets/a/b@main/scan.nii.gz"
+    assert redact_url(f"sftp://me:{secret}@host/scan.nii.gz") == "sftp://host/scan.nii.gz"
+    assert redact_url(f"https://host/scan.nii.gz?signature={secret}") == "https://host/scan.nii.gz"
+    assert redact_url("hf://datasets/a/b@main/scan.nii.gz") == "hf://datasets/a/b@main/scan.nii.gz"
 
 
 def test_a_file_and_a_whole_folder_are_here_for_the_time_of_the_block(memory: str) -> None:
     fsspec.filesystem("memory").pipe({f"{memory}/a/scan.nii.gz": b"voxels", f"{memory}/series/1/x.dcm": b"slice"})
     fsspec.filesystem("memory").pipe(f"{memory}/series/y.dcm", b"other")
     inputs = {"scan": f"{memory}/a/scan.nii.gz", "series": f"{memory}/series", "drawn": "/some/where.nii"}
-    with all_at_hand(inputs) as paths:
+    with local_copies(inputs) as paths:
         assert paths["scan"].name == "scan.nii.gz"
         assert paths["scan"].read_bytes() == b"voxels"
         assert str(paths["drawn"]) == "/some/where.nii"
@@ -104,14 +104,18 @@ def test_the_same_place_is_known_however_it_is_written(tmp_path: Path) -> None:
         f"local://{tmp_path}//a.nii",
         tmp_path / "link/a.nii",
     ):
-        assert place_of(str(same)) == place_of(str(tmp_path / "a.nii"))
-    assert place_of("S3://bucket//a/./b.nii") == place_of("s3://bucket/a/b.nii") != place_of("gs://bucket/a/b.nii")
-    assert place_of("memory:///a/b") == place_of("memory://a/b")
+        assert canonical_url(str(same)) == canonical_url(str(tmp_path / "a.nii"))
+    assert (
+        canonical_url("S3://bucket//a/./b.nii")
+        == canonical_url("s3://bucket/a/b.nii")
+        != canonical_url("gs://bucket/a/b.nii")
+    )
+    assert canonical_url("memory:///a/b") == canonical_url("memory://a/b")
 
 
 def test_what_lies_on_this_machine_is_not_copied(tmp_path: Path) -> None:
     (tmp_path / "scan.nii").write_bytes(b"voxels")
-    with at_hand(f"file://{tmp_path}/scan.nii") as path:
+    with local_copy(f"file://{tmp_path}/scan.nii") as path:
         assert path == tmp_path / "scan.nii"
     put(tmp_path / "scan.nii", f"file://{tmp_path}/new/folder/copy.nii")
     assert (tmp_path / "new" / "folder" / "copy.nii").read_bytes() == b"voxels"
@@ -163,7 +167,7 @@ def test_what_breaks_off_leaves_what_was_there(renaming: Path, tmp_path: Path, m
 
 
 def test_what_a_user_can_put_right_is_one_line(memory: str) -> None:
-    for missing in (listed, fingerprint, lambda address: at_hand(address).__enter__()):
+    for missing in (listed, fingerprint, lambda address: local_copy(address).__enter__()):
         with pytest.raises(InputError, match=f"^{memory}/none: no such file or folder$"):
             missing(f"{memory}/none")
     with pytest.raises(InputError, match=r"nosuch://x: not an address that can be used: .*nosuch"):

@@ -15,7 +15,7 @@ from ivos.propagation.engines.flow import FlowEngine
 from ivos.propagation.masks import Masks
 from ivos.uncertainty.case_file import read_evidence, write_evidence
 from ivos.uncertainty.cycle import add_cycle
-from ivos.uncertainty.evidence import Evidence
+from ivos.uncertainty.features import QualityFeatures
 from ivos.volume.windows import windows_for
 from tests.propagation.scenes import moving_discs
 
@@ -25,7 +25,7 @@ PROBABILITIES = arrays(np.float32, (2, 6, 5), elements=st.floats(0, 0.5, width=3
 def test_certainty_is_the_dsc_to_expect() -> None:
     probabilities = np.zeros((1, 1, 4), np.float32)
     probabilities[0, 0] = (0.9, 0.7, 0.2, 0.0)
-    evidence = Evidence.of(1, 1)
+    evidence = QualityFeatures.of(1, 1)
     evidence.add(0, Masks.of(probabilities))
     figures = evidence.figures(0.5)[0]
     assert figures["certainty"] == pytest.approx(2 * 1.6 / (2 + 1.8))
@@ -33,7 +33,7 @@ def test_certainty_is_the_dsc_to_expect() -> None:
 
 
 def test_a_sure_answer_is_certain_and_has_no_entropy() -> None:
-    sure, unsure = Evidence.of(1, 1), Evidence.of(1, 1)
+    sure, unsure = QualityFeatures.of(1, 1), QualityFeatures.of(1, 1)
     sure.add(0, Masks.of(np.ones((1, 3, 3), np.float32)))
     unsure.add(0, Masks.of(np.full((1, 3, 3), 0.6, np.float32)))
     assert sure.figures(1.0)[0]["certainty"] == 1
@@ -43,7 +43,7 @@ def test_a_sure_answer_is_certain_and_has_no_entropy() -> None:
 
 @given(PROBABILITIES, PROBABILITIES)
 def test_agreement_is_symmetric_and_whole_with_itself(one: np.ndarray, other: np.ndarray) -> None:
-    evidence = Evidence.of(1, 2)
+    evidence = QualityFeatures.of(1, 2)
     a, b = Masks.of(one), Masks.of(other)
     evidence.compare("ab", 0, a, b)
     evidence.compare("ba", 0, b, a)
@@ -67,7 +67,7 @@ def test_a_good_result_comes_back_to_the_drawn_slice_and_a_shifted_one_does_not(
     shifted[5] = labels.array[5]
     returned = []
     for result in (labels.array, shifted):
-        evidence = Evidence.of(len(drawn), 2)
+        evidence = QualityFeatures.of(len(drawn), 2)
         add_cycle(evidence, stack, annotations, result, FlowEngine())
         returned.append(evidence.agreements["cycle"].dsc())
     assert returned[0].min() > 0.85

@@ -15,10 +15,10 @@ from ivos.propagation.bidirectional import Propagated, SliceStack, walk
 from ivos.propagation.engines.nearest import NearestEngine
 from ivos.propagation.masks import Masks
 from ivos.types import Axis
-from ivos.uncertainty.evidence import Evidence
 from ivos.uncertainty.expected_errors import expected_errors
+from ivos.uncertainty.features import QualityFeatures
 from ivos.uncertainty.suggest import rank, suggest, take
-from ivos.uncertainty.undiscovered import undiscovered
+from ivos.uncertainty.unseen_structures import expected_unseen_structures
 from ivos.volume.windows import windows_for
 from tests.propagation.scenes import drawn_on, moving_discs
 
@@ -35,7 +35,7 @@ def scene(
     *,
     sure: Mapping[int, Mapping[int, float]] | None = None,
     complete: bool = True,
-) -> tuple[Evidence, Annotations]:
+) -> tuple[QualityFeatures, Annotations]:
     """Squares by label id on some slices, found with probability 0.98, or as ``sure`` says slice by slice."""
     labels = np.zeros((SLICES, 8, 8 * len(there)), np.uint8)
     for place, (label, numbers) in enumerate(there.items()):
@@ -44,7 +44,7 @@ def scene(
     on_drawn[list(drawn)] = labels[list(drawn)]
     structures = tuple(int(k) for k in np.unique(on_drawn) if k)
     annotations = Annotations(on_drawn, structures, frozenset(drawn if complete else ()))
-    evidence = Evidence.of(SLICES, len(structures))
+    evidence = QualityFeatures.of(SLICES, len(structures))
     for n in range(SLICES):
         given = {k: (sure or {}).get(k, {}).get(n, 0.98) for k in structures}
         likely = np.array([np.where(labels[n] == k, given[k], 0) for k in structures], np.float32)
@@ -53,13 +53,13 @@ def scene(
     return evidence, annotations
 
 
-def rearranged(evidence: Evidence, rows: slice, columns: slice) -> Evidence:
+def rearranged(evidence: QualityFeatures, rows: slice, columns: slice) -> QualityFeatures:
     parts = (evidence.voxels, evidence.probable, evidence.certain, evidence.entropy)
     voxels, probable, certain, entropy = (part[rows, columns].copy() for part in parts)
-    return Evidence(voxels, probable, certain, entropy)
+    return QualityFeatures(voxels, probable, certain, entropy)
 
 
-def numbers(evidence: Evidence, annotations: Annotations, count: int = 5) -> list[int]:
+def numbers(evidence: QualityFeatures, annotations: Annotations, count: int = 5) -> list[int]:
     return [s.index for s in rank(evidence, annotations, count=count).slices]
 
 
@@ -119,7 +119,7 @@ def test_an_end_that_fades_is_suggested_as_one() -> None:
     labels = np.zeros((SLICES, 12, 12), np.uint8)
     labels[10, 1:11, 1:11] = 3
     annotations = Annotations(labels, (3,))
-    evidence = Evidence.of(SLICES, 1)
+    evidence = QualityFeatures.of(SLICES, 1)
     take(evidence, Propagated(10, annotations.masks(10)))
     for n in range(11, 30):  # smaller and less sure slice by slice, without an end
         fading = np.zeros((1, 12, 12), np.float32)
@@ -172,19 +172,19 @@ def test_structures_still_to_be_found_are_where_they_would_have_been_missed() ->
     present, drawn = np.zeros((20, 2), bool), np.zeros(20, bool)
     present[1:8, 0] = present[3:9, 1] = True
     drawn[[5, 12]] = True
-    found = undiscovered(present, drawn)
+    found = expected_unseen_structures(present, drawn)
     assert found[drawn].max() == 0
     assert found[15:18].min() > found[0]  # 7 and 6 slices fit beyond slice 12, but not before slice 5
     fewer = drawn.copy()
     fewer[12] = False
-    assert undiscovered(present, fewer)[9:].sum() > found[9:].sum()
+    assert expected_unseen_structures(present, fewer)[9:].sum() > found[9:].sum()
 
 
 def test_structures_still_to_be_found_rather_are_where_others_are() -> None:
     present, drawn = np.zeros((21, 1), bool), np.zeros(21, bool)
     present[8:17, 0] = True  # more of it above the drawn slice than below
     drawn[10] = True
-    found = undiscovered(present, drawn)
+    found = expected_unseen_structures(present, drawn)
     assert found[11:].sum() > found[:10].sum() > 0
 
 
@@ -200,7 +200,7 @@ def test_from_scan_and_slices_as_from_the_walk_that_has_just_been() -> None:
     seen: list[tuple[int, int]] = []
     found = suggest(scan, drawn, count=3, engine=NearestEngine(), complete=True, progress=lambda *a: seen.append(a))
     assert seen[-1] == (len(seen), len(seen))
-    annotations, evidence = annotations_along(drawn, Axis.AXIAL, complete=True), Evidence.of(12, 2)
+    annotations, evidence = annotations_along(drawn, Axis.AXIAL, complete=True), QualityFeatures.of(12, 2)
     for finished in walk(SliceStack(scan.array, windows_for(scan, "auto"), (1, 1)), annotations, NearestEngine()):
         if finished is not None:
             take(evidence, finished)

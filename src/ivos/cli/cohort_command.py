@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ivos.cli.cohort_options import Where
     from ivos.cohort.manifest import Manifest, Row
-    from ivos.cohort.run import Standing
+    from ivos.cohort.run import RunProgress
     from ivos.pipelines.protocol import Case, Job
 
 INTERRUPTED = 130
@@ -30,7 +30,7 @@ def over_cohort(
     where: Where,
     *,
     again: bool,
-    watch: Callable[[Standing], None] | None = None,
+    watch: Callable[[RunProgress], None] | None = None,
 ) -> list[Row]:
     """Do a job over cases, and write the cohort's page.
 
@@ -51,12 +51,12 @@ def over_cohort(
     """
     from ivos.cohort.page import write_cohort_run_page
 
-    with watched(job, cases, output, where, again=again, watch=watch) as manifest:
+    with run_with_progress(job, cases, output, where, again=again, watch=watch) as manifest:
         write_cohort_run_page(output, manifest.rows(), job=job.name, title=output.absolute().name)
         return manifest.ours()
 
 
-def over_cohort_afresh(job: Job, cases: Sequence[Case], output: Path, where: Where) -> list[Row]:
+def run_or_rebuild(job: Job, cases: Sequence[Case], output: Path, where: Where) -> list[Row]:
     """Do a job whose results may always be replaced: what other settings or files have made is done anew, unasked.
 
     Cases that an earlier run has ended, with the same settings and inputs, stay as they are; why they failed is told
@@ -79,14 +79,14 @@ def over_cohort_afresh(job: Job, cases: Sequence[Case], output: Path, where: Whe
 
     ended: set[str] = set()
 
-    def watch(standing: Standing) -> None:
+    def watch(standing: RunProgress) -> None:
         if standing.ended is not None:
             ended.add(standing.ended.case.name)
 
     try:
-        manifest = watched(job, cases, output, where, again=False, watch=watch)
+        manifest = run_with_progress(job, cases, output, where, again=False, watch=watch)
     except OtherResultsError:
-        manifest = watched(job, cases, output, where, again=True, watch=watch)
+        manifest = run_with_progress(job, cases, output, where, again=True, watch=watch)
     with manifest:
         rows = manifest.ours()
     for row in rows:
@@ -95,21 +95,21 @@ def over_cohort_afresh(job: Job, cases: Sequence[Case], output: Path, where: Whe
     return rows
 
 
-def watched(
+def run_with_progress(
     job: Job,
     cases: Sequence[Case],
     output: Path,
     where: Where,
     *,
     again: bool,
-    watch: Callable[[Standing], None] | None = None,
+    watch: Callable[[RunProgress], None] | None = None,
 ) -> Manifest:
     """Do a job over cases, with a table on stderr, as :func:`over_cohort` does; the manifest is given open."""
     from ivos.cohort.run import run_cohort
 
     with cohort_view() as view:
 
-        def progress(standing: Standing) -> None:
+        def progress(standing: RunProgress) -> None:
             view(standing)
             if watch is not None:
                 watch(standing)
@@ -121,19 +121,21 @@ def watched(
             raise typer.Exit(INTERRUPTED) from None
 
 
-def told_of(rows: Sequence[Row], cases: Sequence[Case], output: Path) -> list[dict[str, Any]]:
+def json_rows(rows: Sequence[Row], cases: Sequence[Case], output: Path) -> list[dict[str, Any]]:
     """What ``--json`` says of the cases that went well; where their scans are stands nowhere else."""
-    from ivos.cohort.delivered import AT
-    from ivos.io.remote import shown
+    from ivos.cohort.upload import URLS_KEY
+    from ivos.io.remote import redact_url
 
     by_name = {case.name: case for case in cases}
     return [
         {
             "case": row.name,
-            "scan": shown(by_name[row.name].inputs["scan"]),
+            "scan": redact_url(by_name[row.name].inputs["scan"]),
             "series": by_name[row.name].series,
             "stack": by_name[row.name].stack,
-            "output": row.figures[AT]["labels"] if AT in row.figures else str(output / row.outputs["labels"]),
+            "output": row.figures[URLS_KEY]["labels"]
+            if URLS_KEY in row.figures
+            else str(output / row.outputs["labels"]),
             "seconds": row.seconds,
             **row.figures,
         }

@@ -76,14 +76,14 @@ class Where:
         Raises:
             InputError: that is no address.
         """
-        from ivos.cohort.delivered import DeliveredJob
+        from ivos.cohort.upload import UploadJob
         from ivos.io.remote import is_address
 
         if self.deliver is None:
             return job
         if not is_address(self.deliver):
             raise InputError(f"--deliver {self.deliver}: give an address like s3://bucket/labels; folders go with -o")
-        return DeliveredJob(job, self.deliver)
+        return UploadJob(job, self.deliver)
 
     def backend(self) -> Backend:
         """Gives cases to workers there.
@@ -99,9 +99,9 @@ class Where:
             from ivos.cohort.backends.processes import ProcessesBackend
 
             return ProcessesBackend(self.workers)
-        from ivos.cohort.backends.alone import AloneBackend
+        from ivos.cohort.backends.serial import SerialBackend
 
-        return AloneBackend()
+        return SerialBackend()
 
 
 def series_rules(

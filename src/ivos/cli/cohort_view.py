@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.console import Group
 
-    from ivos.cohort.run import Standing
+    from ivos.cohort.run import RunProgress
     from ivos.metrics.efficiency import Efficiency, Interval, Sampler
 
 _PERIOD_S = 30.0  # of lines where no one watches
@@ -26,7 +26,7 @@ _WORKERS = 16  # shown at most
 
 
 @contextmanager
-def cohort_view() -> Iterator[Callable[[Standing], None]]:
+def cohort_view() -> Iterator[Callable[[RunProgress], None]]:
     """A table on stderr that follows the run; where that is no terminal, a line now and then.
 
     Cases that fail have a line each, in both.
@@ -40,7 +40,7 @@ def cohort_view() -> Iterator[Callable[[Standing], None]]:
         return
     with Live(console=console, transient=True, refresh_per_second=4) as live:
 
-        def show(standing: Standing) -> None:
+        def show(standing: RunProgress) -> None:
             if failure := _failure(standing):
                 live.console.print(rich_text(failure, sys.stderr), soft_wrap=True)
             live.update(_table(standing))
@@ -65,7 +65,7 @@ class Measured:
     def __enter__(self) -> Measured:
         return self
 
-    def __call__(self, standing: Standing) -> None:
+    def __call__(self, standing: RunProgress) -> None:
         """See :func:`ivos.cohort.run.run_cohort`."""
         self._close()
         ended = standing.ended
@@ -96,7 +96,7 @@ class _Lines:
     def __init__(self) -> None:
         self._last = time.monotonic()
 
-    def __call__(self, standing: Standing) -> None:
+    def __call__(self, standing: RunProgress) -> None:
         if failure := _failure(standing):
             print_error(failure)
         if time.monotonic() - self._last >= _PERIOD_S:
@@ -104,12 +104,12 @@ class _Lines:
             print_error(f"ivos: {_line(standing)}")
 
 
-def _failure(standing: Standing) -> str | None:
+def _failure(standing: RunProgress) -> str | None:
     ended = standing.ended
     return None if ended is None or ended.kind == "done" else f"ivos: {ended.case.name}: {ended.reason}"
 
 
-def _table(standing: Standing) -> Group:
+def _table(standing: RunProgress) -> Group:
     from rich.console import Group
     from rich.table import Table
 
@@ -121,7 +121,7 @@ def _table(standing: Standing) -> Group:
     return Group(_line(standing), table)
 
 
-def _line(standing: Standing) -> str:
+def _line(standing: RunProgress) -> str:
     """One line: done, failed, how fast, and how long it will take."""
     ended = standing.done + standing.failed
     parts = [f"{standing.before + standing.done} of {standing.cases} done"]

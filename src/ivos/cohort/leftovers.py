@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _STILL_S = 60.0
 
 
-def sweep(folder: Path) -> None:
+def remove_stale_temporaries(folder: Path) -> None:
     """Remove the temporary folders of :func:`ivos.files.replacing` in which nothing was written for a minute."""
     for leftover in folder.rglob(".ivos-*"):
         try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ivos.cohort.backends.protocol import Begun
-from ivos.cohort.leftovers import sweep
+from ivos.cohort.leftovers import remove_stale_temporaries
 from ivos.cohort.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Standing:
+class RunProgress:
     """How far a run is.
 
     Attributes:
@@ -50,7 +50,7 @@ def run_cohort(
     *,
     attempts: int = 3,
     again: bool = False,
-    progress: Callable[[Standing], None] | None = None,
+    progress: Callable[[RunProgress], None] | None = None,
 ) -> Manifest:
     """Do a job over cases; those that an earlier run has ended, with the same settings and inputs, are left out.
 
@@ -73,7 +73,7 @@ def run_cohort(
         InputError: see :class:`ivos.cohort.manifest.Manifest` and :class:`ivos.cohort.backends.protocol.Backend`.
     """
     manifest = Manifest(output, job, cases, again=again)
-    sweep(output)
+    remove_stale_temporaries(output)
     try:
         run = _Run(manifest, len(cases), progress or (lambda _: None))
         for attempt in range(1, attempts + 1):
@@ -91,11 +91,11 @@ def run_cohort(
 class _Run:
     """Takes down what workers tell."""
 
-    def __init__(self, manifest: Manifest, cases: int, progress: Callable[[Standing], None]) -> None:
+    def __init__(self, manifest: Manifest, cases: int, progress: Callable[[RunProgress], None]) -> None:
         self._manifest, self._progress = manifest, progress
         self._in_hand: dict[str, str] = {}  # worker by case
         self._started = time.monotonic()
-        self._standing = Standing(cases, cases - len(manifest.waiting()))
+        self._standing = RunProgress(cases, cases - len(manifest.waiting()))
         self._tell()
 
     def follow(self, events: Iterator[Begun | Outcome], attempt: int, *, last: bool) -> None:

@@ -114,9 +114,9 @@ def _cases_at(address: str) -> list[Case]:
 
 
 def _listed_cases(source: str, roles: Sequence[str]) -> list[Case]:
-    from ivos.io.remote import at_hand
+    from ivos.io.remote import local_copy
 
-    with at_hand(source) as path:
+    with local_copy(source) as path:
         entries = _entries(path, source)
     base = source.rpartition("/")[0] if is_address(source) else str(Path(source).absolute().parent)
     if not entries:

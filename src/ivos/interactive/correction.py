@@ -13,7 +13,7 @@ from ivos.propagation.masks import masks_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ivos.interactive.stretch import StatedAnnotations, Stretch
+    from ivos.interactive.span import PropagationSpan, StatedAnnotations
     from ivos.propagation.bidirectional import Propagated, SliceStack
     from ivos.propagation.corrections.correct import Merge
     from ivos.propagation.engines.protocol import Engine
@@ -35,7 +35,7 @@ class Correction:
         confidence: (Z, Y, X) how sure they are, 0..255.
     """
 
-    stretch: Stretch
+    stretch: PropagationSpan
     index: int
     merge: Merge
     guessed: Array

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.errors import InputError
-from ivos.interactive.checks import HIGHEST_STRUCTURE
-from ivos.interactive.facts import Drawn
-from ivos.interactive.findings import figures_of, figures_of_certain
+from ivos.interactive.annotation_state import AnnotatedSlice
 from ivos.interactive.history import FIGURES_ALONG
-from ivos.interactive.labelling import drawn_over, guessed_over
+from ivos.interactive.merging import merge_annotation, merge_prediction
+from ivos.interactive.suggestions import figures_of_certain, suggestion_features
+from ivos.interactive.validation import HIGHEST_STRUCTURE
 from ivos.propagation.fusion import decide
 from ivos.types import Axis
 from ivos.volume.labels import scheme_from_names, structures_in
@@ -45,12 +45,12 @@ def draw(change: Change, axis: Axis, index: int, masks: Mapping[int, BoolArray])
     after, touched = before, np.zeros(before.shape, bool)
     for structure, mask in masks.items():
         touched |= (after == structure) | mask
-        after = drawn_over(after, structure, mask, facts.committed)
+        after = merge_annotation(after, structure, mask, facts.committed)
     told = np.isin(after, [0, *masks]) & touched  # not what stayed with a committed structure
     confidence = _plane(change, "confidence", axis, place)
     _write(change, "labels", axis, place, after)
     _write(change, "confidence", axis, place, np.where(told, np.uint8(_SURE), confidence))
-    change.facts(replace(facts, drawn=facts.drawn | {Drawn(axis, index, structure) for structure in masks}))
+    change.facts(replace(facts, drawn=facts.drawn | {AnnotatedSlice(axis, index, structure) for structure in masks}))
 
 
 def write_finished(
@@ -70,7 +70,7 @@ def write_finished(
     free = [structure for structure in structures if structure not in locked]
     _guess(change, axis, finished.index, guess, free, sure)
     before = _figures(change, axis, finished.index)
-    figures = figures_of(finished, structures, before)
+    figures = suggestion_features(finished, structures, before)
     figures[:, list(locked)] = before[:, list(locked)]
     _write_figures(change, axis, finished.index, figures)
 
@@ -114,7 +114,7 @@ def clear(change: Change, axis: Axis, index: int, structure: int) -> None:
     Voxels of which drawn slices of other axes say that they are its stay.
     """
     facts, plane = change.state.facts, _plane(change, "labels", axis, _slice_at(change, axis, index))
-    change.facts(replace(facts, drawn=facts.drawn - {Drawn(axis, index, structure)}))
+    change.facts(replace(facts, drawn=facts.drawn - {AnnotatedSlice(axis, index, structure)}))
     held = _plane(change, "confidence", axis, _slice_at(change, axis, index))
     nothing, unsure = np.zeros(plane.shape, np.uint8), np.where(plane == structure, np.uint8(0), held)
     _guess(change, axis, index, nothing, [structure], unsure)
@@ -182,7 +182,7 @@ def _guess(change: Change, axis: Axis, index: int, guess: Array, structures: Seq
     spoken_of = (k for k in facts.by_id if facts.speaks_of(k, axis, index))  # of many structures only a few are
     settled = {k: facts.settled(k, axis, index, change.state.shape) for k in spoken_of}
     before = _plane(change, "labels", axis, place)
-    after, taken = guessed_over(before, guess, structures, settled, facts.committed)
+    after, taken = merge_prediction(before, guess, structures, settled, facts.committed)
     held = _plane(change, "confidence", axis, place)
     _write(change, "labels", axis, place, after)
     _write(change, "guessed", axis, place, after)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ivos.errors import InputError
-from ivos.interactive.facts import Facts
+from ivos.interactive.annotation_state import AnnotationState
 from ivos.volume.boxes import bounding_box
 
 if TYPE_CHECKING:
@@ -101,12 +101,12 @@ class Step:
     """
 
     patches: tuple[Patch, ...]
-    facts: Facts
+    facts: AnnotationState
 
     @property
     def empty(self) -> bool:
         """Whether it changed nothing."""
-        return not self.patches and self.facts == Facts()
+        return not self.patches and self.facts == AnnotationState()
 
     @property
     def size_bytes(self) -> int:

@@ -11,8 +11,18 @@ import numpy as np
 
 from ivos.errors import InputError
 from ivos.interactive import editing
-from ivos.interactive.carrying import carried
-from ivos.interactive.checks import (
+from ivos.interactive.annotation_state import AnnotatedSlice
+from ivos.interactive.correction import Correction
+from ivos.interactive.history import History
+from ivos.interactive.journal import Journal
+from ivos.interactive.pending_prompts import PendingPrompts, added, clicked
+from ivos.interactive.propagation import run_propagation
+from ivos.interactive.session_file import SavedSession, checksum, load_session, save_session
+from ivos.interactive.span import span_around_slice, span_for_range
+from ivos.interactive.state import State, new_arrays
+from ivos.interactive.suggestions import suggestions
+from ivos.interactive.timeline import Timeline
+from ivos.interactive.validation import (
     check_free,
     check_name,
     check_new,
@@ -23,16 +33,6 @@ from ivos.interactive.checks import (
     checked_mask,
     checked_stroke,
 )
-from ivos.interactive.correction import Correction
-from ivos.interactive.facts import Drawn
-from ivos.interactive.findings import suggestions
-from ivos.interactive.history import History
-from ivos.interactive.journal import Journal
-from ivos.interactive.session_file import SavedSession, checksum, load_session, save_session
-from ivos.interactive.standing import Standing, added, clicked
-from ivos.interactive.state import State, new_arrays
-from ivos.interactive.stretch import stretch_about, stretch_for
-from ivos.interactive.timeline import Timeline
 from ivos.prompts.prompts import Strokes
 from ivos.propagation.annotated_planes import along_one_axis
 from ivos.propagation.bidirectional import SliceStack
@@ -47,12 +47,12 @@ from ivos.volume.volume import on_grid_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ivos.interactive.carrying import Visits
-    from ivos.interactive.checks import Points
     from ivos.interactive.history import ArrayName, Step
     from ivos.interactive.journal import Recorder
-    from ivos.interactive.stretch import Stretch
+    from ivos.interactive.propagation import Visits
+    from ivos.interactive.span import PropagationSpan
     from ivos.interactive.timeline import SliceState
+    from ivos.interactive.validation import Points
     from ivos.prompts.prompts import Box, StrokeSegmenter
     from ivos.propagation.corrections.correct import Merge
     from ivos.propagation.engines.protocol import Engine
@@ -97,7 +97,7 @@ class InteractiveSession:
         self._scan: Volume | None = scan
         self._checksum: str | None = None  # of the scan; taken when the session is saved first
         self._engine, self._segmenter, self._merge = engine, strokes, merge
-        self._standing: Standing | None = None
+        self._standing: PendingPrompts | None = None
         self._stacks: dict[int, SliceStack] = {}
         self._use(SavedSession(scan, State(new_arrays(scan.geometry.shape)), History(history_bytes)))
 
@@ -330,7 +330,7 @@ class InteractiveSession:
         masks: dict[int, BoolArray] = {}
         row, column = (spacing for n, spacing in enumerate(self._grid.geometry.spacing_mm) if n != along)
         for before, after in pairwise(drawn):
-            first_mask, last_mask = (self._mask(Drawn(along, number, structure)) for number in (before, after))
+            first_mask, last_mask = (self._mask(AnnotatedSlice(along, number, structure)) for number in (before, after))
             shapes = shapes_between(first_mask, last_mask, after - before - 1, (row, column))
             masks |= zip(range(before + 1, after), shapes, strict=True)
         why = f"{self._named(structure)} was filled between {axis} slices {drawn[0]} and {drawn[-1]}"
@@ -368,7 +368,7 @@ class InteractiveSession:
         ends = (0 if first is None else first, labels.shape[along] - 1 if last is None else last)
         begin, end = (checked_index(index, along, labels.shape) for index in ends)
         check_there(structures or (), facts)
-        stretch = stretch_for(facts, labels, along, begin, end, structures)
+        stretch = span_for_range(facts, labels, along, begin, end, structures)
         return self._carry(stretch)
 
     def correct(self, index: int, structures: Sequence[int] | None = None, axis: Axis | str = "axial") -> Visits:
@@ -385,7 +385,7 @@ class InteractiveSession:
         along, facts, labels = Axis.parse(axis), self._state.facts, self._state.labels
         check_there(structures or (), facts)
         number = checked_index(index, along, labels.shape)
-        stretch = stretch_about(facts, labels, along, number, structures)
+        stretch = span_around_slice(facts, labels, along, number, structures)
         if self._merge == "anew":
             return self._carry(stretch)
         if self._merge is None:
@@ -490,14 +490,14 @@ class InteractiveSession:
         """What the session takes in memory, about: its arrays and what can be undone, not the scan."""
         return sum(array.nbytes for array in self._state.arrays.values()) + self._journal.so_far.used_bytes
 
-    def _carry(self, stretch: Stretch | Correction) -> Visits:
+    def _carry(self, stretch: PropagationSpan | Correction) -> Visits:
         """Begin a step that lasts for as long as its caller goes on."""
         stack = self._stack(stretch.axis)
         self._engine = self._engine or choose_engine("fast")
         change = self._journal.begin("another propagation began")
-        return carried(self._journal, change, stretch, stack, self._engine)
+        return run_propagation(self._journal, change, stretch, stack, self._engine)
 
-    def _stroke(self, about: Drawn, strokes: Strokes) -> None:
+    def _stroke(self, about: AnnotatedSlice, strokes: Strokes) -> None:
         """Make a mask of strokes and those before them, and draw it."""
         if strokes.empty:
             raise InputError("no stroke: give a scribble, a click or a box")
@@ -513,26 +513,26 @@ class InteractiveSession:
         mask = likely & ~outside
         with self._journal.step(self._on_slice(about, "drawn")) as change:
             editing.draw(change, about.axis, about.number, {about.structure: mask})
-        self._standing = Standing(about, strokes, self.revision)
+        self._standing = PendingPrompts(about, strokes, self.revision)
 
     def _named(self, structure: int) -> str:
         return self._state.facts.by_id[structure].name
 
-    def _on_slice(self, about: Drawn, what: str) -> str:
+    def _on_slice(self, about: AnnotatedSlice, what: str) -> str:
         return f"{self._named(about.structure)} was {what} on {about.axis} slice {about.number}"
 
-    def _about(self, index: int, structure: int, axis: Axis | str) -> Drawn:
+    def _about(self, index: int, structure: int, axis: Axis | str) -> AnnotatedSlice:
         """A structure on a slice, both of which can be drawn."""
         along = Axis.parse(axis)
         check_free(structure, self._state.facts)
-        return Drawn(along, checked_index(index, along, self._state.shape), int(structure))
+        return AnnotatedSlice(along, checked_index(index, along, self._state.shape), int(structure))
 
-    def _mask(self, about: Drawn) -> BoolArray:
+    def _mask(self, about: AnnotatedSlice) -> BoolArray:
         """Where a structure is on a slice (H, W)."""
         there: BoolArray = self._state.labels.take(about.number, about.axis) == about.structure
         return there
 
-    def _drawn_of_others(self, about: Drawn) -> BoolArray:
+    def _drawn_of_others(self, about: AnnotatedSlice) -> BoolArray:
         """Where on a slice (H, W) other structures are that are drawn on it."""
         drawn = [k for k in self._state.facts.by_id if about._replace(structure=k) in self._state.facts.drawn]
         others: BoolArray = np.isin(self._state.labels.take(about.number, about.axis), drawn) & ~self._mask(about)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, PositiveInt, model_validator
 
-from ivos.interactive.facts import Drawn, Facts
+from ivos.interactive.annotation_state import AnnotatedSlice, AnnotationState
 from ivos.interactive.history import ArrayName, Patch, Step
 from ivos.interactive.state import FIGURES
 from ivos.types import Axis
@@ -65,14 +65,14 @@ class StructureJson(_Part):
 
 
 class FactsJson(_Part):
-    """Of :class:`~ivos.interactive.facts.Facts`."""
+    """Of :class:`~ivos.interactive.annotation_state.AnnotationState`."""
 
     structures: list[StructureJson]
     committed: list[StructureId]
     drawn: list[tuple[Annotated[int, Field(ge=0, le=2)], NonNegativeInt, StructureId]]
 
     @staticmethod
-    def of(facts: Facts) -> FactsJson:
+    def of(facts: AnnotationState) -> FactsJson:
         """From facts or a difference of them."""
         return FactsJson(
             structures=[
@@ -83,12 +83,12 @@ class FactsJson(_Part):
             drawn=sorted(facts.drawn),
         )
 
-    def plain(self) -> Facts:
+    def plain(self) -> AnnotationState:
         """The facts."""
-        return Facts(
+        return AnnotationState(
             frozenset(Label(entry.id, entry.name, entry.colour) for entry in self.structures),
             frozenset(self.committed),
-            frozenset(Drawn(Axis(axis), index, structure) for axis, index, structure in self.drawn),
+            frozenset(AnnotatedSlice(Axis(axis), index, structure) for axis, index, structure in self.drawn),
         )
 
 
@@ -135,7 +135,7 @@ class SessionJson(_Part):
     undone: list[StepJson]
 
     @staticmethod
-    def of(grid: Volume, checksum: str, facts: Facts, history: History) -> SessionJson:
+    def of(grid: Volume, checksum: str, facts: AnnotationState, history: History) -> SessionJson:
         """From a session."""
         return SessionJson(
             geometry=GeometryJson.of(grid.geometry),

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ivos.errors import InputError
-from ivos.interactive.facts import Facts
+from ivos.interactive.annotation_state import AnnotationState
 from ivos.interactive.history import FIGURES_ALONG, ArrayName, Patch, Step
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ivos.volume.geometry import Shape
 
 FIGURES = 6
-"""Of a structure on a slice, that suggestions go by: see :mod:`ivos.interactive.findings`."""
+"""Of a structure on a slice, that suggestions go by: see :mod:`ivos.interactive.suggestions`."""
 
 
 def new_arrays(shape: Shape) -> dict[ArrayName, npt.NDArray[Any]]:
@@ -50,8 +50,8 @@ class State:
         revisions: for each axis the revision (N,) at which each of its slices changed last.
     """
 
-    def __init__(self, arrays: Mapping[ArrayName, npt.NDArray[Any]], facts: Facts | None = None) -> None:
-        self.arrays, self.facts = arrays, facts or Facts()
+    def __init__(self, arrays: Mapping[ArrayName, npt.NDArray[Any]], facts: AnnotationState | None = None) -> None:
+        self.arrays, self.facts = arrays, facts or AnnotationState()
         self.revision = 1
         self.revisions = [np.ones(length, np.int64) for length in self.shape]
 
@@ -92,7 +92,7 @@ class State:
             for revisions, (first, last) in zip(self.revisions, patch.place, strict=True):
                 revisions[first:last] = self.revision
 
-    def change_facts(self, facts: Facts) -> None:
+    def change_facts(self, facts: AnnotationState) -> None:
         """Take other facts."""
         if facts != self.facts:
             self.revision += 1
@@ -115,7 +115,7 @@ class Change:
         self.state = state
         self.ended_by: str | None = None
         self._patches: list[Patch] = []
-        self._facts = Facts()  # the difference that it has made
+        self._facts = AnnotationState()  # the difference that it has made
 
     def write(self, name: ArrayName, place: tuple[slice, ...], new: npt.NDArray[Any]) -> None:
         """Put new values in a place of an array.
@@ -130,7 +130,7 @@ class Change:
             self._patches.append(patch)
             self.state.changed(patch)
 
-    def facts(self, facts: Facts) -> None:
+    def facts(self, facts: AnnotationState) -> None:
         """Take other facts."""
         self._facts ^= self.state.facts ^ facts
         self.state.change_facts(facts)

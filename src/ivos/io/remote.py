@@ -39,12 +39,12 @@ def is_address(text: str) -> bool:
     return _ADDRESS.match(text) is not None
 
 
-def shown(address: str) -> str:
+def redact_url(address: str) -> str:
     """An address as it may stand in messages and manifests: without a password or a signature."""
     return _SECRETS.sub("", address) if is_address(address) else address
 
 
-def place_of(address: str) -> str:
+def canonical_url(address: str) -> str:
     """An address or a path as a text that is the same however the same place is written."""
     if not is_address(address):
         return str(Path(address).resolve())
@@ -55,7 +55,7 @@ def place_of(address: str) -> str:
 
 
 @contextmanager
-def at_hand(address: str) -> Iterator[Path]:
+def local_copy(address: str) -> Iterator[Path]:
     """A file or a whole folder as a path on this machine, for the time of the block.
 
     Args:
@@ -98,23 +98,23 @@ def _copy(files: AbstractFileSystem, path: str, copied: Path) -> None:
 
 
 def copies_of(address: str) -> str:
-    """A regular expression for the paths at which :func:`at_hand` has copies of what is at an address."""
-    folder, name = Path(tempfile.gettempdir(), _COPIES), PurePosixPath(shown(address)).name
+    """A regular expression for the paths at which :func:`local_copy` has copies of what is at an address."""
+    folder, name = Path(tempfile.gettempdir(), _COPIES), PurePosixPath(redact_url(address)).name
     return f"{re.escape(str(folder))}[^/\\\\]*[/\\\\]{re.escape(name)}"
 
 
 @contextmanager
-def all_at_hand(addresses: Mapping[str, str]) -> Iterator[dict[str, Path]]:
-    """Several files or folders by their roles, each as :func:`at_hand` gives it."""
+def local_copies(addresses: Mapping[str, str]) -> Iterator[dict[str, Path]]:
+    """Several files or folders by their roles, each as :func:`local_copy` gives it."""
     with ExitStack() as stack:
-        yield {role: stack.enter_context(at_hand(address)) for role, address in addresses.items()}
+        yield {role: stack.enter_context(local_copy(address)) for role, address in addresses.items()}
 
 
 def listed(address: str) -> list[str]:
     """Addresses of the files and folders that lie in a folder, by name; what is hidden is left out.
 
     Raises:
-        InputError: no such folder, or what :func:`at_hand` refuses.
+        InputError: no such folder, or what :func:`local_copy` refuses.
         UnreachableError: the store fails in another way.
     """
     files, path = _opened(address)
@@ -132,7 +132,7 @@ def fingerprint(address: str) -> str:
     It changes when the content does; nothing is downloaded.
 
     Raises:
-        InputError: nothing is there, or what :func:`at_hand` refuses.
+        InputError: nothing is there, or what :func:`local_copy` refuses.
         UnreachableError: the store fails in another way.
     """
     files, path = _opened(address)
@@ -195,7 +195,7 @@ def _opened(address: str) -> tuple[AbstractFileSystem, str]:
         with _told(address):
             files, path = url_to_fs(address)
     except ImportError as error:
-        raise InputError(f"{shown(address)}: its kind of address needs a package: {first_line(error)}") from error
+        raise InputError(f"{redact_url(address)}: its kind of address needs a package: {first_line(error)}") from error
     files.invalidate_cache()  # others write there too
     return files, path
 
@@ -203,7 +203,7 @@ def _opened(address: str) -> tuple[AbstractFileSystem, str]:
 @contextmanager
 def _told(address: str) -> Iterator[None]:
     """Every failure of a store as one line: what a user can put right, and what may pass."""
-    place = shown(address)
+    place = redact_url(address)
     try:
         yield
     except FileNotFoundError as error:

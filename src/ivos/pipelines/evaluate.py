@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from ivos.io.pairs import read_pair
-from ivos.io.remote import all_at_hand
+from ivos.io.remote import local_copies
 from ivos.metrics.evaluation import Score, evaluate
 from ivos.pipelines.protocol import Done
 
@@ -67,7 +67,7 @@ class EvaluateWorker:
 
     def read(self, case: Case) -> tuple[LabelLayers, LabelLayers]:
         """See :class:`ivos.pipelines.protocol.Worker`."""
-        with all_at_hand(case.inputs) as paths:
+        with local_copies(case.inputs) as paths:
             return read_pair(paths["prediction"], paths["truth"], scan=paths.get("scan"), names=self._job.names)
 
     def work(self, case: Case, data: tuple[LabelLayers, LabelLayers]) -> tuple[list[Score], list[str]]:

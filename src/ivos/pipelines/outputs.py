@@ -20,7 +20,7 @@ from ivos.io.labels import (
     label_path,
     write_labels,
 )
-from ivos.io.remote import at_hand, is_address, place_of, shown
+from ivos.io.remote import canonical_url, is_address, local_copy, redact_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,11 +95,11 @@ class LabelFiles:
             InputError: a DICOM form for a scan that did not come as DICOM, pseudonyms for another form, or a file that
                 would take the place of an input.
         """
-        inputs = {place_of(place) for case in cases for place in case.inputs.values()}
+        inputs = {canonical_url(place) for case in cases for place in case.inputs.values()}
         for case in cases:
             file = f"{folder.rstrip('/')}/{self.path(Path(), case)}"
-            if place_of(file) in inputs:
-                raise InputError(f"{shown(file)}: is an input of this command; give another folder for the labels")
+            if canonical_url(file) in inputs:
+                raise InputError(f"{redact_url(file)}: is an input of this command; give another folder for the labels")
         if self.form is None or self.form is LabelFormat.nifti:
             if self.pseudonyms is not None:
                 raise InputError("--pseudonymise: only DICOM says anything of the patient; add --format dicom-seg")
@@ -144,7 +144,7 @@ class LabelFiles:
         scan = case.inputs.get("scan")
         if format_of(path, self.form) is LabelFormat.nifti:
             scan = None  # of an address it would be fetched once more for nothing
-        with nullcontext() if scan is None else at_hand(scan) as source:
+        with nullcontext() if scan is None else local_copy(scan) as source:
             write_labels(
                 path,
                 labels,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ivos.errors import InputError
 from ivos.io.provenance import Manner, Provenance
 from ivos.io.read import read, read_labels
-from ivos.io.remote import all_at_hand
+from ivos.io.remote import local_copies
 from ivos.nets.checkpoints import BUNDLED
 from ivos.pipelines.outputs import LabelFiles, Reports, weights_checksum
 from ivos.pipelines.protocol import Done
@@ -142,7 +142,7 @@ class PropagateWorker:
 
     def read(self, case: Case) -> tuple[Volume, OneAxis]:
         """See :class:`ivos.pipelines.protocol.Worker`."""
-        with all_at_hand(case.inputs) as paths:
+        with local_copies(case.inputs) as paths:
             scan = with_modality(read(paths["scan"], series=case.series, stack=case.stack), self._job.modality)
             self._job.labels.check_scan(scan, case.inputs["scan"])
             drawn = read_labels(paths["annotations"], scan=scan, structures=self._job.structures)

@@ -11,7 +11,7 @@ from ivos.errors import InputError
 from ivos.io.probabilities import write_probabilities
 from ivos.io.provenance import Provenance
 from ivos.io.read import read
-from ivos.io.remote import at_hand
+from ivos.io.remote import local_copy
 from ivos.io.write import write_volume
 from ivos.nets.checkpoints import BUNDLED
 from ivos.pipelines.outputs import LabelFiles, Reports, weights_checksum
@@ -112,7 +112,7 @@ class SegmentWorker:
 
     def read(self, case: Case) -> Volume:
         """See :class:`ivos.pipelines.protocol.Worker`."""
-        with at_hand(case.inputs["scan"]) as path:
+        with local_copy(case.inputs["scan"]) as path:
             scan = with_modality(read(path, series=case.series, stack=case.stack), self._job.how.modality)
         self._job.labels.check_scan(scan, case.inputs["scan"])
         return scan

@@ -17,7 +17,7 @@ from ivos.propagation.fusion import PackedMasks, decide, fuse
 from ivos.propagation.masks import Masks
 from ivos.segmentation.reference_slices import Candidates, largest_area
 from ivos.types import Axis
-from ivos.uncertainty.evidence import Evidence
+from ivos.uncertainty.features import QualityFeatures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,7 +71,7 @@ class Segmentation:
     labels: Volume
     confidence: Volume
     structures: tuple[int, ...]
-    evidence: Evidence
+    evidence: QualityFeatures
     references: tuple[int, ...] = ()
     probabilities: dict[int, npt.NDArray[np.uint8]] = field(default_factory=dict)
 
@@ -119,7 +119,7 @@ def segment(
     sampled = sampling.numbers(count)
     looked_at = range(count) if agreement else sampled
     report = _Reporter(progress, len(looked_at) + 2 * count)
-    evidence = Evidence.of(count, len(networks.structures))
+    evidence = QualityFeatures.of(count, len(networks.structures))
     seen: dict[int, PackedMasks] = {}
     for number, masks in _seen(networks, stack, looked_at, evidence):
         seen[number] = PackedMasks.pack(masks)
@@ -166,7 +166,7 @@ def segment_slices(
         progress: called with slices done and slices to do.
     """
     answer, count = _Answer(scan, networks, probabilities), len(scan.array)
-    report, evidence = _Reporter(progress, count), Evidence.of(count, len(networks.structures))
+    report, evidence = _Reporter(progress, count), QualityFeatures.of(count, len(networks.structures))
     for number, masks in _seen(networks, SliceStack.of(scan, Axis.AXIAL, modality), range(count), evidence):
         answer.put(number, masks)
         evidence.add(number, masks)
@@ -175,7 +175,7 @@ def segment_slices(
 
 
 def _seen(
-    networks: ReferenceNetworks, stack: SliceStack, numbers: Sequence[int], evidence: Evidence
+    networks: ReferenceNetworks, stack: SliceStack, numbers: Sequence[int], evidence: QualityFeatures
 ) -> Iterator[tuple[int, Masks]]:
     """What the networks say of slices; how far the first two agree is evidence."""
 
@@ -240,7 +240,7 @@ class _Answer:
             if patch is not None:
                 volume[number][patch.place] = np.rint(255 * patch.values)
 
-    def segmentation(self, references: Sequence[int], evidence: Evidence) -> Segmentation:
+    def segmentation(self, references: Sequence[int], evidence: QualityFeatures) -> Segmentation:
         """All of it."""
         return Segmentation(
             self._scan.with_array(self._labels, self._networks.names),

@@ -18,9 +18,9 @@ from ivos.errors import InputError
 from ivos.training.checkpoints import BEST, LAST, Checkpoints, WholeCheckpoints, read_checkpoint
 from ivos.training.continuing import BEST_BEFORE, SETTINGS, OnChange, begin, continued, is_first_process, set_aside
 from ivos.training.finite import FiniteOnly
-from ivos.training.numbers import From
 from ivos.training.record import write_record
 from ivos.training.run_settings import RunSettings
+from ivos.training.samplers import InfiniteSampler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -124,10 +124,10 @@ class Run:
         """Whether this is the one of several processes that writes."""
         return bool(self.trainer.is_global_zero)
 
-    def samples(self, batch: int) -> From:
+    def samples(self, batch: int) -> InfiniteSampler:
         """Numbers of the samples that come after those of the steps done, where batches are of that size."""
         first = self.done * self.settings.optimiser.accumulate * batch * self.trainer.world_size
-        return From(first + self.trainer.global_rank, self.trainer.world_size)
+        return InfiniteSampler(first + self.trainer.global_rank, self.trainer.world_size)
 
     def fit(self, made: Callable[[float], Training], batches: Any, validating: Any) -> Training:
         """Train, from the last checkpoint where there is one.

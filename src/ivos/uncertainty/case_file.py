@@ -23,8 +23,8 @@ class CaseEvidence(BaseModel):
 
     Attributes:
         made_by: what made the segmentation.
-        structures: figures of :meth:`ivos.uncertainty.evidence.Evidence.figures` by label id, of structures that were
-            found; None for what is not a number.
+        structures: :meth:`ivos.uncertainty.features.QualityFeatures.figures` by label id, of structures that were found;
+            None for what is not a number.
     """
 
     model_config = ConfigDict(frozen=True)

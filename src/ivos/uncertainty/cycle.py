@@ -17,12 +17,14 @@ from ivos.propagation.masks import Masks
 if TYPE_CHECKING:
     from ivos.propagation.engines.protocol import Engine
     from ivos.types import Array
-    from ivos.uncertainty.evidence import Evidence
+    from ivos.uncertainty.features import QualityFeatures
 
 _FAR = 0.5  # of its area on the drawn slice: a structure's tip says little of the whole
 
 
-def add_cycle(evidence: Evidence, stack: SliceStack, annotations: Annotations, labels: Array, engine: Engine) -> None:
+def add_cycle(
+    evidence: QualityFeatures, stack: SliceStack, annotations: Annotations, labels: Array, engine: Engine
+) -> None:
     """Carry a result back to the drawn slices, and compare with what is drawn there: evidence named ``cycle``.
 
     From each drawn slice a structure is followed, up and down, to the farthest slice before the next drawn one on which

@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from ivos.propagation.annotations import Annotations
     from ivos.types import BoolArray
-    from ivos.uncertainty.evidence import Evidence, PerSlice
+    from ivos.uncertainty.features import PerSlice, QualityFeatures
 
 # Least squares on 12 synthetic abdomens with 1, 2, 4 and 8 drawn slices, propagated by the engine ``fast``: what each
 # sign of an error weighs. Slice by slice, all four together correlate 0.59 with what is wrong, the first alone 0.43.
@@ -44,7 +44,7 @@ class ExpectedErrors:
         return self.doubt + self.passes + self.far + self.end
 
 
-def expected_errors(evidence: Evidence, annotations: Annotations) -> ExpectedErrors:
+def expected_errors(evidence: QualityFeatures, annotations: Annotations) -> ExpectedErrors:
     """What is likely to be wrong after a propagation; nothing where a structure is drawn or known to be absent.
 
     Args:

@@ -19,9 +19,9 @@ from ivos.propagation.annotations import annotations_along
 from ivos.propagation.bidirectional import SliceStack, steps, walk
 from ivos.propagation.engines.registry import choose_engine
 from ivos.types import Axis
-from ivos.uncertainty.evidence import Evidence
 from ivos.uncertainty.expected_errors import expected_errors, remoteness
-from ivos.uncertainty.undiscovered import undiscovered
+from ivos.uncertainty.features import QualityFeatures
+from ivos.uncertainty.unseen_structures import expected_unseen_structures
 from ivos.volume.checks import check_scan, checked_labels
 from ivos.volume.volume import on_grid_of
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from ivos.propagation.bidirectional import Propagated
     from ivos.propagation.engines.protocol import Engine
     from ivos.types import BoolArray, Progress
-    from ivos.uncertainty.evidence import PerSlice
     from ivos.uncertainty.expected_errors import ExpectedErrors
+    from ivos.uncertainty.features import PerSlice
     from ivos.volume.volume import Volume
     from ivos.volume.windows import Modality
 
@@ -123,7 +123,7 @@ def suggest(
         _log.warning("%s", taken.note)
     annotations = annotations_along(drawn, along, structures=structures, complete=complete)
     stack = SliceStack.of(scan, along, modality)
-    evidence, total = Evidence.of(len(stack), len(annotations.structures)), steps(annotations)
+    evidence, total = QualityFeatures.of(len(stack), len(annotations.structures)), steps(annotations)
     for done, finished in enumerate(walk(stack, annotations, engine or choose_engine("fast")), start=1):
         if finished is not None:
             take(evidence, finished)
@@ -132,7 +132,7 @@ def suggest(
     return rank(evidence, annotations, count=count, axis=along, exploring=structures is None)
 
 
-def take(evidence: Evidence, finished: Propagated) -> None:
+def take(evidence: QualityFeatures, finished: Propagated) -> None:
     """Take a slice that the walk has finished into the evidence that :func:`rank` goes by."""
     evidence.add(finished.index, finished.masks)
     if finished.passes is not None:
@@ -140,7 +140,12 @@ def take(evidence: Evidence, finished: Propagated) -> None:
 
 
 def rank(
-    evidence: Evidence, annotations: Annotations, *, count: int = 5, axis: Axis = Axis.AXIAL, exploring: bool = True
+    evidence: QualityFeatures,
+    annotations: Annotations,
+    *,
+    count: int = 5,
+    axis: Axis = Axis.AXIAL,
+    exploring: bool = True,
 ) -> Suggestions:
     """Which slices to draw next, by what a propagation has left.
 
@@ -166,7 +171,7 @@ def rank(
         mended = _mended(losses, known)
         unseen = np.zeros(len(known))
         if exploring:
-            unseen = sound * undiscovered(evidence.voxels > 0, np.asarray(known.any(axis=1)))
+            unseen = sound * expected_unseen_structures(evidence.voxels > 0, np.asarray(known.any(axis=1)))
         if not chosen:
             by_structure = _best_for_each(mended, reasons)
         gains = (mended.sum(axis=1) + unseen) / known.shape[1]
@@ -204,7 +209,7 @@ def _best_for_each(mended: PerSlice, reasons: _Reasons) -> tuple[Suggestion, ...
 class _Reasons:
     """Puts in a word why a slice would help a structure."""
 
-    evidence: Evidence
+    evidence: QualityFeatures
     annotations: Annotations
     errors: ExpectedErrors
 

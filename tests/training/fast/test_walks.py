@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ivos.training.fast.examples import Example, Examples
-from ivos.training.fast.walks import Walk, Walks, goes_on
+from ivos.training.fast.rollouts import Rollout, Rollouts, goes_on
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_both_directions_wider_steps_and_drawn_ends(taken: list[Example]) -> Non
 
 def test_a_walk_between_drawn_slices_goes_there_and_back(taken: list[Example]) -> None:
     example = next(e for e in taken if e.between and e.masks[e.walked].any(axis=(1, 2)).all())
-    walk, visited = Walk(example), []
+    walk, visited = Rollout(example), []
     while goes_on(walk):
         step = walk.step()
         visited.append((step.index, step.opposed))
@@ -51,12 +51,12 @@ def test_a_walk_between_drawn_slices_goes_there_and_back(taken: list[Example]) -
 def test_right_answers_count_as_right_and_lost_structures_as_missed(taken: list[Example]) -> None:
     example = max((e for e in taken if not e.between), key=lambda e: int(e.masks.any(axis=(1, 2)).sum()))
     asked = example.masks[list(example.walked)[1:]]
-    right = Walk(example)
+    right = Rollout(example)
     while goes_on(right):
         right.advance(right.truth)
     assert right.counts.dsc is not None
     assert right.counts.dsc > 0.8
-    lost = Walk(example)
+    lost = Rollout(example)
     assert goes_on(lost)
     lost.advance(np.zeros((96, 96), np.float32))
     assert not goes_on(lost)
@@ -66,7 +66,7 @@ def test_right_answers_count_as_right_and_lost_structures_as_missed(taken: list[
 def test_a_walk_that_does_not_stop_is_followed_past_the_end(taken: list[Example]) -> None:
     """What overgrowth leads to is what the network has to learn from."""
     example = next(e for e in taken if not e.between and not e.masks[list(e.walked)[-4:]].any())
-    walk, steps = Walk(example), 0
+    walk, steps = Rollout(example), 0
     while goes_on(walk):
         walk.advance(np.full((96, 96), 0.9, np.float32))
         steps += 1
@@ -75,7 +75,7 @@ def test_a_walk_that_does_not_stop_is_followed_past_the_end(taken: list[Example]
 
 
 def test_finished_walks_make_room_for_new_ones(taken: list[Example]) -> None:
-    walks = next(iter(Walks(taken, 5)))
+    walks = next(iter(Rollouts(taken, 5)))
     for _ in range(4):
         under_way = walks.under_way()
         assert len(under_way) == 5

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from ivos.annotate.messages import Pixel
     from ivos.annotate.monailabel.given import Given
     from ivos.annotate.monailabel.messages import Parameters, Voxel
-    from ivos.annotate.session.scan_session import OpenScan
+    from ivos.annotate.session.scan_session import ScanSession
     from ivos.types import BoolArray
     from ivos.volume.volume import Volume
 
 
-def click(opened: OpenScan, asked: Parameters, usual: Mapping[str, int], given: Given, who: str) -> BoolArray:
+def click(opened: ScanSession, asked: Parameters, usual: Mapping[str, int], given: Given, who: str) -> BoolArray:
     """Refine a structure on the slices of the points, which are those of the scan's file.
 
     Args:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, BackgroundTasks, Query, Request
 from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
+from ivos.annotate.errors import NotFoundError
 from ivos.annotate.monailabel.form import form_of
 from ivos.annotate.monailabel.given import WasGiven  # noqa: TC001 - FastAPI reads annotations
 from ivos.annotate.monailabel.images import add_image, add_unnamed, image_file, image_name, scan_of
@@ -16,7 +17,6 @@ from ivos.annotate.monailabel.label_files import labels_in
 from ivos.annotate.monailabel.saving import save
 from ivos.annotate.monailabel.vocabulary import usual_ids
 from ivos.annotate.monailabel.worklist import FINAL, counts, objects, tag_of
-from ivos.annotate.refusals import NotThereError
 from ivos.annotate.server.routes import Here, Who  # noqa: TC001
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def get_label(service: Here, after: BackgroundTasks, label: Image) -> FileRespon
     """The labels of a scan, on its own grid."""
     kept = scan_of(service, label)
     if tag_of(kept) is None:
-        raise NotThereError(f"label '{kept.name}': nothing is labelled there yet")
+        raise NotFoundError(f"label '{kept.name}': nothing is labelled there yet")
     with ExitStack() as stack:
         _, path = stack.enter_context(service.exported(kept.id, "nifti"))
         after.add_task(stack.pop_all().close)  # once it is sent

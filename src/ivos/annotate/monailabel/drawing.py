@@ -10,13 +10,13 @@ import numpy as np
 from ivos.annotate.messages import Draw, PackedMask, Scribble
 
 if TYPE_CHECKING:
-    from ivos.annotate.session.scan_session import OpenScan
+    from ivos.annotate.session.scan_session import ScanSession
     from ivos.types import AxisName, BoolArray
 
 _LINES_AT_ONCE = 1_000
 
 
-def draw(opened: OpenScan, structure: int, axis: AxisName, index: int, mask: BoolArray, who: str) -> None:
+def draw(opened: ScanSession, structure: int, axis: AxisName, index: int, mask: BoolArray, who: str) -> None:
     """Say where a structure is on a slice.
 
     Args:
@@ -34,7 +34,7 @@ def draw(opened: OpenScan, structure: int, axis: AxisName, index: int, mask: Boo
 
 
 def scribble(
-    opened: OpenScan, structure: int, axis: AxisName, index: int, inside: BoolArray, outside: BoolArray, who: str
+    opened: ScanSession, structure: int, axis: AxisName, index: int, inside: BoolArray, outside: BoolArray, who: str
 ) -> None:
     """Refine a structure on a slice by pixels (H, W) that are in it, and others that are not.
 

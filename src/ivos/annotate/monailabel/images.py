@@ -7,7 +7,7 @@ import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ivos.annotate.refusals import ConflictError, NotThereError
+from ivos.annotate.errors import ConflictError, NotFoundError
 from ivos.annotate.server.uploads import kept_if_harmless, safe_name
 from ivos.annotate.storage.worklist import plain_stem
 from ivos.errors import InputError
@@ -40,7 +40,7 @@ def scan_of(service: Service, image: str) -> KeptScan:
     found = own or named
     shown = safe_name(image) if _is_name(image) else ""
     if not found:
-        raise NotThereError(f"image '{shown}': there is none; take an id from /datastore/, or upload it")
+        raise NotFoundError(f"image '{shown}': there is none; take an id from /datastore/, or upload it")
     if len(found) > 1:
         raise ConflictError(f"image '{shown}': {len(found)} scans are called so; take an id from /datastore/")
     return found[0]
@@ -61,7 +61,7 @@ def image_file(service: Service, kept: KeptScan) -> Path:
     source = service.sessions.source(kept)
     if suffix_of(source) in _AS_THEY_ARE:
         if not source.is_file():
-            raise NotThereError(f"{kept.name}: its file is not there any more; put it back")
+            raise NotFoundError(f"{kept.name}: its file is not there any more; put it back")
         return source
     path = service.work / "cache" / f"{kept.id}-own-grid.nii.gz"
     if not path.exists():
@@ -90,7 +90,7 @@ def add_image(service: Service, image: str, sent: SentFile) -> KeptScan:
     volume = _opened(sent)
     try:
         there = scan_of(service, image)
-    except NotThereError:
+    except NotFoundError:
         unnamed = next((k for k in _same(service, volume) if k.name.startswith(_UNNAMED)), None)
         if unnamed is None:
             return _added(service, name, sent)

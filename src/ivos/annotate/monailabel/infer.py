@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
+from ivos.annotate.errors import NotFoundError
 from ivos.annotate.monailabel.answers import answer
 from ivos.annotate.monailabel.datastore import multipart
 from ivos.annotate.monailabel.form import form_of
@@ -16,7 +17,6 @@ from ivos.annotate.monailabel.info import SUGGEST
 from ivos.annotate.monailabel.messages import Output  # noqa: TC001
 from ivos.annotate.monailabel.models import run
 from ivos.annotate.monailabel.worklist import next_readable_scan, nothing_left, sample
-from ivos.annotate.refusals import NotThereError
 from ivos.annotate.server.routes import Here, Who  # noqa: TC001
 
 router = APIRouter()
@@ -45,6 +45,6 @@ async def infer(
 def next_sample(service: Here, strategy: str) -> dict[str, Any]:
     """The image to work on next; a message alone when nothing is left that can be."""
     if strategy != SUGGEST:
-        raise NotThereError(f"strategy '{strategy[:40]}': there is none; take '{SUGGEST}'")
+        raise NotFoundError(f"strategy '{strategy[:40]}': there is none; take '{SUGGEST}'")
     kept = next_readable_scan(service)
     return nothing_left(service) if kept is None else sample(service, kept)

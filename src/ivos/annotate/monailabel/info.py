@@ -7,10 +7,10 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from ivos.annotate.errors import NotFoundError
 from ivos.annotate.monailabel.models import described
 from ivos.annotate.monailabel.vocabulary import at_hand
 from ivos.annotate.monailabel.worklist import counts
-from ivos.annotate.refusals import NotThereError
 from ivos.annotate.server.routes import Here  # noqa: TC001 - FastAPI reads annotations
 
 SUGGEST = "suggest"
@@ -45,4 +45,4 @@ def info(service: Here) -> dict[str, Any]:
 @router.delete("/train/")
 def train() -> None:
     """Plug-ins ask whether training goes on; 404 is their no."""
-    raise NotThereError("nothing is trained here: train with 'ivos train', and start with --reference and its weights")
+    raise NotFoundError("nothing is trained here: train with 'ivos train', and start with --reference and its weights")

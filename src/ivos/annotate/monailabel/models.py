@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ivos.annotate.errors import ConflictError, NotFoundError
 from ivos.annotate.monailabel import clicks, scribbles
 from ivos.annotate.monailabel.images import scan_of
 from ivos.annotate.monailabel.label_files import labels_in, names_in
 from ivos.annotate.monailabel.scribbles import Drawn, name_of_structure
 from ivos.annotate.monailabel.vocabulary import ids_in, usual_ids
-from ivos.annotate.refusals import ConflictError, NotThereError
 from ivos.types import Axis
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def run(service: Service, model: str, image: str, form: Form, given: Given, who:
             return _clicked(service, scan, form, given, who)
         case "organs":
             return _found(service, scan, given, who)
-    raise NotThereError(f"model '{model[:40]}': there is none; take one of {', '.join(described(finds=True))}")
+    raise NotFoundError(f"model '{model[:40]}': there is none; take one of {', '.join(described(finds=True))}")
 
 
 def _propagated(service: Service, scan: str, form: Form, given: Given, who: str) -> Result:

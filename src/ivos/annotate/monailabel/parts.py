@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from ivos.annotate.refusals import TooLargeError
+from ivos.annotate.errors import TooLargeError
 from ivos.annotate.server.uploads import safe_name
 from ivos.errors import InputError
 from ivos.files import suffix_of

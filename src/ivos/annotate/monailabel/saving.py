@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ivos.annotate.errors import ConflictError
 from ivos.annotate.monailabel.drawing import draw
 from ivos.annotate.monailabel.scribbles import INSIDE, OUTSIDE
 from ivos.annotate.monailabel.vocabulary import with_ids
-from ivos.annotate.refusals import ConflictError
 from ivos.volume.labels import structures_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ivos.annotate.monailabel.given import Given
-    from ivos.annotate.session.scan_session import OpenScan
+    from ivos.annotate.session.scan_session import ScanSession
     from ivos.types import Array
     from ivos.volume.volume import Volume
 
 
 def save(
-    opened: OpenScan,
+    opened: ScanSession,
     labels: Volume,
     numbers: Mapping[str, int],
     usual: Mapping[str, int],
@@ -67,7 +67,7 @@ def save(
 
 
 def _draw(
-    opened: OpenScan, labels: Volume, wanted: Array, slices: list[int], ids: Mapping[str, int], who: str, source: str
+    opened: ScanSession, labels: Volume, wanted: Array, slices: list[int], ids: Mapping[str, int], who: str, source: str
 ) -> None:
     """Draw all structures on some slices, in one step."""
     part = np.zeros_like(wanted)
@@ -91,7 +91,7 @@ def _differs(before: Array, wanted: Array, ids: Mapping[str, int]) -> bool:
     return bool((np.where(known, before, 0) != wanted).any())
 
 
-def _check_unlocked(opened: OpenScan, before: Array, wanted: Array, ids: Mapping[str, int]) -> None:
+def _check_unlocked(opened: ScanSession, before: Array, wanted: Array, ids: Mapping[str, int]) -> None:
     """Refuse to change, or to draw over, what is locked: what a person has saved would not be what is kept."""
     for structure in opened.message().structures:
         if structure.frozen:

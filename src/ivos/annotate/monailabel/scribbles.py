@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ivos.annotate.monailabel.given import Given
     from ivos.annotate.monailabel.messages import Parameters
     from ivos.annotate.session.jobs import Running
-    from ivos.annotate.session.scan_session import OpenScan
+    from ivos.annotate.session.scan_session import ScanSession
     from ivos.types import Array, AxisName, BoolArray
 
 INSIDE, OUTSIDE = "foreground_scribbles", "background_scribbles"
@@ -80,7 +80,7 @@ def name_of_structure(asked: Parameters, numbers: Mapping[str, int]) -> str:
 
 
 def carry(
-    opened: OpenScan, drawn: Drawn, name: str, axis: AxisName, usual: Mapping[str, int], given: Given, who: str
+    opened: ScanSession, drawn: Drawn, name: str, axis: AxisName, usual: Mapping[str, int], given: Given, who: str
 ) -> tuple[int, Running | None]:
     """Draw what is new, and begin to propagate.
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ivos.annotate.errors import ConflictError
 from ivos.annotate.messages import Add
-from ivos.annotate.refusals import ConflictError
 from ivos.errors import InputError
-from ivos.interactive.checks import HIGHEST_STRUCTURE
+from ivos.interactive.validation import HIGHEST_STRUCTURE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ivos.annotate.messages import Scan
     from ivos.annotate.server.service import Service
-    from ivos.annotate.session.scan_session import OpenScan
+    from ivos.annotate.session.scan_session import ScanSession
 
 
 def at_hand(service: Service) -> Scan | None:
@@ -39,12 +39,12 @@ def usual_ids(service: Service) -> dict[str, int]:
     return {} if scan is None else {structure.name: structure.id for structure in scan.structures}
 
 
-def ids_in(opened: OpenScan) -> dict[str, int]:
+def ids_in(opened: ScanSession) -> dict[str, int]:
     """The structures of a scan, with their ids."""
     return {structure.name: structure.id for structure in opened.message().structures}
 
 
-def with_ids(opened: OpenScan, names: Iterable[str], usual: Mapping[str, int], who: str) -> dict[str, int]:
+def with_ids(opened: ScanSession, names: Iterable[str], usual: Mapping[str, int], who: str) -> dict[str, int]:
     """The ids of structures by name; those that the scan does not have are added to it.
 
     Args:

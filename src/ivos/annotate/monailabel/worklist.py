@@ -17,7 +17,7 @@ from ivos.volume.geometry import reorientation
 
 if TYPE_CHECKING:
     from ivos.annotate.server.service import Service
-    from ivos.annotate.session.scan_session import OpenScan
+    from ivos.annotate.session.scan_session import ScanSession
     from ivos.annotate.storage.store import KeptScan
 
 _log = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ def _info(kept: KeptScan) -> dict[str, Any]:
     return {"name": image_name(kept), **changed}
 
 
-def _names(opened: OpenScan) -> dict[str, int]:
+def _names(opened: ScanSession) -> dict[str, int]:
     return names_in(opened.named_labels().array, ids_in(opened))
 
 
@@ -131,7 +131,7 @@ def _suggestions(service: Service, kept: KeptScan) -> list[dict[str, Any]]:
     return service.sessions.within(kept.id, _suggested)
 
 
-def _suggested(opened: OpenScan) -> list[dict[str, Any]]:
+def _suggested(opened: ScanSession) -> list[dict[str, Any]]:
     names = {number: name for name, number in ids_in(opened).items()}
     along = Axis(reorientation(opened.volume.source).order.index(0))
     try:

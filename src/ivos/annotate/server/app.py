@@ -17,8 +17,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
+from ivos.annotate.errors import RefusedError
 from ivos.annotate.monailabel.router import monailabel_router
-from ivos.annotate.refusals import RefusedError
 from ivos.annotate.server.routes import router
 from ivos.annotate.server.security import Guard
 from ivos.errors import InputError

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ivos.annotate.errors import ConflictError, StorageFullError
 from ivos.annotate.messages import Memory, ScanSummary
-from ivos.annotate.refusals import ConflictError, NotKeptError
 from ivos.annotate.server.uploads import kept_if_harmless
-from ivos.annotate.session.auto_segment import FindJob
+from ivos.annotate.session.auto_segment import AutoSegmentJob
+from ivos.annotate.session.context import ServerContext
 from ivos.annotate.session.events import Events
-from ivos.annotate.session.means import Means
 from ivos.annotate.session.sessions import Sessions
 from ivos.annotate.session.volumes import write_image
 from ivos.annotate.session.worker import Worker
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from ivos.annotate.messages import Done, ExportFormat, Job
     from ivos.annotate.session.networks import Networks
-    from ivos.annotate.session.scan_session import OpenScan
+    from ivos.annotate.session.scan_session import ScanSession
     from ivos.annotate.storage.store import KeptScan
     from ivos.volume.windows import Modality
 
@@ -79,7 +79,7 @@ class Service:
         for folder in (self.uploads, self._temporary, self._cache):
             folder.mkdir(exist_ok=True)
         self._worker, self._find = Worker(), networks.find
-        means = Means(
+        means = ServerContext(
             self.store,
             self.events,
             self._worker,
@@ -139,8 +139,8 @@ class Service:
         if finder is None:
             raise ConflictError("no reference networks are here: start with --reference and their weights")
 
-        def begin(opened: OpenScan) -> Job:
-            job = FindJob(opened, self._worker, finder, who)
+        def begin(opened: ScanSession) -> Job:
+            job = AutoSegmentJob(opened, self._worker, finder, who)
             opened.begin(job)
             job.start()
             return job.message
@@ -175,7 +175,7 @@ class Service:
                 self._write(path, kind, kept)
             except InputError as error:
                 full = shutil.disk_usage(folder).free < _NO_ROOM_BYTES
-                kind_of_error = NotKeptError if full else type(error)
+                kind_of_error = StorageFullError if full else type(error)
                 raise kind_of_error(str(error).replace(str(path), path.name)) from error
             yield path.name, path
 

@@ -16,7 +16,7 @@ import pydicom
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from ivos.annotate.refusals import TooLargeError
+from ivos.annotate.errors import TooLargeError
 from ivos.errors import InputError
 from ivos.files import suffix_of
 from ivos.io.nifti import voxels_of_nifti

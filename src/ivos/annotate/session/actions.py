@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ivos.annotate import messages
 from ivos.annotate.session.masks import colour_of, inside, lines, unpacked
 from ivos.errors import InputError
-from ivos.interactive.checks import HIGHEST_STRUCTURE
+from ivos.interactive.validation import HIGHEST_STRUCTURE
 from ivos.types import Axis
 
 if TYPE_CHECKING:

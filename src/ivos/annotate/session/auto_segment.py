@@ -13,7 +13,7 @@ from ivos.errors import InputError
 
 if TYPE_CHECKING:
     from ivos.annotate.messages import JobState
-    from ivos.annotate.session.scan_session import OpenScan
+    from ivos.annotate.session.scan_session import ScanSession
     from ivos.annotate.session.worker import Worker
     from ivos.types import Progress
     from ivos.volume.volume import Volume
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 _TELL_EVERY_S = 0.5
 
 
-class Finder(Protocol):
+class AutoSegmenter(Protocol):
     """Segments a scan of which nothing is drawn."""
 
     def __call__(self, scan: Volume, progress: Progress) -> Volume:
@@ -34,7 +34,7 @@ class _Stopped(Exception):  # noqa: N818 - not an error
     pass
 
 
-class FindJob:
+class AutoSegmentJob:
     """Runs in a thread of its own; what it has found is taken as a guess, in one step.
 
     Args:
@@ -44,7 +44,7 @@ class FindJob:
         who: asked for it.
     """
 
-    def __init__(self, scan: OpenScan, worker: Worker, find: Finder, who: str) -> None:
+    def __init__(self, scan: ScanSession, worker: Worker, find: AutoSegmenter, who: str) -> None:
         self._scan, self._worker, self._find, self._who = scan, worker, find, who
         self._id, self._done, self._total = secrets.token_hex(4), 0, 0
         self._state: JobState = "running"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ivos.annotate.messages import AxisName, JobState
     from ivos.annotate.session.worker import Worker
-    from ivos.interactive.carrying import Visits
+    from ivos.interactive.propagation import Visits
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from ivos.annotate.session.auto_segment import Finder
+    from ivos.annotate.session.auto_segment import AutoSegmenter
     from ivos.device import DeviceChoice
     from ivos.prompts.prompts import Strokes, StrokeSegmenter
     from ivos.propagation.engines.protocol import Engine
@@ -31,7 +31,7 @@ class Networks:
 
     engine: Callable[[], Engine] | None = None
     strokes: StrokeSegmenter | None = None
-    find: Finder | None = None
+    find: AutoSegmenter | None = None
 
     @staticmethod
     def load(
@@ -70,7 +70,7 @@ class LateStrokes:
         return self._segmenter.result()(image, strokes, mask)
 
 
-def finder(reference: Sequence[Path], device: DeviceChoice) -> Finder:
+def finder(reference: Sequence[Path], device: DeviceChoice) -> AutoSegmenter:
     """Looks for organs by reference networks and propagation.
 
     Args:

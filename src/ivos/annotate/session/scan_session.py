@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ivos.annotate.errors import ConflictError, NotFoundError, StorageFullError
 from ivos.annotate.messages import Done, Propagate, Scan, SliceRange, Suggested
-from ivos.annotate.refusals import ConflictError, NotKeptError, NotThereError
 from ivos.annotate.session import actions
 from ivos.annotate.session.jobs import PropagationJob
 from ivos.annotate.session.overview import Overview, windows_of
 from ivos.annotate.session.volumes import Voxels, part_of
-from ivos.annotate.storage.recorder import Asked, Recorder, as_json
+from ivos.annotate.storage.recorder import ActionRequest, Recorder, as_json
 from ivos.annotate.storage.restoring import keep_snapshot, restored
 from ivos.errors import InputError
 from ivos.types import Axis
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ivos.annotate.messages import Action, AxisName, Job
+    from ivos.annotate.session.context import ServerContext
     from ivos.annotate.session.jobs import Running
-    from ivos.annotate.session.means import Means
-    from ivos.interactive.carrying import Visits
+    from ivos.interactive.propagation import Visits
     from ivos.volume.volume import Volume
 
 _ENTRIES_BETWEEN_SNAPSHOTS = 200
 
 
-class OpenScan:
+class ScanSession:
     """One scan. Everything but the attributes is called in the worker alone.
 
     Args:
@@ -41,7 +41,7 @@ class OpenScan:
         job: what runs; None if nothing does.
     """
 
-    def __init__(self, id_: str, volume: Volume, means: Means) -> None:
+    def __init__(self, id_: str, volume: Volume, means: ServerContext) -> None:
         self.id, self.volume, self._means = id_, volume, means
         self.job: Running | None = None
         self._modality, self._windows = windows_of(volume)
@@ -62,7 +62,7 @@ class OpenScan:
         self._recorder = Recorder(means.store, self.id, lambda: self._corrections)
         self._session.record(self._recorder)
         self._visits: Visits | None = None  # of the propagation that runs
-        self._propagation_asked: Asked | None = None
+        self._propagation_asked: ActionRequest | None = None
 
     @property
     def version(self) -> int:
@@ -107,7 +107,7 @@ class OpenScan:
         """
         self._write_parts()
         if not self._overview.any_propagated:
-            raise NotThereError("nothing is propagated yet, so nothing is uncertain: propagate first")
+            raise NotFoundError("nothing is propagated yet, so nothing is uncertain: propagate first")
         return Voxels(255 - self._session.confidence.array, self.version)
 
     def named_labels(self) -> Volume:
@@ -129,7 +129,9 @@ class OpenScan:
         about = actions.about(action)
         more = {"corrects": about} if about is not None and self._is_propagated(*about) else {}
         axis: AxisName = getattr(action, "axis", "axial")
-        return self._do(lambda: actions.perform(self._session, action), Asked(as_json(action, **more), who), axis)
+        return self._do(
+            lambda: actions.perform(self._session, action), ActionRequest(as_json(action, **more), who), axis
+        )
 
     def load(self, labels: Volume, who: str, *, drawn: bool, name: str, axis: AxisName | None = None) -> Done:
         """Take labels from outside.
@@ -145,17 +147,17 @@ class OpenScan:
             InputError: another grid, what are no labels, or slices that are drawn along several axes.
             NotKeptError: the disk is full; all is as it was.
         """
-        asked = Asked(as_json(None, do="load", drawn=drawn, name=name), who)
+        asked = ActionRequest(as_json(None, do="load", drawn=drawn, name=name), who)
         return self._do(lambda: self._session.load_labels(labels, drawn=drawn, axis=axis), asked, "axial")
 
-    def _do(self, what: Callable[[], None], asked: Asked, axis: AxisName) -> Done:
+    def _do(self, what: Callable[[], None], asked: ActionRequest, axis: AxisName) -> Done:
         """Do something, and tell everybody."""
         before = self._session.revision
         try:
             self._write_parts()  # of a propagation that runs, as what that was asked for
             self._recorder.asked = asked
             what()
-        except NotKeptError:
+        except StorageFullError:
             self._session.record(None)
             self._restore()
             self._interrupt("the disk is full")
@@ -184,7 +186,7 @@ class OpenScan:
         self._check_idle()
         first, last = actions.slices_asked_for(request, self._session)
         visits = self._session.propagate(first, last, request.structures, request.axis)
-        self._propagation_asked = self._recorder.asked = Asked(as_json(request, do="propagate"), who)
+        self._propagation_asked = self._recorder.asked = ActionRequest(as_json(request, do="propagate"), who)
         self._visits = visits
         total = self.volume.array.shape[Axis.parse(request.axis)]
         job = PropagationJob(self, self._means.worker, visits, request.axis, total)
@@ -279,7 +281,7 @@ class OpenScan:
 
     def _running(self) -> Running:
         if self.job is None:
-            raise NotThereError("nothing runs in this scan")
+            raise NotFoundError("nothing runs in this scan")
         return self.job
 
     def _is_propagated(self, axis: AxisName, index: int, structure: int) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ivos.annotate.messages import Memory
 from ivos.annotate.session.footprint import give_back, resident_bytes
-from ivos.annotate.session.scan_session import OpenScan
+from ivos.annotate.session.scan_session import ScanSession
 from ivos.annotate.storage.restoring import check_same
 from ivos.annotate.storage.worklist import path_of
 from ivos.errors import InputError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from ivos.annotate.session.means import Means
+    from ivos.annotate.session.context import ServerContext
     from ivos.annotate.storage.store import KeptScan
     from ivos.volume.volume import Volume
     from ivos.volume.windows import Modality
@@ -51,18 +51,23 @@ class Sessions:
     """
 
     def __init__(
-        self, work: Path, means: Means, series: str | None, stack: int | None = None, modality: Modality = "auto"
+        self,
+        work: Path,
+        means: ServerContext,
+        series: str | None,
+        stack: int | None = None,
+        modality: Modality = "auto",
     ) -> None:
         self._series, self._stack, self._modality = series, stack, modality
         self._work, self._means = work, replace(means, memory=self._memory)
-        self._open: OrderedDict[str, OpenScan] = OrderedDict()  # in the worker alone
+        self._open: OrderedDict[str, ScanSession] = OrderedDict()  # in the worker alone
         self._opening: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         self._budget_bytes = BUDGET_BYTES
         self._timers: list[threading.Timer] = []  # of scans that were left
         means.events.when_left = self._left
 
-    def within(self, scan: str, what: Callable[[OpenScan], Answer]) -> Answer:
+    def within(self, scan: str, what: Callable[[ScanSession], Answer]) -> Answer:
         """Do something in the worker with a scan, which is opened for it if need be.
 
         Raises:
@@ -115,7 +120,7 @@ class Sessions:
         """Their ids, the one that was asked for last at the end."""
         return tuple(self._open)
 
-    def _if_open(self, scan: str, what: Callable[[OpenScan], Answer]) -> list[Answer]:
+    def _if_open(self, scan: str, what: Callable[[ScanSession], Answer]) -> list[Answer]:
         """The answer, if the scan is open."""
         if scan not in self._open:
             return []
@@ -129,7 +134,7 @@ class Sessions:
         self._means.worker.run(lambda: self._take_up(kept.id, volume))
 
     def _take_up(self, scan: str, volume: Volume) -> None:
-        self._open[scan] = OpenScan(scan, volume, self._means)
+        self._open[scan] = ScanSession(scan, volume, self._means)
         unwatched = [other for other in self._open if other != scan and not self._is_needed(other)]
         self._close_some(unwatched[: max(0, len(unwatched) - UNWATCHED)])
         self._keep_to_budget(self._budget_bytes, spared=scan)

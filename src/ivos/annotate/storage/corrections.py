@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ivos.annotate.storage.rows import Turn
+    from ivos.annotate.storage.rows import JournalEvent
 
 
 class Correction(NamedTuple):
@@ -31,7 +31,7 @@ class Corrections:
         turns: of the session so far.
     """
 
-    def __init__(self, turns: Iterable[Turn] = ()) -> None:
+    def __init__(self, turns: Iterable[JournalEvent] = ()) -> None:
         self._done: list[Correction | None] = []
         self._undone: list[Correction | None] = []
         for turn in turns:

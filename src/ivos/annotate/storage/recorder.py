@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ActionRequest:
     """What somebody asked for.
 
     Attributes:
@@ -42,7 +42,7 @@ class Recorder:
 
     def __init__(self, store: Store, scan: str, corrections: Callable[[], Corrections]) -> None:
         self._store, self._scan, self._corrections = store, scan, corrections
-        self.asked = Asked("{}", "")
+        self.asked = ActionRequest("{}", "")
         self._parts = 0  # patches of the step under way that are written
         self._parts_asked = self.asked  # what that step was asked for; other things may be asked for beside it
 

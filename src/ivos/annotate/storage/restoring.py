@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ivos.annotate.refusals import ConflictError
+from ivos.annotate.errors import ConflictError
 from ivos.annotate.storage.corrections import Corrections
 from ivos.annotate.storage.rows import turns
 from ivos.errors import InputError
@@ -17,7 +17,7 @@ from ivos.interactive.session_file import checksum
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ivos.annotate.storage.rows import Turn
+    from ivos.annotate.storage.rows import JournalEvent
     from ivos.annotate.storage.store import Store
     from ivos.prompts.prompts import StrokeSegmenter
     from ivos.propagation.engines.protocol import Engine
@@ -101,7 +101,7 @@ def keep_snapshot(store: Store, scan: str, session: InteractiveSession, temporar
         store.write_snapshot(scan, store.last_entry(scan), path.read_bytes())
 
 
-def _do(session: InteractiveSession, turn: Turn) -> None:
+def _do(session: InteractiveSession, turn: JournalEvent) -> None:
     match turn.kind:
         case "step":
             session.replay(turn.step)

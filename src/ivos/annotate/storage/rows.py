@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ivos.errors import InputError
-from ivos.interactive.facts import Facts
+from ivos.interactive.annotation_state import AnnotationState
 from ivos.interactive.history import Patch, Step
 from ivos.interactive.session_json import FactsJson, PatchJson
 
@@ -29,7 +29,7 @@ class _Row(BaseModel):
     facts: FactsJson | None
 
 
-def packed(patches: Sequence[Patch], facts: Facts | None = None) -> tuple[str, bytes]:
+def packed(patches: Sequence[Patch], facts: AnnotationState | None = None) -> tuple[str, bytes]:
     """The JSON and the data of a row that holds a step, or a part of one."""
     described = [
         PatchJson(array=patch.array, place=_three(patch.place), size_bytes=len(patch.data)) for patch in patches
@@ -39,7 +39,7 @@ def packed(patches: Sequence[Patch], facts: Facts | None = None) -> tuple[str, b
 
 
 @dataclass(frozen=True)
-class Turn:
+class JournalEvent:
     """What a journal says of the way of a session, once its rows are put together.
 
     Attributes:
@@ -60,7 +60,7 @@ class Turn:
             InputError: they are damaged.
         """
         patches: list[Patch] = []
-        facts = Facts()
+        facts = AnnotationState()
         for row in self.rows:
             try:
                 described = _Row.model_validate_json(row.step or "")
@@ -73,7 +73,7 @@ class Turn:
         return Step(tuple(patches), facts)
 
 
-def turns(entries: Iterable[Entry]) -> Iterator[Turn]:
+def turns(entries: Iterable[Entry]) -> Iterator[JournalEvent]:
     """Rows put together to steps, whose parts may have no end: a server was killed in the middle of one.
 
     The first part of a step says what was asked for, the others say nothing.
@@ -83,22 +83,22 @@ def turns(entries: Iterable[Entry]) -> Iterator[Turn]:
         if entry.kind == "state":
             continue
         if entry.kind in _BESIDE:  # what it was done beside goes on, and comes after it
-            yield Turn(_BESIDE[entry.kind], entry.what, (entry,))
+            yield JournalEvent(_BESIDE[entry.kind], entry.what, (entry,))
             continue
         goes_on = (entry.kind == "part" and not entry.what) or entry.kind == "end"
         if parts and not goes_on:
-            yield Turn("step", parts[0].what, tuple(parts))
+            yield JournalEvent("step", parts[0].what, tuple(parts))
             parts = []
         match entry.kind:
             case "part":
                 parts.append(entry)
             case "end":
-                yield Turn("step", parts[0].what if parts else entry.what, (*parts, entry))
+                yield JournalEvent("step", parts[0].what if parts else entry.what, (*parts, entry))
                 parts = []
             case "step" | "undo" | "redo":
-                yield Turn(entry.kind, entry.what, (entry,))
+                yield JournalEvent(entry.kind, entry.what, (entry,))
     if parts:
-        yield Turn("step", parts[0].what, tuple(parts))
+        yield JournalEvent("step", parts[0].what, tuple(parts))
 
 
 def _patches(row: _Row, data: bytes) -> Iterator[Patch]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal, cast
 
-from ivos.annotate.refusals import NotKeptError, NotThereError
+from ivos.annotate.errors import NotFoundError, StorageFullError
 from ivos.errors import InputError
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Store:
         with self._lock:
             row = self._connection.execute(f"SELECT {_SCAN} FROM scan WHERE id = ?", (scan,)).fetchone()  # noqa: S608
         if row is None:
-            raise NotThereError(f"scan '{scan[:40]}': there is none of that id; look at the work list")
+            raise NotFoundError(f"scan '{scan[:40]}': there is none of that id; look at the work list")
         return KeptScan(*row)
 
     def add_scan(self, scan: str, name: str, place: str) -> None:
@@ -269,7 +269,7 @@ class Store:
             with self._lock, self._transaction():
                 yield
         except sqlite3.Error as error:
-            raise NotKeptError(f"this was not done, because it could not be written: {_reason(error)}") from error
+            raise StorageFullError(f"this was not done, because it could not be written: {_reason(error)}") from error
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

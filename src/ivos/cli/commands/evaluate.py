@@ -172,7 +172,7 @@ def _of_folders(
         with progress_bar("Evaluating", shown=shown) as progress:
             images = {case: one.scan for case, one in files.items() if one.scan is not None}
             return evaluate_folders(prediction, truth, **options, scans=images, progress=progress, failed=tell)
-    from ivos.cli.cohort_command import over_cohort_afresh
+    from ivos.cli.cohort_command import run_or_rebuild
     from ivos.metrics.same_structures import match_cases
     from ivos.pipelines.evaluate import EvaluateJob, notes_in, scores_in
     from ivos.pipelines.protocol import Case
@@ -184,7 +184,7 @@ def _of_folders(
     for case in unpaired(prediction, truth):
         tell(case, InputError(f"{prediction}: no prediction for it"))
     with temporary_folder() as folder:
-        rows = over_cohort_afresh(EvaluateJob(**options), cases, report or folder, where)
+        rows = run_or_rebuild(EvaluateJob(**options), cases, report or folder, where)
     failed.update({row.name: str(row.reason) for row in rows if row.state != "done"})
     done = [row.figures for row in rows if row.state == "done"]
     scores, sentence = match_cases([score for figures in done for score in scores_in(figures)], options["by"])

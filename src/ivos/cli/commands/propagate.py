@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ivos.cli.cohort_command import over_cohort, tell_failures, told_of
+from ivos.cli.cohort_command import json_rows, over_cohort, tell_failures
 from ivos.cli.cohort_options import (
     AgainOption,
     ClusterOption,
@@ -225,7 +225,7 @@ def _many(job: PropagateJob, found: Found, output: Path, where: Where, *, again:
     if not as_json:
         tell_left_out(found)
     rows = over_cohort(job, found.cases, output, where, again=again)
-    done = told_of(rows, found.cases, output)
+    done = json_rows(rows, found.cases, output)
     if as_json:
         print_json(done)
     else:

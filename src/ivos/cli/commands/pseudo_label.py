@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ivos.cli.cases import named
-from ivos.cli.cohort_command import over_cohort_afresh, tell_failures
+from ivos.cli.cohort_command import run_or_rebuild, tell_failures
 from ivos.cli.cohort_options import ClusterOption, Where, WorkersOption
 from ivos.cli.commands.ensemble import RuleChoice as ConsensusChoice
 from ivos.cli.label_options import ByOption, FormatOption, IgnoreLabelOption, PseudonymiseOption, label_matching
@@ -210,7 +210,7 @@ def _judged(inputs: _Inputs, labels: LabelOutput, where: Where) -> list[Row]:
     cases = [
         job.case(name, paths, inputs.previous.get(name), inputs.scans.get(name)) for name, paths in inputs.cases.items()
     ]
-    return over_cohort_afresh(job, cases, labels.folder, where)
+    return run_or_rebuild(job, cases, labels.folder, where)
 
 
 def _end(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ivos.cli.cohort_command import over_cohort, tell_failures, told_of
+from ivos.cli.cohort_command import json_rows, over_cohort, tell_failures
 from ivos.cli.cohort_options import (
     AgainOption,
     ClusterOption,
@@ -251,7 +251,7 @@ def _many(
         tell_left_out(found)
     with Measured(sampler, output) if sampler else nullcontext() as measured:
         rows = over_cohort(job, found.cases, output, where, again=again, watch=measured)
-    done = told_of(rows, found.cases, output)
+    done = json_rows(rows, found.cases, output)
     if as_json:
         print_json(done)
     else:

@@ -32,7 +32,7 @@ def serve(pipe: Connection, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    hush()
+    silence_libraries()
     os.environ["OMP_NUM_THREADS"] = str(threads)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # workers that wait busily take the cores from each other
     from ivos.cohort.backends.pipeline import Pipeline
@@ -56,7 +56,7 @@ def serve(pipe: Connection, threads: int) -> None:
     line.close()
 
 
-def hush() -> None:
+def silence_libraries() -> None:
     """Keep pydicom from telling of odd headers, patients' names among them; what matters the case's reason says."""
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module="pydicom")

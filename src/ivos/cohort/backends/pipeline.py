@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from ivos.cohort.backends.passage import Passage
+from ivos.cohort.backends.case_execution import CaseExecution
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ class Pipeline:
             case: the case.
             begun: is called when the work on it begins.
         """
-        passage = Passage(self._worker, case, self._output, self._name)
+        passage = CaseExecution(self._worker, case, self._output, self._name)
         outcome: Future[Outcome] = Future()
         reading = self._read.submit(passage.read)
         self._work.submit(self._through, passage, reading, begun, outcome)
@@ -58,7 +58,7 @@ class Pipeline:
             executor.shutdown()
 
     def _through(
-        self, passage: Passage, reading: Future[None], begun: Callable[[], None], outcome: Future[Outcome]
+        self, passage: CaseExecution, reading: Future[None], begun: Callable[[], None], outcome: Future[Outcome]
     ) -> None:
         reading.result()
         begun()
@@ -66,6 +66,6 @@ class Pipeline:
         self._write.submit(self._end, passage, outcome)
 
     @staticmethod
-    def _end(passage: Passage, outcome: Future[Outcome]) -> None:
+    def _end(passage: CaseExecution, outcome: Future[Outcome]) -> None:
         passage.write()
         outcome.set_result(passage.outcome())

@@ -87,7 +87,7 @@ class _Worker:
             del self.in_hand[content.case.name]
         return kind, content
 
-    def bury(self) -> str:
+    def reap(self) -> str:
         """How a process that has died did so."""
         self._process.join()
         code = self._process.exitcode or 0
@@ -161,7 +161,7 @@ class _Pool:
 
     def _died(self, worker: _Worker) -> Iterator[Outcome]:
         self._workers[self._workers.index(worker)] = None
-        how = worker.bury()
+        how = worker.reap()
         if worker.opened:
             for case in worker.in_hand.values():
                 yield Outcome(case, "lost", reason=f"the worker died ({how})", worker=worker.name)

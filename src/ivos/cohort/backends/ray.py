@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ivos.cohort.backends.pipeline import IN_HAND
+from ivos.cohort.backends.ray_actors import RayActorPool, Share
 from ivos.cohort.backends.ray_cluster import joined, marked
-from ivos.cohort.backends.ray_crew import Crew, Share
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -43,19 +43,19 @@ class RayBackend:
         """See :class:`ivos.cohort.backends.protocol.Backend`."""
         output = output.absolute()
         with joined(self.address), marked(output) as mark:
-            crew = Crew(job, output, mark, Share(self.cpus_each, self.gpus_each), self.workers)
+            crew = RayActorPool(job, output, mark, Share(self.cpus_each, self.gpus_each), self.workers)
             try:
                 yield from _run(crew, iter(cases), IN_HAND if ahead else 1)
             finally:
                 crew.dismiss()
 
 
-def _run(crew: Crew, cases: Iterator[Case], in_hand: int) -> Iterator[Begun | Outcome]:
+def _run(crew: RayActorPool, cases: Iterator[Case], in_hand: int) -> Iterator[Begun | Outcome]:
     returned: deque[Case] = deque()  # by nodes that could not take them
     while True:
-        crew.hire()
+        crew.scale_up()
         while (seat := crew.free(in_hand)) and (case := returned.popleft() if returned else next(cases, None)):
             yield from seat.give(case)
         if not returned and not crew.busy and crew.free(in_hand):
             return
-        yield from crew.hear(returned)
+        yield from crew.poll(returned)

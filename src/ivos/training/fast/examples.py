@@ -11,9 +11,9 @@ from scipy import ndimage
 
 from ivos.propagation.optical_flow import displacement
 from ivos.training.data.store import UNKNOWN
-from ivos.training.endless import Endless
 from ivos.training.fast.anchors import Anchored, anchored
 from ivos.training.fast.scans import LabelledScan, synthetic
+from ivos.training.streaming import StreamingDataset
 from ivos.volume.labels import structures_in
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Example:
         return np.asarray(self.images[position] / np.float32(255), np.float32)
 
 
-class Examples(Endless[Example]):
+class Examples(StreamingDataset[Example]):
     """Examples from scan after scan.
 
     Args:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from ivos.nets.fast import FastNet, Remembered
 from ivos.propagation.tracking import Shown, shown
-from ivos.training.fast.walks import Walk, Walks, goes_on
+from ivos.training.fast.rollouts import Rollout, Rollouts, goes_on
 from ivos.training.module import Training
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ class FastTraining(Training):
         super().__init__(network.to(memory_format=torch.channels_last), settings, rate)
         self._threads = ThreadPoolExecutor(2)
 
-    def cases_of(self, batch: Walks) -> Sequence[str]:
+    def cases_of(self, batch: Rollouts) -> Sequence[str]:
         """Those of the walks."""
         return batch.cases
 
-    def training_step(self, batch: Walks, number: int) -> Tensor:  # noqa: ARG002
+    def training_step(self, batch: Rollouts, number: int) -> Tensor:  # noqa: ARG002
         """Loss of one slice of each of the walks."""
         walks = batch.under_way()
         loss = self._moved_on(self.network, walks)
@@ -55,7 +55,7 @@ class FastTraining(Training):
 
     def validation_step(self, batch: list[Example], number: int) -> None:  # noqa: ARG002
         """DSC of the averaged network over whole walks that are not trained on, and false and missed pixels."""
-        walks = [Walk(example) for example in batch]
+        walks = [Rollout(example) for example in batch]
         while under_way := [walk for walk in walks if goes_on(walk)]:
             if not torch.isfinite(self._moved_on(self.averaged_network, under_way)):
                 return
@@ -72,7 +72,7 @@ class FastTraining(Training):
         """Walks stay where they are: views are cut on the CPU."""
         return batch
 
-    def _moved_on(self, network: FastNet, walks: Sequence[Walk]) -> Tensor:
+    def _moved_on(self, network: FastNet, walks: Sequence[Rollout]) -> Tensor:
         """Every walk a slice further: the loss. The walks stay where they are if it is not finite."""
         gathered = list(self._threads.map(_gathered, walks))
         evidence, scalars = (torch.cat([getattr(g[0], part) for g in gathered]) for part in ("evidence", "scalars"))
@@ -91,7 +91,7 @@ class FastTraining(Training):
             walk.advance(answer)
         return loss
 
-    def _memory(self, network: FastNet, walks: Sequence[Walk]) -> Remembered:
+    def _memory(self, network: FastNet, walks: Sequence[Rollout]) -> Remembered:
         """The drawn slices that each walk reads from, each of them encoded once."""
         nearest = [reference for walk in walks for reference in walk.nearest()]
         places = {id(reference): reference for reference in nearest}
@@ -102,7 +102,7 @@ class FastTraining(Training):
         return Remembered(*(part[index].reshape(len(walks), -1, part.shape[2]) for part in (parts.keys, parts.values)))
 
 
-def _gathered(walk: Walk) -> tuple[Shown, FloatArray, FloatArray]:
+def _gathered(walk: Rollout) -> tuple[Shown, FloatArray, FloatArray]:
     """What the network is shown of a walk, what is true, and where nothing is said of it."""
     return shown([walk.track], [walk.step()]), walk.truth, walk.ignored
 

@@ -20,8 +20,8 @@ from ivos.training.data.cases import chosen_cases
 from ivos.training.data.store import StoredScan
 from ivos.training.fast.examples import Examples
 from ivos.training.fast.module import FastTraining
+from ivos.training.fast.rollouts import Rollouts
 from ivos.training.fast.scans import LabelledScan, OwnScans, part_in_turn, synthetic
-from ivos.training.fast.walks import Walks
 from ivos.training.record import record_of
 from ivos.training.run import Run, resolved
 
@@ -95,7 +95,7 @@ def train_fast(settings: PropagationSettings, folder: Path, *, on_change: OnChan
         network = copy.deepcopy(begun).train().requires_grad_()
         return FastTraining(network, settings, rate)
 
-    module = run.fit(made, Walks(examples, _WALKS), held_out)
+    module = run.fit(made, Rollouts(examples, _WALKS), held_out)
     if run.is_first:
         save_propagation(module.averaged_network, folder / "fast.safetensors")
     return folder / "fast.safetensors"

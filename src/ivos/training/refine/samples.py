@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from ivos.nets.refine import NUMBERS, PLANES
-from ivos.training.endless import Endless
 from ivos.training.refine.crops import Crop, load_crops, part_of
 from ivos.training.refine.damage import damage
+from ivos.training.streaming import StreamingDataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,7 +77,7 @@ class Batch:
         return Batch(planes, numbers, scalars, self.counted.to(device), self.truth.to(device), self.cases)
 
 
-class Samples(Endless[Sample]):
+class Samples(StreamingDataset[Sample]):
     """Samples without end from files of crops.
 
     Args:

@@ -91,7 +91,7 @@ class Drawing:
         self._view = replace(view, x=view.x + x, y=view.y + y, zoom=zoom)
 
 
-class Drawings:
+class PromptRollouts:
     """So many at once: those that are over make room for new ones.
 
     Args:
@@ -102,7 +102,7 @@ class Drawings:
     def __init__(self, examples: Iterable[Example], count: int) -> None:
         self._examples, self._count = examples, count
 
-    def __iter__(self) -> Iterator[Drawings]:
+    def __iter__(self) -> Iterator[PromptRollouts]:
         """The drawings, again and again: a training step moves on those of :meth:`under_way`."""
         self._fresh = iter(self._examples)
         self._drawings: list[Drawing] = []

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from ivos.training.endless import Endless
 from ivos.training.fast.scans import LabelledScan, synthetic
+from ivos.training.streaming import StreamingDataset
 from ivos.volume.labels import structures_in
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Example:
         return np.asarray(self.windows / np.float32(255), np.float32)
 
 
-class Examples(Endless[Example]):
+class Examples(StreamingDataset[Example]):
     """Examples from scan after scan.
 
     Args:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from ivos.training.module import Training
-from ivos.training.strokes.drawings import Drawing, Drawings
+from ivos.training.strokes.drawings import Drawing, PromptRollouts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,11 +37,11 @@ class StrokesTraining(Training):
     def __init__(self, network: StrokesNet, settings: RunSettings, rate: float) -> None:
         super().__init__(network.to(memory_format=torch.channels_last), settings, rate)
 
-    def cases_of(self, batch: Drawings) -> Sequence[str]:
+    def cases_of(self, batch: PromptRollouts) -> Sequence[str]:
         """Those of the drawings."""
         return batch.cases
 
-    def training_step(self, batch: Drawings, number: int) -> Tensor:  # noqa: ARG002
+    def training_step(self, batch: PromptRollouts, number: int) -> Tensor:  # noqa: ARG002
         """Loss of one answer to each of the drawings."""
         drawings = batch.under_way()
         loss, scores = self._moved_on(self.network, drawings)

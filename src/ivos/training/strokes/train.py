@@ -14,7 +14,7 @@ from ivos.nets.checkpoints import load_strokes, save_propagation
 from ivos.nets.strokes import StrokesNet
 from ivos.training.record import record_of
 from ivos.training.run import Run, resolved
-from ivos.training.strokes.drawings import Drawings
+from ivos.training.strokes.drawings import PromptRollouts
 from ivos.training.strokes.examples import Examples
 from ivos.training.strokes.module import StrokesTraining
 
@@ -65,7 +65,7 @@ def train_strokes(settings: StrokesSettings, folder: Path, *, on_change: OnChang
     def made(rate: float) -> StrokesTraining:
         return StrokesTraining(copy.deepcopy(begun).train().requires_grad_(), settings, rate)
 
-    module = run.fit(made, Drawings(examples, settings.batch), held_out)
+    module = run.fit(made, PromptRollouts(examples, settings.batch), held_out)
     if run.is_first:
         save_propagation(module.averaged_network, folder / "strokes.safetensors")
     return folder / "strokes.safetensors"

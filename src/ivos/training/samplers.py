@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class From(Sampler[int]):
+class InfiniteSampler(Sampler[int]):
     """Sample numbers from one on, every so many, without end."""
 
     def __init__(self, first: int, step: int) -> None:

@@ -17,7 +17,7 @@ _SHORT, _SHORT_ONES = 0.1, 0.25
 _ANYWHERE = 5.0  # structures that are taken to lie on every slice, beside those that do
 
 
-def undiscovered(present: BoolArray, drawn: BoolArray) -> npt.NDArray[np.float64]:
+def expected_unseen_structures(present: BoolArray, drawn: BoolArray) -> npt.NDArray[np.float64]:
     """How many structures each slice is expected to show that no drawn slice does.
 
     For each structure that was seen there is taken to be another one as long, and for some a short one: anywhere, but

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ivos.cohort.backends.protocol import Kind, Outcome
 from ivos.cohort.outputs import facts_of
 from ivos.errors import InputError
-from ivos.io.remote import UnreachableError, copies_of, is_address, place_of, shown
+from ivos.io.remote import UnreachableError, canonical_url, copies_of, is_address, redact_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ _MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOMEM, errno.EMFILE, e
 """Errors that say something of the machine and nothing of the case."""
 
 
-class Passage:
+class CaseExecution:
     """A case on its way: ``read``, ``work`` and ``write`` in this order, from whichever threads, then ``outcome``.
 
     After a step that failed the others do nothing.
@@ -93,7 +93,9 @@ class Passage:
 def without_places(reason: str, case: Case) -> str:
     """A reason as one line that says ``scan`` for the scan's path, and so on: paths may name a patient."""
     for role, place in sorted(case.inputs.items(), key=lambda item: -len(item[1])):
-        for written in sorted({place, str(Path(place)), shown(place), place_of(place)} - {"."}, key=len, reverse=True):
+        for written in sorted(
+            {place, str(Path(place)), redact_url(place), canonical_url(place)} - {"."}, key=len, reverse=True
+        ):
             reason = reason.replace(written, role)
         if is_address(place):
             reason = re.sub(copies_of(place), lambda _, role=role: role, reason)  # type: ignore[misc]

@@ -1,8 +1,8 @@
 """What propagation leaves to suggest slices by, kept as one array for each axis so that it is undone like the labels.
 
 For slice n and label id k the array holds at ``[n, :, k]`` the :data:`~ivos.interactive.state.FIGURES` of
-:class:`~ivos.uncertainty.evidence.Evidence`: labelled pixels, sum of probabilities, that of the labelled pixels alone,
-entropy; and what both passes share and say.
+:class:`~ivos.uncertainty.features.QualityFeatures`: labelled pixels, sum of probabilities, that of the labelled pixels
+alone, entropy; intersection and union of both passes.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from ivos.errors import InputError
 from ivos.interactive.history import FIGURES_ALONG
-from ivos.interactive.stretch import stated_annotations
-from ivos.uncertainty.evidence import Agreement, Evidence
+from ivos.interactive.span import stated_annotations
+from ivos.uncertainty.features import Agreement, QualityFeatures
 from ivos.uncertainty.suggest import rank, take
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ Figures = npt.NDArray[np.float64]
 _PASSES = "passes"
 
 
-def figures_of(finished: Propagated, structures: Sequence[int], before: Figures) -> Figures:
+def suggestion_features(finished: Propagated, structures: Sequence[int], before: Figures) -> Figures:
     """The figures (6, 256) of a slice that propagation has finished.
 
     Args:
@@ -39,7 +39,7 @@ def figures_of(finished: Propagated, structures: Sequence[int], before: Figures)
         structures: label ids of its masks.
         before: the figures (6, 256) of the slice so far, which stay for other structures.
     """
-    evidence = Evidence.of(finished.index + 1, len(structures))
+    evidence = QualityFeatures.of(finished.index + 1, len(structures))
     take(evidence, finished)
     agreement = evidence.agreements.get(_PASSES)
     figures = [evidence.voxels, evidence.probable, evidence.certain, evidence.entropy]
@@ -58,7 +58,7 @@ def figures_of_certain(pixels: int) -> npt.NDArray[np.float64]:
     return np.array([pixels, pixels, pixels, 0.0, 0.0, 0.0])
 
 
-def evidence_of(figures: npt.NDArray[np.float64], structures: Sequence[int]) -> Evidence:
+def evidence_of(figures: npt.NDArray[np.float64], structures: Sequence[int]) -> QualityFeatures:
     """The evidence for some structures on all N slices along an axis.
 
     Args:
@@ -66,7 +66,7 @@ def evidence_of(figures: npt.NDArray[np.float64], structures: Sequence[int]) -> 
         structures: label ids.
     """
     voxels, probable, certain, entropy, shared, said = (figures[:, row, list(structures)] for row in range(6))
-    return Evidence(voxels, probable, certain, entropy, {_PASSES: Agreement(shared, said)})
+    return QualityFeatures(voxels, probable, certain, entropy, {_PASSES: Agreement(shared, said)})
 
 
 def suggestions(state: State, axis: Axis, count: int) -> Suggestions:

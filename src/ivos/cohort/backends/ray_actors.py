@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ivos.cohort.backends.pipeline import IN_HAND
 from ivos.cohort.backends.protocol import Begun, Outcome
-from ivos.cohort.backends.ray_seat import Seat, Unseen
+from ivos.cohort.backends.ray_worker import MissingInput, RayWorker
 from ivos.errors import InputError, first_line
 from ivos.io.remote import is_address
 
@@ -66,7 +66,7 @@ class _Node:
 
 
 @dataclass(eq=False)
-class Placed:
+class ActorHandle:
     """An actor on a node.
 
     Attributes:
@@ -96,7 +96,7 @@ class Placed:
             yield Begun(next(iter(self.in_hand.values())), self.name)
 
 
-class Crew:
+class RayActorPool:
     """All actors of a run.
 
     Args:
@@ -111,7 +111,7 @@ class Crew:
         self._what = (job, output, mark)
         self._share, self._workers = share, workers
         self._nodes: dict[str, _Node] = {}
-        self._placed: list[Placed] = []
+        self._placed: list[ActorHandle] = []
         self._looked = self._hopeful = time.monotonic()
         self._changed = True  # nodes or actors, since actors were last put in place
         self._look()
@@ -121,12 +121,12 @@ class Crew:
         """Whether there are cases in hand."""
         return any(placed.in_hand for placed in self._placed)
 
-    def free(self, in_hand: int) -> Placed | None:
+    def free(self, in_hand: int) -> ActorHandle | None:
         """The one with the fewest cases of those that may have another."""
         ready = [placed for placed in self._placed if placed.opening is None and len(placed.in_hand) < in_hand]
         return min(ready, key=lambda placed: len(placed.in_hand), default=None)
 
-    def hire(self) -> None:
+    def scale_up(self) -> None:
         """Put actors where there is room for them.
 
         Raises:
@@ -152,7 +152,7 @@ class Crew:
         elif time.monotonic() - self._hopeful > _PATIENCE_S:
             raise InputError("the Ray cluster has lost all its nodes; the same command goes on where this one ended")
 
-    def hear(self, returned: deque[Case]) -> Iterator[Begun | Outcome]:
+    def poll(self, returned: deque[Case]) -> Iterator[Begun | Outcome]:
         """Wait for news, for some seconds at most.
 
         Args:
@@ -178,7 +178,7 @@ class Crew:
         for placed in list(self._placed):
             self._release(placed)
 
-    def _heard(self, placed: Placed, reference: Any, returned: deque[Case]) -> Iterator[Begun | Outcome]:
+    def _heard(self, placed: ActorHandle, reference: Any, returned: deque[Case]) -> Iterator[Begun | Outcome]:
         import ray
 
         try:
@@ -197,7 +197,7 @@ class Crew:
             yield from self._answered(placed, reference, answer, returned)
 
     def _answered(
-        self, placed: Placed, reference: Any, answer: Any, returned: deque[Case]
+        self, placed: ActorHandle, reference: Any, answer: Any, returned: deque[Case]
     ) -> Iterator[Begun | Outcome]:
         if reference is placed.opening:
             placed.opening = None
@@ -205,7 +205,7 @@ class Crew:
             placed.node.failed_starts = 0
             if why is not None:
                 self._set_aside(placed, why, returned)
-        elif isinstance(answer, Unseen):
+        elif isinstance(answer, MissingInput):
             case = placed.in_hand[reference]
             if all(is_address(place) or Path(place).exists() for place in case.inputs.values()):
                 self._set_aside(placed, answer.told, returned)
@@ -216,7 +216,7 @@ class Crew:
             yield answer
             yield from placed.took(reference)
 
-    def _buried(self, placed: Placed, error: Exception) -> Iterator[Outcome]:
+    def _buried(self, placed: ActorHandle, error: Exception) -> Iterator[Outcome]:
         """What a dead actor had in hand is lost; one that had not even opened the job is told against its node."""
         _LOG.info("%s: %s", placed.name or placed.node.host, error)
         self._release(placed)
@@ -229,7 +229,7 @@ class Crew:
         for case in placed.in_hand.values():
             yield Outcome(case, "lost", reason=f"the {where} died", worker=placed.name)
 
-    def _set_aside(self, placed: Placed, why: str, returned: deque[Case]) -> None:
+    def _set_aside(self, placed: ActorHandle, why: str, returned: deque[Case]) -> None:
         """Use a node no more; what its actor had in hand goes to others."""
         returned.extend(placed.in_hand.values())
         self._release(placed)
@@ -240,14 +240,14 @@ class Crew:
             _LOG.warning("%s", why)
         node.useless = why
 
-    def _release(self, placed: Placed) -> None:
+    def _release(self, placed: ActorHandle) -> None:
         import ray
 
         self._placed.remove(placed)
         self._changed = True
         ray.kill(placed.actor)
 
-    def _hired(self, node: _Node) -> Placed:
+    def _hired(self, node: _Node) -> ActorHandle:
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -258,8 +258,8 @@ class Crew:
             "max_concurrency": IN_HAND,
             "scheduling_strategy": NodeAffinitySchedulingStrategy(node.number, soft=False),
         }
-        actor = ray.remote(Seat).options(**options).remote(node.host)
-        return Placed(node, actor, actor.open.remote(*self._what, cpus, version("ivos")))
+        actor = ray.remote(RayWorker).options(**options).remote(node.host)
+        return ActorHandle(node, actor, actor.open.remote(*self._what, cpus, version("ivos")))
 
     def _look(self) -> None:
         """See which nodes are there."""

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from ivos.prompts.prompts import Strokes, click
 
 if TYPE_CHECKING:
-    from ivos.interactive.checks import Points
-    from ivos.interactive.facts import Drawn
+    from ivos.interactive.annotation_state import AnnotatedSlice
+    from ivos.interactive.validation import Points
     from ivos.prompts.prompts import Box
 
 
 @dataclass(frozen=True)
-class Standing:
+class PendingPrompts:
     """Strokes that later ones add to, as long as nothing else is done in between.
 
     Attributes:
@@ -23,11 +23,11 @@ class Standing:
         revision: of the session, once they had made their mask.
     """
 
-    about: Drawn
+    about: AnnotatedSlice
     strokes: Strokes
     revision: int
 
-    def go_on(self, about: Drawn, revision: int) -> bool:
+    def go_on(self, about: AnnotatedSlice, revision: int) -> bool:
         """Whether strokes that are drawn now belong to these."""
         return (about, revision) == (self.about, self.revision)
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from ivos.interactive.correction import Correction
     from ivos.interactive.journal import Journal
+    from ivos.interactive.span import PropagationSpan
     from ivos.interactive.state import Change
-    from ivos.interactive.stretch import Stretch
     from ivos.propagation.bidirectional import SliceStack
     from ivos.propagation.engines.protocol import Engine
 
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Visited:
+class SliceProgress:
     """A slice that a propagation has come by.
 
     Attributes:
@@ -46,15 +46,15 @@ class Visits:
         change: the open step.
     """
 
-    def __init__(self, visits: Generator[Visited, None, str | None], journal: Journal, change: Change) -> None:
+    def __init__(self, visits: Generator[SliceProgress, None, str | None], journal: Journal, change: Change) -> None:
         self._visits, self._journal, self._change = visits, journal, change
-        self._last: Visited | None = None
+        self._last: SliceProgress | None = None
         self._ended: str | None = None
 
     def __iter__(self) -> Visits:
         return self
 
-    def __next__(self) -> Visited:
+    def __next__(self) -> SliceProgress:
         cut = self._cut_off()
         try:
             self._last = next(self._visits)
@@ -104,8 +104,8 @@ class Visits:
                 _log.warning("the propagation ended %s", why)
 
 
-def carried(
-    journal: Journal, change: Change, stretch: Stretch | Correction, stack: SliceStack, engine: Engine
+def run_propagation(
+    journal: Journal, change: Change, stretch: PropagationSpan | Correction, stack: SliceStack, engine: Engine
 ) -> Visits:
     """Walk a stretch and write what is finished into an open step, until it is over or another step ends it.
 
@@ -125,8 +125,8 @@ def carried(
 
 
 def _visited(
-    journal: Journal, change: Change, stretch: Stretch | Correction, stack: SliceStack, engine: Engine
-) -> Generator[Visited, None, str | None]:
+    journal: Journal, change: Change, stretch: PropagationSpan | Correction, stack: SliceStack, engine: Engine
+) -> Generator[SliceProgress, None, str | None]:
     if not journal.is_open(change):
         return None
     chosen, locked = frozenset(stretch.annotations.structures), frozenset[int]()
@@ -138,7 +138,7 @@ def _visited(
                 return f"after {done - 1} of {stretch.total} steps: all structures that it carries are locked"
             if finished is not None:
                 write_finished(change, stretch.axis, finished, stretch.annotations.structures, locked)
-            yield Visited(done, stretch.total, None if finished is None else finished.index)
+            yield SliceProgress(done, stretch.total, None if finished is None else finished.index)
             if not journal.is_open(change):
                 return None
         engine.reset()  # it remembers slices, and a session lasts

@@ -45,7 +45,7 @@ class Agreement:
 
 
 @dataclass
-class Evidence:
+class QualityFeatures:
     """Gathered for N slices and K structures.
 
     Attributes:
@@ -63,10 +63,10 @@ class Evidence:
     agreements: dict[str, Agreement] = field(default_factory=dict)
 
     @staticmethod
-    def of(slices: int, structures: int) -> Evidence:
+    def of(slices: int, structures: int) -> QualityFeatures:
         """Nothing gathered yet."""
         shape = (slices, structures)
-        return Evidence(np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape))
+        return QualityFeatures(np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape))
 
     def add(self, index: int, masks: Masks) -> None:
         """Take the final answer for a slice."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Example = TypeVar("Example")
 
 
-class Endless(IterableDataset[Example]):
+class StreamingDataset(IterableDataset[Example]):
     """Examples from scan after scan, mixed, so that those of one scan do not come together.
 
     Args:

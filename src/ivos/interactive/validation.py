@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from ivos.interactive.facts import Facts
+    from ivos.interactive.annotation_state import AnnotationState
     from ivos.types import Axis, BoolArray
     from ivos.volume.geometry import Shape
     from ivos.volume.labels import Colour
@@ -27,7 +27,7 @@ HIGHEST_STRUCTURE = 255
 """Of the ids of a session, whose labels are 8-bit numbers."""
 
 
-def check_new(structure: int, name: str, facts: Facts) -> None:
+def check_new(structure: int, name: str, facts: AnnotationState) -> None:
     """Refuse a structure that cannot be added.
 
     Raises:
@@ -62,7 +62,7 @@ def check_name(name: str) -> None:
         raise InputError("the structure's name is empty")
 
 
-def check_there(structures: Iterable[int], facts: Facts) -> None:
+def check_there(structures: Iterable[int], facts: AnnotationState) -> None:
     """Refuse structures that the session does not have.
 
     Raises:
@@ -73,7 +73,7 @@ def check_there(structures: Iterable[int], facts: Facts) -> None:
             raise InputError(f"structure {structure} is not in this session, which has {list(facts.by_id)}; add it")
 
 
-def check_free(structure: int, facts: Facts) -> None:
+def check_free(structure: int, facts: AnnotationState) -> None:
     """Refuse a structure whose voxels cannot be changed.
 
     Raises:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ivos.files import temporary_folder
-from ivos.io.remote import put, shown
+from ivos.io.remote import put, redact_url
 from ivos.pipelines.protocol import Done
 
 if TYPE_CHECKING:
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from ivos.pipelines.protocol import Case, Job, Worker
 
-AT = "at"
+URLS_KEY = "at"
 """Figure of a case: where its files are, by role."""
 
 
 @dataclass(frozen=True)
-class DeliveredJob:
+class UploadJob:
     """Another job, and where its files go.
 
     A case counts as done when all its files are there; whether they stay there is not looked into by later runs.
@@ -40,7 +40,7 @@ class DeliveredJob:
 
     def settings(self) -> dict[str, Any]:
         """See :class:`ivos.pipelines.protocol.Job`."""
-        return {**self.job.settings(), "delivered_to": shown(self.address)}
+        return {**self.job.settings(), "delivered_to": redact_url(self.address)}
 
     def open(self) -> DeliveringWorker:
         """See :class:`ivos.pipelines.protocol.Job`."""
@@ -66,5 +66,5 @@ class DeliveringWorker:
             places = {role: f"{self._address}/{path}" for role, path in done.outputs.items()}
             for role, path in done.outputs.items():
                 put(folder / path, places[role])
-        at: Mapping[str, str] = {role: shown(place) for role, place in places.items()}
-        return Done({}, {**done.figures, AT: at})
+        at: Mapping[str, str] = {role: redact_url(place) for role, place in places.items()}
+        return Done({}, {**done.figures, URLS_KEY: at})

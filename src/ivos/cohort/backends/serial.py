@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ivos.cohort.backends.passage import Passage
+from ivos.cohort.backends.case_execution import CaseExecution
 from ivos.cohort.backends.protocol import Begun
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _NAME = "this process"
 
 
 @dataclass(frozen=True)
-class AloneBackend:
+class SerialBackend:
     """No further process and nothing side by side: a case that takes the process with it takes the run."""
 
     def run(
@@ -35,7 +35,7 @@ class AloneBackend:
         for case in cases:
             worker = worker or job.open()
             yield Begun(case, _NAME)
-            passage = Passage(worker, case, output, _NAME)
+            passage = CaseExecution(worker, case, output, _NAME)
             passage.read()
             passage.work()
             passage.write()

@@ -41,7 +41,7 @@ class Counts:
         return 2 * self.shared / both if both else None
 
 
-class Walk:
+class Rollout:
     """One structure followed through an example; between two drawn slices there, and back again.
 
     Attributes:
@@ -158,7 +158,7 @@ class Walk:
         return self._said[self._ahead[0]] if self._opposed else None
 
 
-class Walks:
+class Rollouts:
     """So many walks at once: those that are finished make room for new ones.
 
     Args:
@@ -169,10 +169,10 @@ class Walks:
     def __init__(self, examples: Iterable[Example], count: int) -> None:
         self._examples, self._count = examples, count
 
-    def __iter__(self) -> Iterator[Walks]:
+    def __iter__(self) -> Iterator[Rollouts]:
         """The walks, again and again: a training step moves on those of :meth:`under_way`."""
         self._fresh = iter(self._examples)
-        self._walks: list[Walk] = []
+        self._walks: list[Rollout] = []
         while True:
             yield self
 
@@ -181,15 +181,15 @@ class Walks:
         """Of the walks."""
         return [walk.example.case for walk in self._walks]
 
-    def under_way(self) -> list[Walk]:
+    def under_way(self) -> list[Rollout]:
         """Walks that have somewhere to go and look there."""
         self._walks = [walk for walk in self._walks if goes_on(walk)]
         while len(self._walks) < self._count:
-            new = (Walk(example) for example in islice(self._fresh, self._count - len(self._walks)))
+            new = (Rollout(example) for example in islice(self._fresh, self._count - len(self._walks)))
             self._walks += [walk for walk in new if goes_on(walk)]
         return self._walks
 
 
-def goes_on(walk: Walk) -> bool:
+def goes_on(walk: Rollout) -> bool:
     """Turn a walk to what lies before it, back from the other end if need be; False where it is over."""
     return walk.look() or (walk.back() and walk.look())

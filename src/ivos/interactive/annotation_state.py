@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ivos.volume.labels import Label
 
 
-class Drawn(NamedTuple):
+class AnnotatedSlice(NamedTuple):
     """That a person has said where a structure is on a slice, and where it is not: all labels there are their word.
 
     Attributes:
@@ -31,7 +31,7 @@ class Drawn(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Facts:
+class AnnotationState:
     """All of that.
 
     The difference of two of them, ``before ^ after``, leads from either to the other.
@@ -44,10 +44,12 @@ class Facts:
 
     structures: frozenset[Label] = frozenset()
     committed: frozenset[int] = frozenset()
-    drawn: frozenset[Drawn] = frozenset()
+    drawn: frozenset[AnnotatedSlice] = frozenset()
 
-    def __xor__(self, other: Facts) -> Facts:
-        return Facts(self.structures ^ other.structures, self.committed ^ other.committed, self.drawn ^ other.drawn)
+    def __xor__(self, other: AnnotationState) -> AnnotationState:
+        return AnnotationState(
+            self.structures ^ other.structures, self.committed ^ other.committed, self.drawn ^ other.drawn
+        )
 
     @cached_property
     def by_id(self) -> dict[int, Label]:
@@ -61,7 +63,7 @@ class Facts:
     def speaks_of(self, structure: int, axis: Axis, index: int) -> bool:
         """Whether a person has said of any voxel of a slice whether a structure is there: see :meth:`settled`."""
         crossing = any(self.slices(structure, other) for other in Axis if other != axis)
-        return crossing or Drawn(axis, index, structure) in self.drawn
+        return crossing or AnnotatedSlice(axis, index, structure) in self.drawn
 
     def settled(self, structure: int, axis: Axis, index: int, shape: Shape) -> BoolArray:
         """Where on a slice a person has said whether a structure is there or not: (H, W).
@@ -78,7 +80,7 @@ class Facts:
         there = np.zeros((shape[rows], shape[columns]), bool)
         there[self.slices(structure, rows), :] = True
         there[:, self.slices(structure, columns)] = True
-        if Drawn(axis, index, structure) in self.drawn:
+        if AnnotatedSlice(axis, index, structure) in self.drawn:
             there[:] = True
         return there
 

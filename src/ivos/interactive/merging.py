@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ivos.types import BoolArray, LabelArray
 
 
-def drawn_over(labels: LabelArray, structure: int, mask: BoolArray, committed: Iterable[int]) -> LabelArray:
+def merge_annotation(labels: LabelArray, structure: int, mask: BoolArray, committed: Iterable[int]) -> LabelArray:
     """A slice once a structure is drawn on it: it is where the mask is, and nowhere else.
 
     It takes voxels from every other structure but from committed ones.
@@ -28,7 +28,7 @@ def drawn_over(labels: LabelArray, structure: int, mask: BoolArray, committed: I
     return drawn
 
 
-def guessed_over(
+def merge_prediction(
     labels: LabelArray,
     guess: LabelArray,
     chosen: Iterable[int],

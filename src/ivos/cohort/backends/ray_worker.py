@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from ivos.cohort.backends.child import hush, limit_threads
+from ivos.cohort.backends.child import limit_threads, silence_libraries
 from ivos.cohort.backends.pipeline import Pipeline
 from ivos.errors import InputError
 from ivos.io.remote import is_address
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Unseen:
+class MissingInput:
     """A file of a case that is not there on a machine; on others it may be."""
 
     role: str
@@ -32,7 +32,7 @@ class Unseen:
         return f"{self.host} does not see the cohort's files ({self.role}); workers need a shared file system"
 
 
-class Seat:
+class RayWorker:
     """Takes a job once, then cases, two at a time where it is given two.
 
     Args:
@@ -56,7 +56,7 @@ class Seat:
         Returns:
             The worker's name, and why it cannot be used; None where it can.
         """
-        hush()  # Ray keeps what workers print
+        silence_libraries()  # Ray keeps what workers print
         if (found := version("ivos")) != expected:
             return self._name, f"{self._host} has ivos {found}, not {expected}; install the same everywhere"
         if not mark.is_dir():
@@ -69,9 +69,9 @@ class Seat:
             return self._name, f"{self._host}: {error}"
         return self._name, None
 
-    def do(self, case: Case) -> Outcome | Unseen:
+    def do(self, case: Case) -> Outcome | MissingInput:
         """What becomes of a case."""
         for role, place in case.inputs.items():
             if not is_address(place) and not os.path.exists(place):  # noqa: PTH110 - as paths come
-                return Unseen(role, self._host)
+                return MissingInput(role, self._host)
         return self._line.submit(case).result()

@@ -13,7 +13,7 @@ class RefusedError(InputError):
     status = HTTPStatus.BAD_REQUEST
 
 
-class NotThereError(RefusedError):
+class NotFoundError(RefusedError):
     """There is no such thing."""
 
     status = HTTPStatus.NOT_FOUND
@@ -31,7 +31,7 @@ class TooLargeError(RefusedError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
-class NotKeptError(RefusedError):
+class StorageFullError(RefusedError):
     """It could not be written to the disk, so it was not done."""
 
     status = HTTPStatus.INSUFFICIENT_STORAGE

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.errors import InputError
-from ivos.interactive.facts import Drawn, Facts
+from ivos.interactive.annotation_state import AnnotatedSlice, AnnotationState
 from ivos.propagation.annotations import Annotations
 from ivos.propagation.bidirectional import steps, walk
 
@@ -41,7 +41,7 @@ class StatedAnnotations(Annotations):
 
 
 def stated_annotations(
-    facts: Facts, labels: LabelArray, axis: Axis, structures: Sequence[int], numbers: range
+    facts: AnnotationState, labels: LabelArray, axis: Axis, structures: Sequence[int], numbers: range
 ) -> StatedAnnotations:
     """What is drawn of some structures on the slices of a part of a scan, numbered from 0.
 
@@ -61,7 +61,7 @@ def stated_annotations(
 
 
 @dataclass(frozen=True)
-class Stretch:
+class PropagationSpan:
     """What is to be propagated.
 
     Attributes:
@@ -102,9 +102,9 @@ class Stretch:
             yield replace(finished, index=number) if finished is not None and inside else None
 
 
-def stretch_for(
-    facts: Facts, labels: LabelArray, axis: Axis, first: int, last: int, structures: Sequence[int] | None
-) -> Stretch:
+def span_for_range(
+    facts: AnnotationState, labels: LabelArray, axis: Axis, first: int, last: int, structures: Sequence[int] | None
+) -> PropagationSpan:
     """What to walk in order to propagate structures over some slices.
 
     Each structure is carried from the last slice before them on which it is drawn, and from the next after them.
@@ -127,12 +127,12 @@ def stretch_for(
     before = [max((n for n in numbers if n <= first), default=first) for numbers in drawn]
     after = [min((n for n in numbers if n >= last), default=last) for numbers in drawn]
     numbers = range(min(before), max(after) + 1)
-    return Stretch(axis, numbers.start, first, last, stated_annotations(facts, labels, axis, chosen, numbers))
+    return PropagationSpan(axis, numbers.start, first, last, stated_annotations(facts, labels, axis, chosen, numbers))
 
 
-def stretch_about(
-    facts: Facts, labels: LabelArray, axis: Axis, index: int, structures: Sequence[int] | None
-) -> Stretch:
+def span_around_slice(
+    facts: AnnotationState, labels: LabelArray, axis: Axis, index: int, structures: Sequence[int] | None
+) -> PropagationSpan:
     """What to walk in order to carry a drawn slice both ways, up to the next drawn ones.
 
     Args:
@@ -145,7 +145,7 @@ def stretch_about(
     Raises:
         InputError: a structure is not drawn on the slice, or committed; nothing is drawn on it.
     """
-    here = [k for k in facts.by_id if Drawn(axis, index, k) in facts.drawn]
+    here = [k for k in facts.by_id if AnnotatedSlice(axis, index, k) in facts.drawn]
     chosen = [k for k in here if k not in facts.committed] if structures is None else list(structures)
     missing = [k for k in chosen if k not in here]
     if missing or not chosen:
@@ -154,10 +154,10 @@ def stretch_about(
     drawn = [facts.slices(structure, axis) for structure in chosen]
     before = [max((n for n in numbers if n < index), default=0) for numbers in drawn]
     after = [min((n for n in numbers if n > index), default=labels.shape[axis] - 1) for numbers in drawn]
-    return stretch_for(facts, labels, axis, min(before), max(after), chosen)
+    return span_for_range(facts, labels, axis, min(before), max(after), chosen)
 
 
-def _carried(facts: Facts, axis: Axis, structures: Sequence[int] | None) -> list[int]:
+def _carried(facts: AnnotationState, axis: Axis, structures: Sequence[int] | None) -> list[int]:
     """The structures to carry, ascending."""
     able = [k for k in facts.by_id if facts.slices(k, axis) and k not in facts.committed]
     chosen = able if structures is None else sorted(set(structures))
