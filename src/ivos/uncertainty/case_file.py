@@ -23,7 +23,7 @@ class CaseEvidence(BaseModel):
 
     Attributes:
         made_by: what made the segmentation.
-        structures: :meth:`ivos.uncertainty.features.QualityFeatures.figures` by label id, of structures that were found;
+        structures: :meth:`ivos.uncertainty.features.QualityFeatures.figures` by label id, of found structures;
             None for what is not a number.
     """
 
