@@ -1,4 +1,4 @@
-"""What jobs share: the form of label files, pictures of a case, checksums of weights."""
+"""What jobs share: the form of label files, checksums of weights."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ivos.errors import InputError
 from ivos.files import check_file_writable
@@ -23,45 +23,12 @@ from ivos.io.labels import (
 from ivos.io.remote import canonical_url, is_address, local_copy, redact_url
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from ivos.io.dicom.pseudonyms import Pseudonyms
     from ivos.io.provenance import Provenance
     from ivos.pipelines.protocol import Case
-    from ivos.propagation.propagate import Propagation
-    from ivos.uncertainty.estimate import Estimate
     from ivos.volume.volume import Volume
-
-
-class WriteReport(Protocol):
-    """Writes the report of a case: :func:`ivos.report.write_report`, which this room does not know."""
-
-    def __call__(
-        self,
-        folder: Path,
-        scan: Volume,
-        result: Propagation,
-        *,
-        title: str,
-        engine: str,
-        seconds: Mapping[str, float],
-        mark: str = "drawn",
-        estimates: Mapping[int, Estimate] | None = None,
-    ) -> None:
-        """See there."""
-
-
-@dataclass(frozen=True)
-class Reports:
-    """Reports of cases.
-
-    Attributes:
-        folder: has a folder for each.
-        write: writes one.
-    """
-
-    folder: Path
-    write: WriteReport
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +12,13 @@ from ivos.io.provenance import Manner, Provenance
 from ivos.io.read import read, read_labels
 from ivos.io.remote import local_copies
 from ivos.nets.checkpoints import BUNDLED
-from ivos.pipelines.outputs import LabelFiles, Reports, weights_checksum
+from ivos.pipelines.outputs import LabelFiles, weights_checksum
 from ivos.pipelines.protocol import Done
 from ivos.propagation.annotated_planes import along_one_axis
 from ivos.propagation.engines.registry import EngineName, choose_engine
-from ivos.propagation.propagate import propagate
+from ivos.propagation.propagate import propagate_along
 from ivos.propagation.refine.refine import load_refiner
+from ivos.report.scan import write_report
 from ivos.report.summary import structure_rows
 from ivos.volume.labels import ignoring
 from ivos.volume.volume import on_grid_of
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from ivos.types import Axis, Progress
     from ivos.volume.volume import Volume
     from ivos.volume.windows import Modality
-
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ class PropagateJob:
         modality: which windows show scans.
         ignore: the label that a person says is "ignore".
         labels: how label files are written.
-        reports: where the reports of cases go.
+        reports: folder for a folder with the report of each case; None for none.
     """
 
     engine: EngineName = "fast"
@@ -73,7 +70,7 @@ class PropagateJob:
     modality: Modality = "auto"
     ignore: int | None = None
     labels: LabelFiles = field(default_factory=LabelFiles)
-    reports: Reports | None = None
+    reports: Path | None = None
     name: str = field(default="propagate", init=False)
 
     def settings(self) -> dict[str, Any]:
@@ -158,29 +155,24 @@ class PropagateWorker:
     ) -> Propagated:
         """See :class:`ivos.pipelines.protocol.Worker`; progress is called with slices visited and slices to visit."""
         started, job, (scan, taken) = time.perf_counter(), self._job, data
-        along, drawn = taken.axis, taken.labels
-        if taken.note:
-            _log.warning("%s", taken.note)
         complete = job.complete
-        result = propagate(
+        result = propagate_along(
             scan,
-            drawn,
+            taken,
             engine=self._engine,
-            axis=along.plane,
             structures=job.structures,
-            complete=canonical_slices(complete, scan, along) if isinstance(complete, tuple) else complete,
+            complete=canonical_slices(complete, scan, taken.axis) if isinstance(complete, tuple) else complete,
             modality=job.modality,
             refiner=self._refiner,
             progress=progress,
         )
         seconds, windows = time.perf_counter() - started, windows_told(scan, job.modality)
-        return Propagated(scan, drawn, result, taken.dropped, seconds, windows)
+        return Propagated(scan, taken.labels, result, taken.dropped, seconds, windows)
 
     def write(self, case: Case, result: Propagated, output: Path) -> Done:
         """See :class:`ivos.pipelines.protocol.Worker`."""
-        reports = self._job.reports
-        if reports is not None:
-            self.report(result, reports, reports.folder / case.name, case.name)
+        if self._job.reports is not None:
+            self.report(result, self._job.reports / case.name, case.name)
         return self.write_to(self._job.labels.path(output, case), case, result)
 
     def write_to(self, path: Path, case: Case, propagated: Propagated) -> Done:
@@ -203,20 +195,19 @@ class PropagateWorker:
             parameters={"engine": job.engine, **weights},
         )
         job.labels.write(path, result.labels, case, told)
-        annotated = sorted(result.labels.source_index(result.axis, number) for number in result.annotated)
         figures = {
             "axis": result.axis.plane,
-            "annotated_slices": annotated,
+            "annotated_slices": result.source_slices,
             "dropped_voxels": propagated.dropped,
             "structures": structure_rows(result),
             **propagated.windows,
         }
         return Done({"labels": path.name}, figures)
 
-    def report(self, propagated: Propagated, reports: Reports, folder: Path, title: str) -> None:
+    def report(self, propagated: Propagated, folder: Path, title: str) -> None:
         """Write the report of a case."""
         seconds = {"propagate": propagated.seconds}
-        reports.write(folder, propagated.scan, propagated.result, title=title, engine=self._job.engine, seconds=seconds)
+        write_report(folder, propagated.scan, propagated.result, title=title, engine=self._job.engine, seconds=seconds)
 
 
 def canonical_slices(numbers: Sequence[int], scan: Volume, axis: Axis) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ivos.io.dataset_json import dataset_json_of
 from ivos.io.probabilities import PROBABILITIES
@@ -19,34 +19,19 @@ from ivos.pseudo_labels.predictions import (
     read_predictions,
     refuse_other_numbering,
 )
+from ivos.report.review_cases import CaseReview
 from ivos.volume.label_matching import in_one_numbering
 from ivos.volume.labels import ignoring
 from ivos.volume.volume import on_grid_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from ivos.pseudo_labels import Judged, PseudoLabelSettings
     from ivos.volume.label_matching import By
     from ivos.volume.volume import Volume
 
 _log = logging.getLogger(__name__)
-
-
-class Review(Protocol):
-    """Tells of judged cases: :class:`ivos.report.review_cases.CaseReview`, which this room does not know."""
-
-    def __call__(
-        self, case: str, judged: Judged, others: Mapping[str, Volume], scan: Callable[[], Volume | None]
-    ) -> dict[str, Any]:
-        """What is to be told of a case, as JSON can hold it.
-
-        Args:
-            case: its name.
-            judged: what became of it.
-            others: what it was judged by, by name.
-            scan: reads what lies below a picture; None for a dark ground.
-        """
 
 
 @dataclass(frozen=True)
@@ -56,7 +41,6 @@ class PseudoLabelJob:
     Attributes:
         judging: how predictions become labels.
         predictions: what their folders are called.
-        review: is called once in each process.
         labels: how label files are written.
         by: what tells which labels are the same structure.
         ignore: the label that a person says is "ignore".
@@ -64,7 +48,6 @@ class PseudoLabelJob:
 
     judging: PseudoLabelSettings
     predictions: tuple[str, ...]
-    review: Callable[[], Review]
     labels: LabelFiles = field(default_factory=LabelFiles)
     by: By = "auto"
     ignore: int | None = None
@@ -123,7 +106,7 @@ class PseudoLabelWorker:
     """Judges one case after the other."""
 
     def __init__(self, job: PseudoLabelJob) -> None:
-        self._job, self._review = job, job.review()
+        self._job, self._review = job, CaseReview()
 
     def read(self, case: Case) -> Predicted:
         """See :class:`ivos.pipelines.protocol.Worker`."""

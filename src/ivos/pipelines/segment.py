@@ -14,12 +14,11 @@ from ivos.io.read import read
 from ivos.io.remote import local_copy
 from ivos.io.write import write_volume
 from ivos.nets.checkpoints import BUNDLED
-from ivos.pipelines.outputs import LabelFiles, Reports, weights_checksum
+from ivos.pipelines.outputs import LabelFiles, weights_checksum
 from ivos.pipelines.protocol import Done
-from ivos.propagation.propagate import Propagation
+from ivos.report.scan import write_report
 from ivos.report.summary import structure_rows
 from ivos.segmentation.segmenter import Segmenter, Structures
-from ivos.types import Axis
 from ivos.uncertainty.case_file import EVIDENCE, write_evidence
 from ivos.uncertainty.estimate import load_estimator
 from ivos.volume.windows import windows_told, with_modality
@@ -46,7 +45,7 @@ class SegmentJob:
         evidence: whether ``evidence/CASE.json`` is written.
         trust: file by which DSCs are estimated.
         labels: how label files are written.
-        reports: where the reports of cases go.
+        reports: folder for a folder with the report of each case; None for none.
     """
 
     how: SegmentationSettings
@@ -55,7 +54,7 @@ class SegmentJob:
     evidence: bool = False
     trust: Path | None = None
     labels: LabelFiles = field(default_factory=LabelFiles)
-    reports: Reports | None = None
+    reports: Path | None = None
     name: str = field(default="segment", init=False)
 
     def settings(self) -> dict[str, Any]:
@@ -131,9 +130,8 @@ class SegmentWorker:
 
     def write(self, case: Case, result: Segmented, output: Path) -> Done:
         """See :class:`ivos.pipelines.protocol.Worker`."""
-        reports = self._job.reports
-        if reports is not None:
-            self.report(result, reports, reports.folder / case.name, case.name)
+        if self._job.reports is not None:
+            self.report(result, self._job.reports / case.name, case.name)
         return self.write_to(self._job.labels.path(output, case), case, result)
 
     def write_to(self, path: Path, case: Case, segmented: Segmented) -> Done:
@@ -162,12 +160,12 @@ class SegmentWorker:
         windows = windows_told(segmented.scan, self._job.how.modality)
         return Done({**outputs, "labels": path.name}, {**_figures(segmented), **windows})
 
-    def report(self, segmented: Segmented, reports: Reports, folder: Path, title: str) -> None:
+    def report(self, segmented: Segmented, folder: Path, title: str) -> None:
         """Write the report of a case."""
-        reports.write(
+        write_report(
             folder,
             segmented.scan,
-            _propagation(segmented.result),
+            segmented.result,
             title=title,
             engine=f"reference network, propagation: {self._job.how.propagation}",
             seconds={"segment": segmented.seconds},
@@ -191,13 +189,8 @@ def _estimator(trust: Path, segmenter: Segmenter) -> Estimator:
 
 def _figures(segmented: Segmented) -> dict[str, Any]:
     result = segmented.result
-    rows = structure_rows(_propagation(result))
+    rows = structure_rows(result)
     for row in rows:
         if row["label"] in segmented.estimates:
             row["estimated_dsc"] = asdict(segmented.estimates[row["label"]])
-    references = sorted(result.labels.source_index(Axis.AXIAL, number) for number in result.references)
-    return {"reference_slices": references, "structures": rows}
-
-
-def _propagation(result: Segmentation) -> Propagation:
-    return Propagation(result.labels, result.confidence, Axis.AXIAL, result.references)
+    return {"reference_slices": result.source_slices, "structures": rows}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ from ivos.propagation.annotations import annotations_along
 from ivos.propagation.bidirectional import SliceStack, steps, walk
 from ivos.propagation.engines.registry import choose_engine
 from ivos.propagation.fusion import decide
+from ivos.propagation.label_result import LabelResult
 from ivos.propagation.refine.refine import refine
 from ivos.propagation.refine.soft_labels import SoftLabels
 from ivos.volume.checks import check_scan, checked_labels
@@ -21,6 +21,7 @@ from ivos.volume.volume import Volume, on_grid_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from ivos.propagation.annotated_planes import OneAxis
     from ivos.propagation.engines.protocol import Engine
     from ivos.propagation.masks import Masks
     from ivos.propagation.refine.refine import Refiner
@@ -30,21 +31,13 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Propagation:
-    """A propagated scan.
+class Propagation(LabelResult):
+    """A propagated scan: the annotated label ids on every slice."""
 
-    Attributes:
-        labels: the annotated label ids on every slice.
-        confidence: probability of each voxel's label, 0..255.
-        axis: the array axis that was walked.
-        annotated: numbers of the annotated slices along it, in canonical order.
-    """
-
-    labels: Volume
-    confidence: Volume
-    axis: Axis
-    annotated: tuple[int, ...]
+    @property
+    def annotated(self) -> tuple[int, ...]:
+        """Numbers of the annotated slices along the axis, in canonical order."""
+        return self.sources
 
 
 def propagate(
@@ -84,10 +77,47 @@ def propagate(
     """
     check_scan(scan)
     drawn = on_grid_of(checked_labels(drawn, "annotations"), scan, "annotations")
-    taken = along_one_axis(drawn, axis, structures=structures)
-    along, drawn = taken.axis, taken.labels
-    if taken.note:
-        _log.warning("%s", taken.note)
+    return propagate_along(
+        scan,
+        along_one_axis(drawn, axis, structures=structures),
+        engine=engine,
+        structures=structures,
+        complete=complete,
+        modality=modality,
+        refiner=refiner,
+        progress=progress,
+    )
+
+
+def propagate_along(
+    scan: Volume,
+    annotated: OneAxis,
+    *,
+    engine: Engine | None = None,
+    structures: Sequence[int] | None = None,
+    complete: Iterable[int] | bool = (),
+    modality: Modality = "auto",
+    refiner: Refiner | None = None,
+    progress: Progress | None = None,
+) -> Propagation:
+    """The same from annotations whose axis is chosen and which are on the scan's grid.
+
+    Args:
+        scan: checked by :func:`ivos.read` or :func:`propagate`.
+        annotated: see :func:`ivos.propagation.annotated_planes.along_one_axis`; what it dropped is logged.
+        engine: see :func:`propagate`, as all that follow.
+        structures: see there.
+        complete: see there.
+        modality: see there.
+        refiner: see there.
+        progress: see there.
+
+    Raises:
+        InputError: nothing is annotated, or an argument is not possible.
+    """
+    along, drawn = annotated.axis, annotated.labels
+    if annotated.note:
+        _log.warning("%s", annotated.note)
     annotations = annotations_along(drawn, along, structures=structures, complete=complete)
     stack = SliceStack.of(scan, along, modality)
 
@@ -117,5 +147,5 @@ def propagate(
         labels=scan.with_array(labels, drawn.names),
         confidence=scan.with_array(confidence),
         axis=along,
-        annotated=annotations.slices,
+        sources=annotations.slices,
     )

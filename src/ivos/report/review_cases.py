@@ -27,7 +27,14 @@ class CaseReview:
     def __call__(
         self, case: str, judged: Judged, others: Mapping[str, Volume], scan: Callable[[], Volume | None]
     ) -> dict[str, Any]:
-        """See :class:`ivos.pipelines.pseudo_label.Review`."""
+        """What is to be told of a case, as JSON can hold it.
+
+        Args:
+            case: its name.
+            judged: what became of it.
+            others: what it was judged by, by name.
+            scan: reads what lies below a picture; None for a dark ground.
+        """
         found = JudgedCase.of(case, judged)
         self._pictures.add(case, found.rank, lambda: review_picture(scan(), judged.consensus, others, found.doubtful))
         picture = self._pictures.kept.get(case)

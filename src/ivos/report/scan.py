@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
     from ivos.metrics.evaluation import Score
-    from ivos.propagation.propagate import Propagation
+    from ivos.propagation.label_result import LabelResult
     from ivos.report.pictures import Picture
     from ivos.uncertainty.estimate import Estimate
     from ivos.volume.volume import Volume
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def write_report(
     folder: Path,
     scan: Volume,
-    result: Propagation,
+    result: LabelResult,
     *,
     title: str,
     engine: str,
@@ -38,7 +38,7 @@ def write_report(
     Args:
         folder: where they go; made if it is not there.
         scan: the scan.
-        result: what propagation gave for it.
+        result: its labels.
         title: the heading.
         engine: the engine's name.
         seconds: duration of each part of the run.
@@ -52,11 +52,11 @@ def write_report(
     from ivos.report.pictures import Painter, film, montage, save_film
     from ivos.volume.labels import scheme_from_names
 
-    sheet = montage(Painter(scan, result.labels, result.axis, 360, mark), result.annotated)
+    sheet = montage(Painter(scan, result.labels, result.axis, 360, mark), result.sources)
     with replacing(folder / "montage.png") as path:
         write_png(path, sheet)
     with replacing(folder / "slices.gif") as path:
-        save_film(film(Painter(scan, result.labels, result.axis, 400, mark), result.annotated), str(path))
+        save_film(film(Painter(scan, result.labels, result.axis, 400, mark), result.sources), str(path))
 
     scheme = scheme_from_names(result.labels.names)
     by_structure = {score.structure: score for score in scores}
@@ -66,7 +66,7 @@ def write_report(
         mark=mark,
         scan=scan.source.describe(),
         axis=result.axis.plane,
-        annotated=sorted(result.labels.source_index(result.axis, n) for n in result.annotated),
+        annotated=result.source_slices,
         slices=result.labels.array.shape[result.axis],
         seconds=seconds,
         rows=[

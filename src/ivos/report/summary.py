@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from ivos.propagation.propagate import Propagation
+    from ivos.propagation.label_result import LabelResult
 
 
-def structure_rows(result: Propagation) -> list[dict[str, Any]]:
+def structure_rows(result: LabelResult) -> list[dict[str, Any]]:
     """What a result holds of each structure: label, name, volume in mL, slices, mean probability of its voxels."""
     labels, confidence = result.labels, result.confidence.array
     voxels: Counter[int] = Counter()

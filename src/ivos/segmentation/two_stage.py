@@ -14,6 +14,7 @@ import numpy as np
 from ivos.propagation.annotations import Annotations
 from ivos.propagation.bidirectional import SliceStack, steps, walk
 from ivos.propagation.fusion import PackedMasks, decide, fuse
+from ivos.propagation.label_result import LabelResult
 from ivos.propagation.masks import Masks
 from ivos.segmentation.reference_slices import Candidates, largest_area
 from ivos.types import Axis
@@ -55,25 +56,23 @@ class Sampling:
 
 
 @dataclass(frozen=True)
-class Segmentation:
+class Segmentation(LabelResult):
     """A segmented scan.
 
     Attributes:
-        labels: label ids.
-        confidence: probability of each voxel's label, 0..255.
         structures: label ids that the networks look for.
         evidence: for and against it.
-        references: numbers of the reference slices, in canonical order; none after the first stage alone, or where
-            nothing was found.
         probabilities: of the structures that were asked for, (Z, Y, X), 0..255, by label id.
     """
 
-    labels: Volume
-    confidence: Volume
     structures: tuple[int, ...]
     evidence: QualityFeatures
-    references: tuple[int, ...] = ()
     probabilities: dict[int, npt.NDArray[np.uint8]] = field(default_factory=dict)
+
+    @property
+    def references(self) -> tuple[int, ...]:
+        """Numbers of the reference slices, in canonical order; none after the first stage alone, or without a find."""
+        return self.sources
 
     @property
     def figures(self) -> dict[int, dict[str, float]]:
@@ -245,9 +244,10 @@ class _Answer:
         return Segmentation(
             self._scan.with_array(self._labels, self._networks.names),
             self._scan.with_array(self._confidence),
+            Axis.AXIAL,
+            tuple(references),
             self._networks.structures,
             evidence,
-            tuple(references),
             self._probabilities,
         )
 

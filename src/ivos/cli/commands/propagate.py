@@ -138,9 +138,8 @@ def propagate(
 
     Of many scans OUT gets cohort.html, a page, and cohort.sqlite, by which the same command goes on where it stopped.
     """
-    from ivos.pipelines.outputs import LabelFiles, Reports
+    from ivos.pipelines.outputs import LabelFiles
     from ivos.pipelines.propagate import PropagateJob
-    from ivos.report import write_report
 
     job = PropagateJob(
         engine.value,
@@ -156,7 +155,7 @@ def propagate(
         modality=modality.value,
         ignore=ignore_label,
         labels=LabelFiles(label_format(form), pseudonyms_of(pseudonymise)),
-        reports=None if report is None else Reports(report.absolute(), write_report),
+        reports=None if report is None else report.absolute(),
     )
     where = Where(workers, cluster, deliver)
     if report is not None:
@@ -205,8 +204,8 @@ def _one(
         propagated = worker.work(case, data, progress)
     done = worker.write_to(output, case, propagated)
     if job.reports is not None:
-        worker.report(propagated, job.reports, job.reports.folder, case.name)
-    page = None if job.reports is None else str(job.reports.folder / "report.html")
+        worker.report(propagated, job.reports, case.name)
+    page = None if job.reports is None else str(job.reports / "report.html")
     seconds = {"read": read_s, "propagate": propagated.seconds}
     told = {"output": str(output), "report": page, "seconds": seconds, **done.figures}
     if as_json:
@@ -247,7 +246,7 @@ def _hint(propagated: Propagated) -> None:
     import numpy as np
 
     result, drawn = propagated.result, propagated.drawn
-    found, by_hand = (np.moveaxis(v.array, result.axis, 0)[list(result.annotated)] for v in (result.labels, drawn))
+    found, by_hand = (np.moveaxis(v.array, result.axis, 0)[list(result.sources)] for v in (result.labels, drawn))
     added = np.unique(found[(found != by_hand) & (found > 0)])
     if added.size:
         names = ", ".join(drawn.names.get(int(label), str(label)) for label in added[:4]) + ", ..." * (added.size > 4)

@@ -201,12 +201,9 @@ def _judged(inputs: _Inputs, labels: LabelOutput, where: Where) -> list[Row]:
     """Judge all cases and write the labels of those that are accepted."""
     from ivos.pipelines.outputs import LabelFiles
     from ivos.pipelines.pseudo_label import PseudoLabelJob
-    from ivos.report.review_cases import CaseReview
 
     files = LabelFiles(labels.form, labels.pseudonyms)
-    job = PseudoLabelJob(
-        inputs.settings, tuple(map(str, inputs.predictions)), CaseReview, files, inputs.by, inputs.ignore
-    )
+    job = PseudoLabelJob(inputs.settings, tuple(map(str, inputs.predictions)), files, inputs.by, inputs.ignore)
     cases = [
         job.case(name, paths, inputs.previous.get(name), inputs.scans.get(name)) for name, paths in inputs.cases.items()
     ]

@@ -145,9 +145,8 @@ def segment(
     Of many scans OUT gets cohort.html, a page, and cohort.sqlite, by which the same command goes on where it stopped.
     """
     from ivos.metrics.efficiency import Sampler
-    from ivos.pipelines.outputs import LabelFiles, Reports
+    from ivos.pipelines.outputs import LabelFiles
     from ivos.pipelines.segment import SegmentJob
-    from ivos.report import write_report
     from ivos.segmentation.segmenter import SegmentationSettings
 
     how = SegmentationSettings(
@@ -173,7 +172,7 @@ def segment(
         evidence=with_evidence,
         trust=None if trust is None else trust.absolute(),
         labels=LabelFiles(label_format(form), pseudonyms_of(pseudonymise)),
-        reports=None if report is None else Reports(report.absolute(), write_report),
+        reports=None if report is None else report.absolute(),
     )
     where, chosen = Where(workers, cluster, deliver), (series, stack)
     if report is not None:
@@ -217,7 +216,7 @@ def _one(
     if interval:
         write_efficiency(output.parent, {case.name: interval.efficiency()})
     if job.reports is not None:
-        worker.report(result, job.reports, job.reports.folder, case.name)
+        worker.report(result, job.reports, case.name)
     told = {"case": case.name, "output": str(output), "seconds": seconds, **done.figures}
     if as_json:
         print_json([told])
