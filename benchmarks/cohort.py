@@ -30,7 +30,7 @@ from ivos.io.write import write_volume
 from ivos.phantom import abdomen
 from ivos.pipelines.propagate import PropagateJob
 from ivos.pipelines.protocol import Case
-from ivos.propagation.engines.registry import EngineName  # noqa: TC001 - Typer reads it
+from ivos.propagation.engines.protocol import EngineName  # noqa: TC001 - Typer reads it
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

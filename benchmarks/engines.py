@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
-from ivos.propagation.engines.registry import EngineName, choose_engine
+from ivos.propagation.engines.protocol import EngineName
+from ivos.propagation.engines.registry import create_engine
 
 if TYPE_CHECKING:
     from ivos.propagation.engines.protocol import Engine
@@ -32,7 +33,7 @@ class Contender:
 
     def load(self) -> Engine:
         """The engine, ready to use."""
-        return choose_engine(self.name, checkpoint=self.checkpoint)
+        return create_engine(self.name, checkpoint=self.checkpoint)
 
 
 def contenders(names: list[str] | None, checkpoint: Path | None, fast_checkpoint: Path | None) -> list[Contender]:

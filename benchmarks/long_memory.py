@@ -29,7 +29,7 @@ from ivos.nets.stcn import STCN
 from ivos.nets.xmem import XMem
 from ivos.propagation.annotations import annotations_along
 from ivos.propagation.bidirectional import SliceStack
-from ivos.propagation.engines.registry import choose_engine
+from ivos.propagation.engines.registry import create_engine
 from ivos.propagation.engines.stcn import STCNEngine
 from ivos.propagation.engines.xmem import XMemEngine
 from ivos.propagation.memory.long_term import PUBLISHED_SIZES
@@ -129,7 +129,7 @@ def _engine(name: str, setting: Setting) -> Engine:
     device = torch.device("cpu")
     torch.manual_seed(0)
     if name == "fast":
-        return choose_engine("fast", device="cpu")
+        return create_engine("fast", device="cpu")
     if name == "xmem":
         network = _random(XMem()) if setting.xmem is None else load_xmem(setting.xmem)
         return XMemEngine(

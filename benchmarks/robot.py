@@ -41,7 +41,7 @@ from ivos.nets.checkpoints import load_strokes
 from ivos.prompts.segmenters import SmallStrokeSegmenter
 from ivos.propagation.corrections.correct import by_distance, new_replaces_old
 from ivos.propagation.corrections.difference_aware import difference_aware
-from ivos.propagation.engines.registry import choose_engine
+from ivos.propagation.engines.registry import create_engine
 
 if TYPE_CHECKING:
     from ivos.propagation.corrections.correct import Merge
@@ -123,7 +123,7 @@ def _session(scan: Volume, way: str) -> InteractiveSession:
     }
     merge = merges.get(way, "anew")
     strokes = SmallStrokeSegmenter(load_strokes(), pick_device("auto"))
-    return InteractiveSession(scan, engine=choose_engine("fast"), strokes=strokes, merge=merge)
+    return InteractiveSession(scan, engine=create_engine("fast"), strokes=strokes, merge=merge)
 
 
 def _fullest(truth: Array, structures: list[int]) -> int:

@@ -22,7 +22,7 @@ from benchmarks.trust import print_judged
 from ivos.metrics.overlap import dsc
 from ivos.propagation.annotations import Annotations
 from ivos.propagation.bidirectional import SliceStack, walk
-from ivos.propagation.engines.registry import choose_engine
+from ivos.propagation.engines.registry import create_engine
 from ivos.propagation.fusion import decide
 from ivos.types import Axis
 from ivos.uncertainty.cycle import add_cycle
@@ -53,7 +53,7 @@ def main(
     """Fit on phantoms, try on others, and on scans where there are any."""
     if len(scan or []) != len(labels or []):
         raise typer.BadParameter("--scan and --labels go together")
-    engine = choose_engine("fast")
+    engine = create_engine("fast")
     estimator, _ = fit([o for _, o in _observed(_phantoms(_FIT_SEED, fitted), engine)], "")
     print_judged(estimator, [o for _, o in _observed(_phantoms(_TEST_SEED, tested), engine)])
     if scan and labels:

@@ -28,7 +28,7 @@ from benchmarks.phantom_cohort import networks
 from benchmarks.speed import phantom, scan_and_slices
 from ivos.metrics.evaluation import evaluate, means
 from ivos.metrics.overlap import dsc
-from ivos.propagation.engines.registry import choose_engine
+from ivos.propagation.engines.registry import create_engine
 from ivos.propagation.fusion import fuse, fuse_by_sum, fuse_smallest_first
 from ivos.propagation.propagate import propagate
 from ivos.segmentation import reference_slices
@@ -76,14 +76,14 @@ def two_stages(
     every: int = _EVERY,
 ) -> Segmenter:
     """Reference slices by the networks, propagated."""
-    reference, engine = load_reference_networks(*weights), choose_engine("fast")
+    reference, engine = load_reference_networks(*weights), create_engine("fast")
     both = partial(segment, networks=reference, engine=engine, sampling=Sampling(every))
     return lambda scan, _: both(scan, choose=choose, fusion=fusion, agreement=agreement).labels
 
 
 def true_references(_: list[Path], *, every: int = _EVERY) -> Segmenter:
     """True labels on every so many slices, propagated: no reference network can do better."""
-    engine = choose_engine("fast")
+    engine = create_engine("fast")
 
     def segmented(scan: Volume, labels: Volume) -> Volume:
         numbers = Sampling(every).numbers(len(scan.array))

@@ -66,7 +66,7 @@ def test_the_bundled_engine_is_the_one_by_default(monkeypatch: pytest.MonkeyPatc
         asked.append(name)
         return NearestEngine()
 
-    monkeypatch.setattr(session_module, "choose_engine", choose)
+    monkeypatch.setattr(session_module, "create_engine", choose)
     session = ivos.InteractiveSession(scan_of())
     session.add(3, "disc")
     session.draw(0, 3, SQUARE)

@@ -17,7 +17,7 @@ from ivos.nets.checkpoints import load_fast, save_propagation
 from ivos.nets.loaded import LoadedNetworks
 from ivos.prompts.segmenters import stroke_segmenter
 from ivos.propagation.corrections.difference_aware import difference_aware
-from ivos.propagation.engines.registry import choose_engine
+from ivos.propagation.engines.registry import create_engine
 from tests.propagation.scenes import drawn_on, moving_discs
 
 if TYPE_CHECKING:
@@ -113,14 +113,14 @@ def test_engines_segmenters_and_sessions_share_networks(monkeypatch: pytest.Monk
     save_propagation(load_fast(), path)
     scan, labels = moving_discs()
     results = [
-        ivos.propagate(scan, drawn_on(labels, 2), engine=choose_engine("fast", checkpoint=path)) for _ in range(3)
+        ivos.propagate(scan, drawn_on(labels, 2), engine=create_engine("fast", checkpoint=path)) for _ in range(3)
     ]
     assert len(compiled) == 1
     for result in results[1:]:
         np.testing.assert_array_equal(result.labels.array, results[0].labels.array)
     assert stroke_segmenter() is stroke_segmenter()
     assert difference_aware() is difference_aware()
-    assert choose_engine("fast") is not choose_engine("fast")  # an engine remembers slices
+    assert create_engine("fast") is not create_engine("fast")  # an engine remembers slices
 
 
 def test_threads_that_propagate_at_once_do_not_disturb_each_other() -> None:

@@ -14,7 +14,7 @@ from ivos.nets.checkpoints import load_xmem
 from ivos.nets.inference import for_inference
 from ivos.nets.stcn import STCN
 from ivos.nets.xmem import SensoryUpdate, XMem
-from ivos.propagation.engines.registry import choose_engine, engine_of
+from ivos.propagation.engines.registry import create_engine, engine_for_weights
 from ivos.propagation.engines.xmem import XMemEngine
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def light(network: torch.nn.Module) -> dict[str, torch.Tensor]:
 def test_an_engine_knows_its_weights(network: XMem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ivos.propagation.engines.xmem.for_inference", lambda given, **_: given)
     torch.save(light(network), tmp_path / "w.pth")
-    assert isinstance(engine_of(tmp_path / "w.pth", device="cpu"), XMemEngine)
+    assert isinstance(engine_for_weights(tmp_path / "w.pth", device="cpu"), XMemEngine)
 
 
 def test_incomplete_and_other_weights_are_refused(network: XMem, tmp_path: Path) -> None:
@@ -101,9 +101,9 @@ def test_a_truncated_file_is_refused(network: XMem, tmp_path: Path) -> None:
 
 
 def test_options_that_an_engine_does_not_have_are_refused() -> None:
-    with pytest.raises(InputError, match="needs weights: add --checkpoint with a published XMem"):
-        choose_engine("xmem")
+    with pytest.raises(InputError, match="needs weights: --checkpoint with a published XMem"):
+        create_engine("xmem")
     with pytest.raises(InputError, match="'xmem', which has one anyway"):
-        choose_engine("xmem", long_term=True)
+        create_engine("xmem", long_term=True)
     with pytest.raises(InputError, match="'fast', which has none"):
-        choose_engine("fast", long_term=True)
+        create_engine("fast", long_term=True)

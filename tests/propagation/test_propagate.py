@@ -21,7 +21,7 @@ from ivos.propagation.bidirectional import SliceStack, walk
 from ivos.propagation.engines.fast import FastEngine
 from ivos.propagation.engines.flow import FlowEngine
 from ivos.propagation.engines.nearest import NearestEngine
-from ivos.propagation.engines.registry import choose_engine, engine_of
+from ivos.propagation.engines.registry import create_engine, engine_for_weights
 from ivos.propagation.engines.stcn import STCNEngine
 from ivos.propagation.fusion import fuse_by_sum
 from ivos.types import Axis
@@ -161,7 +161,7 @@ def test_what_is_drawn_as_ignored_is_no_structure() -> None:
 
 def test_a_fusion_takes_the_place_of_the_engine_s_own() -> None:
     scan, labels = moving_discs()
-    engine = choose_engine("fast")
+    engine = create_engine("fast")
     assert engine.fuses
     annotations = annotations_along(drawn_on(labels, 1, 10), Axis.AXIAL)
     stack = SliceStack.of(scan, Axis.AXIAL, "ct")
@@ -173,10 +173,10 @@ def test_a_fusion_takes_the_place_of_the_engine_s_own() -> None:
 
 
 def test_weights_say_which_engine_they_are_for(tmp_path: Path) -> None:
-    assert isinstance(engine_of(), FastEngine)
-    assert isinstance(engine_of(BUNDLED, device="cpu"), FastEngine)
+    assert isinstance(engine_for_weights(), FastEngine)
+    assert isinstance(engine_for_weights(BUNDLED, device="cpu"), FastEngine)
     save_propagation(STCN(), tmp_path / "stcn.safetensors")
-    assert isinstance(engine_of(tmp_path / "stcn.safetensors", device="cpu"), STCNEngine)
+    assert isinstance(engine_for_weights(tmp_path / "stcn.safetensors", device="cpu"), STCNEngine)
 
 
 def test_the_same_input_gives_the_same_labels_twice() -> None:

@@ -125,16 +125,15 @@ def is_cohort(source: str, output: Path) -> bool:
     """
     from ivos.cohort.sources import LISTS
     from ivos.io.cases import holds_files
-    from ivos.io.read import READABLE
+    from ivos.io.registry import READABLE, WRITERS
     from ivos.io.remote import is_address
-    from ivos.io.write import WRITABLE
 
     path = Path(source)
     if not is_address(source) and not path.exists():
         raise InputError(f"{source}: no such file or folder")
     if suffix_of(path) in LISTS or holds_files(path):
         return True
-    one = suffix_of(path) in (*READABLE, ".zip") or suffix_of(output) in (*WRITABLE, ".dcm")
+    one = suffix_of(path) in (*READABLE, ".zip") or suffix_of(output) in (*WRITERS, ".dcm")
     return not one and (is_address(source) or path.is_dir())
 
 
@@ -144,12 +143,12 @@ def check_folder(output: Path, *inputs: str) -> None:
     Raises:
         InputError: one of these.
     """
-    from ivos.io.write import WRITABLE
+    from ivos.io.registry import WRITERS
 
     if _BROKEN_ADDRESS.match(str(output)):
         raise InputError(f"{output}: give a folder for manifest and page, and the address with --deliver")
     same = any(Path(place).exists() and output.exists() and output.samefile(place) for place in inputs)
-    if output.is_file() or suffix_of(output) in (*WRITABLE, ".dcm") or same:
+    if output.is_file() or suffix_of(output) in (*WRITERS, ".dcm") or same:
         raise InputError(f"{output}: give another folder for the labels")
 
 

@@ -14,7 +14,7 @@ from ivos.errors import InputError
 from ivos.files import entries_of, left_by_system, suffix_of
 from ivos.io.case_names import case_name, case_of, is_named_as_labels
 from ivos.io.cases import holds_files, labels_by_case, scans_by_case
-from ivos.io.read import READABLE
+from ivos.io.registry import READABLE
 from ivos.io.remote import is_address, listed
 from ivos.pipelines.protocol import Case
 

@@ -36,7 +36,7 @@ from ivos.interactive.validation import (
 from ivos.prompts.prompts import Strokes
 from ivos.propagation.annotated_planes import along_one_axis
 from ivos.propagation.bidirectional import SliceStack
-from ivos.propagation.engines.registry import choose_engine
+from ivos.propagation.engines.registry import create_engine
 from ivos.propagation.shape_interpolation import shapes_between
 from ivos.types import Axis
 from ivos.volume.checks import check_scan, checked_labels
@@ -493,7 +493,7 @@ class InteractiveSession:
     def _carry(self, stretch: PropagationSpan | Correction) -> Visits:
         """Begin a step that lasts for as long as its caller goes on."""
         stack = self._stack(stretch.axis)
-        self._engine = self._engine or choose_engine("fast")
+        self._engine = self._engine or create_engine("fast")
         change = self._journal.begin("another propagation began")
         return run_propagation(self._journal, change, stretch, stack, self._engine)
 

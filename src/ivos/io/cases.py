@@ -12,7 +12,7 @@ from ivos.files import entries_of, left_by_system, suffix_of
 from ivos.io.case_names import case_name, case_of, is_named_as_labels
 from ivos.io.dicom.files import is_dicom
 from ivos.io.dicom.labels import holds_dicom_labels
-from ivos.io.read import READABLE
+from ivos.io.registry import READABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -12,7 +12,10 @@ import numpy as np
 
 from ivos.errors import InputError
 from ivos.io.file_grid import grid_of_header
+from ivos.io.image_format import ImageFormat
+from ivos.io.sitk import write_image
 from ivos.io.voxel_stream import Encoding, Part, numbered, read_voxels, shown
+from ivos.volume.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -221,3 +224,14 @@ def _check_long(header: _Header, dtype: np.dtype[Any], encoding: Encoding, parts
             raise InputError(
                 f"{header.path}: MET_LONG means 4 bytes per voxel, and 8 are there; name the type MET_LONG_LONG"
             )
+
+
+def _read(path: Path) -> tuple[Volume, float]:
+    return Volume.from_array(*read_metaimage(path), what=str(path)), 0.0
+
+
+def _write(path: Path, array: Array, volume: Volume) -> None:
+    write_image(path, array, volume.source)
+
+
+FORMAT = ImageFormat(METAIMAGE_SUFFIXES, _read, _write, (".mha",))

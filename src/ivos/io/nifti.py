@@ -13,8 +13,10 @@ import numpy as np
 
 from ivos.errors import InputError
 from ivos.files import suffix_of
+from ivos.io.image_format import ImageFormat
 from ivos.io.nifti_names import CODE, FLAG_BYTES, names_as_xml, names_in
 from ivos.volume.nifti_forms import NiftiForms
+from ivos.volume.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -314,3 +316,16 @@ def _ras(grid: Geometry) -> Array:
     affine[:3, 3] = grid.origin_mm
     affine[:2] *= -1
     return affine + 0.0
+
+
+def _read(path: Path) -> tuple[Volume, float]:
+    file = read_nifti(path)
+    grid = file.forms.grid(file.array.shape, path)
+    return Volume.from_array(file.array, grid, names=file.names, nifti=file.forms, what=str(path)), file.step
+
+
+def _write(path: Path, array: Array, volume: Volume) -> None:
+    write_nifti(path, array, volume.source, forms=volume.nifti, names=volume.names)
+
+
+FORMAT = ImageFormat(SUFFIXES, _read, _write, SUFFIXES)

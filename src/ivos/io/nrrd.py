@@ -10,8 +10,11 @@ import numpy as np
 
 from ivos.errors import InputError
 from ivos.io.file_grid import grid_of_header
+from ivos.io.image_format import ImageFormat
 from ivos.io.nrrd_header import NrrdHeader, read_nrrd_header
+from ivos.io.sitk import write_image
 from ivos.io.voxel_stream import read_voxels
+from ivos.volume.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -203,3 +206,21 @@ def _millimetres(header: NrrdHeader, units: Sequence[str]) -> npt.NDArray[np.flo
     if units and len(units) < 3:
         raise header.damaged("spaceunits")
     return scale
+
+
+def _read(path: Path) -> tuple[Volume, float]:
+    return Volume.from_array(*read_nrrd(path), what=str(path)), 0.0
+
+
+def _write(path: Path, array: Array, volume: Volume) -> None:
+    """Write a volume, with label names the way 3D Slicer reads them."""
+    fields = {}
+    for number, (label, name) in enumerate(sorted(volume.names.items())):
+        fields[f"Segment{number}_ID"] = f"Segment_{label}"
+        fields[f"Segment{number}_LabelValue"] = str(label)
+        fields[f"Segment{number}_Layer"] = "0"
+        fields[f"Segment{number}_Name"] = name
+    write_image(path, array, volume.source, fields)
+
+
+FORMAT = ImageFormat(NRRD_SUFFIXES, _read, _write, (".nrrd",))

@@ -12,19 +12,16 @@ from ivos.io.dicom.files import is_dicom
 from ivos.io.dicom.labels import holds_dicom_labels, read_dicom_labels
 from ivos.io.dicom.series import read_series, read_zip
 from ivos.io.label_names import label_names
-from ivos.io.metaimage import METAIMAGE_SUFFIXES, read_metaimage
-from ivos.io.nifti import SUFFIXES, read_nifti
-from ivos.io.nrrd import NRRD_SUFFIXES, read_nrrd
+from ivos.io.registry import READABLE, format_for
 from ivos.io.slicer_segments import is_segmentation, read_segmentation
 from ivos.volume.checks import check_slices, checked_labels
 from ivos.volume.cropping import uncropped
 from ivos.volume.labels import with_ignore
-from ivos.volume.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-READABLE = (*SUFFIXES, *NRRD_SUFFIXES, *METAIMAGE_SUFFIXES)
+    from ivos.volume.volume import Volume
 
 
 def read(path: str | Path, *, series: str | None = None, stack: int | None = None) -> Volume:
@@ -56,12 +53,8 @@ def _read(path: Path, series: str | None = None, stack: int | None = None) -> tu
         volume = read_series(path, series, stack)
     elif suffix_of(path) == ".zip":
         volume = read_zip(path, series, stack)
-    elif suffix_of(path) in SUFFIXES:
-        volume, step = _read_nifti(path)
-    elif suffix_of(path) in NRRD_SUFFIXES:
-        volume = Volume.from_array(*read_nrrd(path), what=str(path))
-    elif suffix_of(path) in METAIMAGE_SUFFIXES:
-        volume = Volume.from_array(*read_metaimage(path), what=str(path))
+    elif (known := format_for(path)) is not None:
+        volume, step = known.read(path)
     elif is_dicom(path):
         raise InputError(f"{path}: one DICOM file is one slice; give the folder that holds the whole series")
     else:
@@ -108,10 +101,3 @@ def read_labels(
     labels = checked_labels(volume, str(path), step=step)
     labels = labels.with_array(labels.array, volume.names or label_names(path))
     return with_ignore(labels, ignored_beside(path))
-
-
-def _read_nifti(path: Path) -> tuple[Volume, float]:
-    file = read_nifti(path)
-    grid = file.forms.grid(file.array.shape, path)
-    volume = Volume.from_array(file.array, grid, names=file.names, nifti=file.forms, what=str(path))
-    return volume, file.step

@@ -9,15 +9,12 @@ import numpy as np
 
 from ivos.errors import InputError
 from ivos.files import replacing, suffix_of
-from ivos.io.nifti import SUFFIXES, write_nifti
-from ivos.io.sitk import image_of
+from ivos.io.registry import WRITERS
 from ivos.volume.checks import check_volume
 
 if TYPE_CHECKING:
     from ivos.types import Array
     from ivos.volume.volume import Volume
-
-WRITABLE = (".nii", ".nii.gz", ".nrrd", ".mha")
 
 
 def check_writable(path: Path) -> None:
@@ -26,8 +23,8 @@ def check_writable(path: Path) -> None:
     Raises:
         InputError: unknown format, or the path is a folder.
     """
-    if suffix_of(path) not in WRITABLE:
-        raise InputError(f"{path}: cannot write '{suffix_of(path)}' files; name it {', '.join(WRITABLE)}")
+    if suffix_of(path) not in WRITERS:
+        raise InputError(f"{path}: cannot write '{suffix_of(path)}' files; name it {', '.join(WRITERS)}")
     if path.is_dir():
         raise InputError(f"{path}: is a folder; give the name of a file")
 
@@ -45,28 +42,15 @@ def write_volume(path: str | Path, volume: Volume) -> None:
     Raises:
         InputError: unknown format, a folder that cannot be written to, or voxels that are NaN or infinite.
     """
-    import SimpleITK as sitk
-
     path = Path(path)
     check_writable(path)
     check_volume(volume, str(path))
-    array = _compact(volume.source_array())
-    if suffix_of(path) in SUFFIXES:
-        with replacing(path) as temporary:
-            try:
-                write_nifti(temporary, array, volume.source, forms=volume.nifti, names=volume.names)
-            except OSError as error:
-                raise InputError(f"{path}: could not be written: {error.strerror or error}") from error
-        return
-    image = image_of(array, volume.source)
-    if suffix_of(path) == ".nrrd":
-        for key, value in _segment_fields(volume).items():
-            image.SetMetaData(key, value)
+    write, array = WRITERS[suffix_of(path)], _compact(volume.source_array())
     with replacing(path) as temporary:
         try:
-            sitk.WriteImage(image, str(temporary), useCompression=True)
-        except RuntimeError as error:
-            raise InputError(f"{path}: could not be written (disk full or not permitted?)") from error
+            write(temporary, array, volume)
+        except OSError as error:
+            raise InputError(f"{path}: could not be written: {error.strerror or error}") from error
 
 
 def _compact(array: Array) -> Array:
@@ -75,14 +59,3 @@ def _compact(array: Array) -> Array:
         return array.astype(np.min_scalar_type(int(array.max(initial=0))))
     replaced = {"bool": "uint8", "float16": "float32"}.get(array.dtype.name, array.dtype.newbyteorder("="))
     return array.astype(replaced, copy=False)
-
-
-def _segment_fields(volume: Volume) -> dict[str, str]:
-    """Label names the way 3D Slicer reads them from NRRD."""
-    fields = {}
-    for number, (label, name) in enumerate(sorted(volume.names.items())):
-        fields[f"Segment{number}_ID"] = f"Segment_{label}"
-        fields[f"Segment{number}_LabelValue"] = str(label)
-        fields[f"Segment{number}_Layer"] = "0"
-        fields[f"Segment{number}_Name"] = name
-    return fields

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from ivos.errors import InputError
 from ivos.io.case_names import case_name, case_of
 from ivos.io.cases import files_of
-from ivos.io.read import READABLE, read_labels
+from ivos.io.read import read_labels
+from ivos.io.registry import READABLE
 from ivos.volume.labels import with_ignore
 from ivos.volume.volume import on_grid_of
 

@@ -15,7 +15,7 @@ from ivos.nets.checkpoints import BUNDLED
 from ivos.pipelines.outputs import LabelFiles, weights_checksum
 from ivos.pipelines.protocol import Done
 from ivos.propagation.annotated_planes import along_one_axis
-from ivos.propagation.engines.registry import EngineName, choose_engine
+from ivos.propagation.engines.registry import create_engine
 from ivos.propagation.propagate import propagate_along
 from ivos.propagation.refine.refine import load_refiner
 from ivos.report.scan import write_report
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ivos.device import DeviceChoice
     from ivos.pipelines.protocol import Case
     from ivos.propagation.annotated_planes import OneAxis
+    from ivos.propagation.engines.protocol import EngineName
     from ivos.propagation.propagate import Propagation
     from ivos.types import Axis, Progress
     from ivos.volume.volume import Volume
@@ -46,7 +47,7 @@ class PropagateJob:
         refinement: weights of the correction in three dimensions that follows the passes; None for none.
         device: where it runs.
         memory_budget_bytes: what its memory of slices may take.
-        bfloat16: see :func:`ivos.propagation.engines.registry.choose_engine`.
+        bfloat16: see :func:`ivos.propagation.engines.registry.create_engine`.
         long_term: see there.
         axis: to walk along; None for the drawn one.
         structures: label ids to carry on; None for all that are drawn.
@@ -126,7 +127,7 @@ class PropagateWorker:
 
     def __init__(self, job: PropagateJob) -> None:
         self._job = job
-        self._engine = choose_engine(
+        self._engine = create_engine(
             job.engine,
             checkpoint=job.checkpoint,
             device=job.device,

@@ -10,7 +10,7 @@ import numpy as np
 from ivos.propagation.annotated_planes import along_one_axis
 from ivos.propagation.annotations import annotations_along
 from ivos.propagation.bidirectional import SliceStack, steps, walk
-from ivos.propagation.engines.registry import choose_engine
+from ivos.propagation.engines.registry import create_engine
 from ivos.propagation.fusion import decide
 from ivos.propagation.label_result import LabelResult
 from ivos.propagation.refine.refine import refine
@@ -132,7 +132,7 @@ def propagate_along(
         np.moveaxis(labels, along, 0)[index] = ids[classes]
         np.moveaxis(confidence, along, 0)[index] = sure
 
-    for done, finished in enumerate(walk(stack, annotations, engine or choose_engine("fast")), start=1):
+    for done, finished in enumerate(walk(stack, annotations, engine or create_engine("fast")), start=1):
         if finished is not None:
             if soft is None:
                 write(finished.index, finished.masks)

@@ -14,7 +14,7 @@ from ivos.device import DeviceChoice
 from ivos.errors import InputError
 from ivos.io.download import checksum
 from ivos.nets.checkpoints import BUNDLED
-from ivos.propagation.engines.registry import engine_of
+from ivos.propagation.engines.registry import engine_for_weights
 from ivos.propagation.fusion import fuse, fuse_by_sum, fuse_smallest_first
 from ivos.segmentation import reference_slices
 from ivos.segmentation.postprocess import fill_holes, keep_largest_components
@@ -113,7 +113,7 @@ class Segmenter:
         self._segment = partial(
             segment,
             networks=self.networks,
-            engine=engine_of(weights, device=settings.device),
+            engine=engine_for_weights(weights, device=settings.device),
             sampling=Sampling(settings.every, settings.at_most),
             choose=_choice(settings),
             fusion=_fusion(settings.fusion),

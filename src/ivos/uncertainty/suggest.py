@@ -17,7 +17,7 @@ import numpy as np
 from ivos.propagation.annotated_planes import along_one_axis
 from ivos.propagation.annotations import annotations_along
 from ivos.propagation.bidirectional import SliceStack, steps, walk
-from ivos.propagation.engines.registry import choose_engine
+from ivos.propagation.engines.registry import create_engine
 from ivos.types import Axis
 from ivos.uncertainty.expected_errors import expected_errors, remoteness
 from ivos.uncertainty.features import QualityFeatures
@@ -124,7 +124,7 @@ def suggest(
     annotations = annotations_along(drawn, along, structures=structures, complete=complete)
     stack = SliceStack.of(scan, along, modality)
     evidence, total = QualityFeatures.of(len(stack), len(annotations.structures)), steps(annotations)
-    for done, finished in enumerate(walk(stack, annotations, engine or choose_engine("fast")), start=1):
+    for done, finished in enumerate(walk(stack, annotations, engine or create_engine("fast")), start=1):
         if finished is not None:
             take(evidence, finished)
         if progress is not None:

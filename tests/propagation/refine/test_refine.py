@@ -13,7 +13,7 @@ import ivos
 from ivos.nets.refine import NUMBERS, PLANES, RefineNet
 from ivos.propagation.annotations import annotations_along
 from ivos.propagation.bidirectional import SliceStack, walk
-from ivos.propagation.engines.registry import choose_engine
+from ivos.propagation.engines.registry import create_engine
 from ivos.propagation.refine.evidence import gather
 from ivos.propagation.refine.grid import box_about
 from ivos.propagation.refine.refine import Refiner
@@ -44,7 +44,7 @@ class Adds(nn.Module):
 def refined(network: nn.Module, *slices: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Labels without and with a refinement, and the truth."""
     scan, labels = moving_discs()
-    drawn, engine = drawn_on(labels, *slices), choose_engine("nearest")
+    drawn, engine = drawn_on(labels, *slices), create_engine("nearest")
     plain = ivos.propagate(scan, drawn, engine=engine).labels.array
     better = ivos.propagate(scan, drawn, engine=engine, refiner=Refiner(network, CPU)).labels.array  # type: ignore[arg-type]
     return plain, better, labels.array
@@ -83,7 +83,7 @@ def gathered(*slices: int, complete: bool = False) -> Evidence:
     annotations = annotations_along(drawn_on(labels, *slices), Axis.AXIAL, complete=complete)
     stack = SliceStack.of(scan, Axis.AXIAL, "ct")
     soft = SoftLabels(len(stack), (64, 64), 2)
-    for item in walk(stack, annotations, choose_engine("nearest")):
+    for item in walk(stack, annotations, create_engine("nearest")):
         if item is not None:
             soft.keep(item.index, item.masks)
     box = box_about(soft.extents()[0], len(soft))

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ivos.nets.refine import NUMBERS, PLANES, RefineNet
-from ivos.propagation.engines.registry import choose_engine
+from ivos.propagation.engines.registry import create_engine
 from ivos.training.fast.scans import synthetic
 from ivos.training.refine.crops import Crop, crops_of, load_crops, save_crops
 from ivos.training.refine.module import _loss
@@ -24,7 +24,7 @@ PROPAGATED = PLANES.index("propagated")
 
 @pytest.fixture(scope="module")
 def crops() -> list[Crop]:
-    engine = choose_engine("nearest")
+    engine = create_engine("nearest")
     return [crop for number in (5, 6, 7) for crop in crops_of(synthetic(number), engine, np.random.default_rng(number))]
 
 

@@ -89,10 +89,10 @@ def finder(reference: Sequence[Path], device: DeviceChoice) -> AutoSegmenter:
 
 
 def _engine_maker(weights: Path | None, device: DeviceChoice) -> Callable[[], Engine]:
-    from ivos.propagation.engines.registry import engine_of
+    from ivos.propagation.engines.registry import engine_for_weights
 
-    engine_of(weights, device=device)  # every session has its own: an engine remembers slices
-    return lambda: engine_of(weights, device=device)
+    engine_for_weights(weights, device=device)  # every session has its own: an engine remembers slices
+    return lambda: engine_for_weights(weights, device=device)
 
 
 def _stroke_segmenter(weights: Path | None, device: DeviceChoice) -> StrokeSegmenter:

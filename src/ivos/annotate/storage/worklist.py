@@ -13,7 +13,7 @@ from ivos.files import entries_of, left_by_system, stem_of, suffix_of
 from ivos.io.case_names import is_named_as_labels
 from ivos.io.cases import files_of, holds_files
 from ivos.io.dicom.files import is_dicom
-from ivos.io.read import READABLE
+from ivos.io.registry import READABLE
 
 if TYPE_CHECKING:
     from ivos.annotate.storage.store import Store

@@ -58,7 +58,7 @@ def suggest(
     """Say which slices to draw next, the one that helps most first: for all structures together and for each."""
     from ivos.io.read import read, read_labels
     from ivos.propagation.annotated_planes import along_one_axis
-    from ivos.propagation.engines.registry import choose_engine
+    from ivos.propagation.engines.registry import create_engine
     from ivos.uncertainty.suggest import suggest as run
     from ivos.volume.labels import ignoring
     from ivos.volume.volume import on_grid_of
@@ -67,7 +67,7 @@ def suggest(
     if count < 1:
         raise InputError(f"-n {count}: give at least 1")
     ids = None if structures is None else numbers(structures)
-    chosen = choose_engine(engine.value, checkpoint=checkpoint, device=device.value)
+    chosen = create_engine(engine.value, checkpoint=checkpoint, device=device.value)
     volume = with_modality(read(scan, series=series, stack=stack), modality.value)
     windows = windows_told(volume, modality.value)
     drawn = on_grid_of(ignoring(read_labels(annotations, scan=volume), ignore_label), volume, str(annotations))

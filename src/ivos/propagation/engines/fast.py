@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from ivos.device import pick_device
 from ivos.nets.fast import Remembered
+from ivos.nets.runners import loaded_runner
+from ivos.propagation.engines.protocol import EngineEntry, EngineOptions
 from ivos.propagation.masks import Masks
 from ivos.propagation.optical_flow import Flow, flow_around, grey, moved
 from ivos.propagation.tracking import Step, Track, shown
@@ -136,3 +139,10 @@ class FastEngine:
 
 def _pasted(track: Track, answer: FloatArray | None, shape: tuple[int, int]) -> Patch | None:
     return None if answer is None or track.view is None else track.view.paste(answer, shape)
+
+
+def _create(options: EngineOptions) -> FastEngine:
+    return FastEngine(loaded_runner(options.checkpoint, pick_device(options.device)))
+
+
+ENTRY = EngineEntry(_create, checkpoint="optional", own_weights=("sharpness",))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ivos.propagation.engines.protocol import EngineEntry
 from ivos.propagation.optical_flow import Grey, carried, grey
 
 if TYPE_CHECKING:
@@ -37,3 +38,6 @@ class FlowEngine:
     def reset(self) -> None:
         """Forget the last slice."""
         self._image = self._masks = None
+
+
+ENTRY = EngineEntry(lambda _: FlowEngine())

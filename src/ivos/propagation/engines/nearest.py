@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ivos.propagation.engines.protocol import EngineEntry
+
 if TYPE_CHECKING:
     from ivos.propagation.engines.protocol import Slice
     from ivos.propagation.masks import Masks
@@ -31,3 +33,6 @@ class NearestEngine:
     def reset(self) -> None:
         """Forget the masks."""
         self._masks = None
+
+
+ENTRY = EngineEntry(lambda _: NearestEngine())

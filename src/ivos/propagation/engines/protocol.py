@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ivos.device import DeviceChoice
     from ivos.propagation.masks import Masks
     from ivos.types import BoolArray, FloatArray
+
+
+EngineName = Literal["fast", "flow", "stcn", "xmem", "shape", "nearest"]
 
 
 @dataclass(frozen=True)
@@ -61,3 +68,35 @@ class Engine(Protocol):
 
     def reset(self) -> None:
         """Forget everything."""
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """What an engine may be made with; :func:`ivos.propagation.engines.registry.create_engine` explains each."""
+
+    checkpoint: Path | None
+    device: DeviceChoice
+    memory_budget_bytes: int
+    bfloat16: bool
+    long_term: bool
+
+
+@dataclass(frozen=True)
+class EngineEntry:
+    """What the registry knows of an engine.
+
+    Attributes:
+        create: makes one that is ready to use.
+        title: whose published weights it takes, in words.
+        checkpoint: whether it takes a checkpoint.
+        own_weights: names of weights that only its network has, by which a checkpoint is recognised.
+        has_bfloat16: whether it can be asked to compute in bfloat16.
+        long_term: whether it has a long-term memory.
+    """
+
+    create: Callable[[EngineOptions], Engine]
+    title: str = ""
+    checkpoint: Literal["none", "optional", "required"] = "none"
+    own_weights: tuple[str, ...] = ()
+    has_bfloat16: bool = False
+    long_term: Literal["never", "optional", "always"] = "never"

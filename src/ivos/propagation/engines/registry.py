@@ -1,26 +1,32 @@
-"""An engine by the name that a command line gives it."""
+"""The engines by name: what each needs, and how it is made. A new engine is a file beside this one, and a line here."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from ivos.errors import InputError
+from ivos.nets.checkpoints import read_weights
+from ivos.propagation.engines import fast, flow, nearest, shape, stcn, xmem
+from ivos.propagation.engines.protocol import EngineOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from ivos.device import DeviceChoice
-    from ivos.propagation.engines.protocol import Engine
+    from ivos.propagation.engines.protocol import Engine, EngineEntry, EngineName
 
-EngineName = Literal["flow", "fast", "stcn", "xmem", "shape", "nearest"]
+ENGINES: Mapping[EngineName, EngineEntry] = {
+    "fast": fast.ENTRY,
+    "flow": flow.ENTRY,
+    "stcn": stcn.ENTRY,
+    "xmem": xmem.ENTRY,
+    "shape": shape.ENTRY,
+    "nearest": nearest.ENTRY,
+}
 
-_WORKING_SIZE = 512  # the slice size that the checkpoints of IVOS were trained and run at; XMem's own is near it
-_OF_SMALL_NETWORK = "sharpness"  # weights that no other network has
-_OF_XMEM = ("key_proj.d_proj.weight", "key_proj.shrinkage.weight")  # under official names and under ours
-_OF_PUBLISHED = ("stcn", "xmem")
 
-
-def choose_engine(
+def create_engine(
     name: EngineName,
     *,
     checkpoint: Path | None = None,
@@ -45,85 +51,34 @@ def choose_engine(
         InputError: a checkpoint is missing, unreadable or not wanted; an option that the engine does not have; the
             device is not there.
     """
-    if name in ("flow", "shape", "nearest") and checkpoint is not None:
-        raise InputError(f"{checkpoint}: the engine '{name}' takes no checkpoint; add --engine fast, stcn or xmem")
-    if name not in _OF_PUBLISHED and bfloat16:
-        raise InputError(f"--bfloat16 is for the engine 'stcn' or 'xmem'; leave it out with '{name}'")
-    if name != "stcn" and long_term:
-        own = "has one anyway" if name == "xmem" else "has none"
-        raise InputError(f"--long-term is for the engine 'stcn'; leave it out with '{name}', which {own}")
-    if name == "flow":
-        from ivos.propagation.engines.flow import FlowEngine
-
-        return FlowEngine()
-    if name == "shape":
-        from ivos.propagation.engines.shape import ShapeEngine
-
-        return ShapeEngine()
-    if name == "nearest":
-        from ivos.propagation.engines.nearest import NearestEngine
-
-        return NearestEngine()
-    if name == "fast":
-        from ivos.device import pick_device
-        from ivos.nets.runners import loaded_runner
-        from ivos.propagation.engines.fast import FastEngine
-
-        return FastEngine(loaded_runner(checkpoint, pick_device(device)))
-    if checkpoint is None:
-        whose = "STCN or IVOS" if name == "stcn" else "XMem"
-        raise InputError(f"the engine '{name}' needs weights: add --checkpoint with a published {whose} checkpoint")
-    if name == "xmem":
-        return _xmem(checkpoint, device, memory_budget_bytes, bfloat16=bfloat16)
-    return _stcn(checkpoint, device, memory_budget_bytes, bfloat16=bfloat16, long_term=long_term)
+    entry = ENGINES[name]
+    if entry.checkpoint == "none" and checkpoint is not None:
+        others = ", ".join(other for other, one in ENGINES.items() if one.checkpoint != "none")
+        raise InputError(f"{checkpoint}: the engine '{name}' takes no checkpoint; choose one of the engines {others}")
+    if bfloat16 and not entry.has_bfloat16:
+        others = _joined(other for other, one in ENGINES.items() if one.has_bfloat16)
+        raise InputError(f"--bfloat16 is for the engine {others}; leave it out with '{name}'")
+    if long_term and entry.long_term != "optional":
+        others = _joined(other for other, one in ENGINES.items() if one.long_term == "optional")
+        own = "has one anyway" if entry.long_term == "always" else "has none"
+        raise InputError(f"--long-term is for the engine {others}; leave it out with '{name}', which {own}")
+    if entry.checkpoint == "required" and checkpoint is None:
+        raise InputError(f"the engine '{name}' needs weights: --checkpoint with a published {entry.title} checkpoint")
+    return entry.create(EngineOptions(checkpoint, device, memory_budget_bytes, bfloat16, long_term))
 
 
-def _stcn(checkpoint: Path, device: DeviceChoice, budget_bytes: int, *, bfloat16: bool, long_term: bool) -> Engine:
-    from ivos.device import pick_device
-    from ivos.nets.inference import loaded_stcn
-    from ivos.propagation.engines.stcn import STCNEngine
-    from ivos.propagation.memory.long_term import PUBLISHED_SIZES
-
-    chosen = pick_device(device)
-    return STCNEngine(
-        loaded_stcn(checkpoint, chosen, bfloat16=bfloat16),
-        device=chosen,
-        memory_budget_bytes=budget_bytes,
-        working_size=_WORKING_SIZE,
-        bfloat16=bfloat16,
-        long_term=PUBLISHED_SIZES if long_term else None,
-    )
-
-
-def _xmem(checkpoint: Path, device: DeviceChoice, budget_bytes: int, *, bfloat16: bool) -> Engine:
-    from ivos.device import pick_device
-    from ivos.nets.inference import loaded_xmem
-    from ivos.propagation.engines.xmem import XMemEngine
-
-    chosen = pick_device(device)
-    return XMemEngine(
-        loaded_xmem(checkpoint, chosen, bfloat16=bfloat16),
-        device=chosen,
-        memory_budget_bytes=budget_bytes,
-        working_size=_WORKING_SIZE,
-        bfloat16=bfloat16,
-    )
-
-
-def engine_of(weights: Path | None = None, *, device: DeviceChoice = "auto") -> Engine:
+def engine_for_weights(weights: Path | None = None, *, device: DeviceChoice = "auto") -> Engine:
     """The engine that a file of weights is for, ready to use; the bundled network without one.
 
     Raises:
         InputError: the weights are unreadable or of no network that propagates; the device is not there.
     """
     if weights is None:
-        return choose_engine("fast", device=device)
-    from ivos.nets.checkpoints import read_weights
-
+        return create_engine("fast", device=device)
     names = read_weights(weights)
-    name: EngineName = "stcn"
-    if _OF_SMALL_NETWORK in names:
-        name = "fast"
-    elif any(telling in names for telling in _OF_XMEM):
-        name = "xmem"
-    return choose_engine(name, checkpoint=weights, device=device)
+    known = (name for name, entry in ENGINES.items() if any(own in names for own in entry.own_weights))
+    return create_engine(next(known, "stcn"), checkpoint=weights, device=device)
+
+
+def _joined(names: Iterable[str]) -> str:
+    return " or ".join(f"'{name}'" for name in names)

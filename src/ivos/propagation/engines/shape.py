@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ivos.propagation.engines.protocol import EngineEntry
 from ivos.propagation.masks import Masks
 from ivos.propagation.patch import Patch
 from ivos.propagation.shape_interpolation import shapes_between
@@ -68,3 +69,6 @@ class ShapeEngine:
         empty = shape & False
         masks = shapes_between(empty if first is None else first, empty if last is None else last, count, spacing_mm)
         return [Patch.of(mask) for mask in masks]
+
+
+ENTRY = EngineEntry(lambda _: ShapeEngine())

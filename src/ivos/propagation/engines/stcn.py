@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ivos.device import check_not_forked
-from ivos.nets.inference import for_inference
+from ivos.device import check_not_forked, pick_device
+from ivos.nets.inference import for_inference, loaded_stcn
 from ivos.nets.stcn import STCN, KeyFeatures, aggregate
 from ivos.propagation.engines.encoding import STRUCTURES_AT_ONCE, values_of
-from ivos.propagation.engines.working_grid import WorkingGrid
+from ivos.propagation.engines.protocol import EngineEntry, EngineOptions
+from ivos.propagation.engines.working_grid import PUBLISHED_SIZE, WorkingGrid
 from ivos.propagation.masks import Masks
 from ivos.propagation.memory.buffers import Encoded
+from ivos.propagation.memory.long_term import PUBLISHED_SIZES
 from ivos.propagation.memory.similarity import Query
 from ivos.propagation.memory.store import Keep, Memory
 
@@ -130,3 +132,20 @@ class STCNEngine:
         values = values_of(self._network, seen.image, seen.features.f16, seen.masks)
         encoded = Encoded(seen.features.key[0].flatten(1), values.flatten(2))
         self._memory.add(seen.index, encoded, known, keep)
+
+
+def _create(options: EngineOptions) -> STCNEngine:
+    if options.checkpoint is None:
+        raise ValueError("STCN has no bundled weights")
+    device = pick_device(options.device)
+    return STCNEngine(
+        loaded_stcn(options.checkpoint, device, bfloat16=options.bfloat16),
+        device=device,
+        memory_budget_bytes=options.memory_budget_bytes,
+        working_size=PUBLISHED_SIZE,
+        bfloat16=options.bfloat16,
+        long_term=PUBLISHED_SIZES if options.long_term else None,
+    )
+
+
+ENTRY = EngineEntry(_create, "STCN or IVOS", checkpoint="required", has_bfloat16=True, long_term="optional")

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, on which the encoders were trained first
 _STRIDE = 16
 
+PUBLISHED_SIZE = 512
+"""The slice size that the checkpoints of IVOS were trained and run at; XMem's own is near it."""
+
 
 @dataclass(frozen=True)
 class WorkingGrid:

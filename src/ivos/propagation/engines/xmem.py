@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ivos.device import check_not_forked
-from ivos.nets.inference import for_inference
+from ivos.device import check_not_forked, pick_device
+from ivos.nets.inference import for_inference, loaded_xmem
 from ivos.nets.stcn import aggregate
 from ivos.nets.xmem import SENSORY_CHANNELS, Decoded, XMem, XMemFeatures
 from ivos.propagation.engines.encoding import STRUCTURES_AT_ONCE, values_of
-from ivos.propagation.engines.working_grid import WorkingGrid
+from ivos.propagation.engines.protocol import EngineEntry, EngineOptions
+from ivos.propagation.engines.working_grid import PUBLISHED_SIZE, WorkingGrid
 from ivos.propagation.masks import Masks
 from ivos.propagation.memory.buffers import Encoded
 from ivos.propagation.memory.long_term import PUBLISHED_SIZES
@@ -189,3 +190,22 @@ class XMemEngine:
     def _encoded(self, features: XMemFeatures, values: Tensor) -> Encoded:
         selection = None if self._long_term is None else features.selection[0].flatten(1)
         return Encoded(features.key[0].flatten(1), values.flatten(2), features.shrinkage.flatten(), selection)
+
+
+def _create(options: EngineOptions) -> XMemEngine:
+    if options.checkpoint is None:
+        raise ValueError("XMem has no bundled weights")
+    device = pick_device(options.device)
+    return XMemEngine(
+        loaded_xmem(options.checkpoint, device, bfloat16=options.bfloat16),
+        device=device,
+        memory_budget_bytes=options.memory_budget_bytes,
+        working_size=PUBLISHED_SIZE,
+        bfloat16=options.bfloat16,
+    )
+
+
+_OFFICIAL_AND_OURS = ("key_proj.d_proj.weight", "key_proj.shrinkage.weight")
+ENTRY = EngineEntry(
+    _create, "XMem", checkpoint="required", own_weights=_OFFICIAL_AND_OURS, has_bfloat16=True, long_term="always"
+)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ivos.errors import InputError
 from ivos.files import stem_of, suffix_of
 from ivos.io.case_names import case_name
-from ivos.io.read import READABLE
+from ivos.io.registry import READABLE
 from ivos.training.data.raw import bare_name
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from ivos.errors import InputError
 from ivos.files import left_by_system, stem_of, suffix_of
 from ivos.io.case_names import is_named_as_labels, without_label_words
 from ivos.io.dataset_json import DATASET_JSON, dataset_names
-from ivos.io.read import READABLE
+from ivos.io.registry import READABLE
 from ivos.volume.labels import bundled_scheme, canonical_name
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from ivos.nets.checkpoints import save_propagation
 from ivos.nets.fusion import OURS, FusionNet
-from ivos.propagation.engines.registry import choose_engine
+from ivos.propagation.engines.registry import create_engine
 from ivos.training.fusion.data import FusionData, NamedData, samples_in
 from ivos.training.fusion.module import FusionTraining
 from ivos.training.record import record_of
@@ -51,7 +51,7 @@ def train_fusion(
     """
     settings = resolved(settings, folder, steps=_STEPS, rate=_RATE, on_change=on_change)
     seed_everything(settings.seed, verbose=False)
-    begun, engine = FusionNet(OURS), choose_engine("fast")
+    begun, engine = FusionNet(OURS), create_engine("fast")
     first = (settings.seed + 1) * _APART
     held_out = samples_in(folder / "samples", range(min(_HELD_OUT, settings.scans)), engine)
     samples = samples_in(folder / "samples", range(first, first + settings.scans), engine, progress)

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from ivos.files import replacing
 from ivos.nets.checkpoints import load_refine, save_propagation
 from ivos.nets.refine import RefineNet
-from ivos.propagation.engines.registry import choose_engine
+from ivos.propagation.engines.registry import create_engine
 from ivos.training.anatomy.volumes import AnatomyVolumes, files_by_use, sources_of
 from ivos.training.fast.scans import synthetic
 from ivos.training.record import record_of
@@ -121,7 +121,7 @@ def _propagate_volume(number: int, path: Path, anatomy: AnatomySettings | None, 
 
 @cache
 def _engine(propagation: Path | None) -> Any:
-    return choose_engine("fast", checkpoint=propagation)
+    return create_engine("fast", checkpoint=propagation)
 
 
 @cache
