@@ -31,8 +31,8 @@ from ivos.metrics.overlap import dsc
 from ivos.propagation.engines.registry import create_engine
 from ivos.propagation.fusion import fuse, fuse_by_sum, fuse_smallest_first
 from ivos.propagation.propagate import propagate
-from ivos.segmentation import reference_slices
 from ivos.segmentation.reference_networks import load_reference_networks
+from ivos.segmentation.reference_slices import RULES, largest_area
 from ivos.segmentation.two_stage import Sampling, segment, segment_slices
 from ivos.training.data.prepare import load_manifest
 from ivos.training.data.store import StoredScan
@@ -70,7 +70,7 @@ def stage_one(weights: list[Path], *, combination: Combination = "mean", mirrore
 def two_stages(
     weights: list[Path],
     *,
-    choose: Choice = reference_slices.largest_area,
+    choose: Choice = largest_area,
     fusion: Fusion | None = None,
     agreement: bool = False,
     every: int = _EVERY,
@@ -94,14 +94,7 @@ def true_references(_: list[Path], *, every: int = _EVERY) -> Segmenter:
     return segmented
 
 
-CHOICES: dict[str, Choice] = {
-    "non-empty": reference_slices.non_empty,
-    "largest-area": reference_slices.largest_area,
-    "most-structures": partial(reference_slices.most_structures, at_most=_AT_MOST),
-    "least-uncertain": partial(reference_slices.least_uncertain, at_most=_AT_MOST),
-    "spread": partial(reference_slices.spread, at_most=_AT_MOST),
-    "random": partial(reference_slices.at_random, at_most=_AT_MOST),
-}
+CHOICES: dict[str, Choice] = {name: rule(_AT_MOST) for name, rule in RULES.items()}
 
 WAYS: dict[str, Way] = {
     "truth": truth,

@@ -157,6 +157,7 @@ NEEDS: dict[str, tuple[Callable[[Path], None], ...]] = {
     "dicom": (dicom, archive, weights),
     "cluster": (scans, weights),
     "export": (weights,),
+    "extend": (scan,),
     "weights": (published_weights,),
     "data": (public_data,),
 }

@@ -9,6 +9,7 @@ References:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
@@ -21,12 +22,27 @@ from ivos.nets.blocks import Residual, conv, upsampled
 from ivos.nets.transunet import TransUNet
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from torch import Tensor
 
 ReferenceName = Literal["small", "transunet", "deeplab", "unetplusplus", "swin"]
 _STRIDE = 32  # of the deepest features of any of them: sides of images are multiples of it
+
+
+@dataclass(frozen=True)
+class Slices:
+    """What a network is made for.
+
+    Attributes:
+        classes: background included.
+        channels: of the slices: three windows, of each neighbouring slice too.
+        size: side of the images in training.
+    """
+
+    classes: int
+    channels: int
+    size: int
 
 
 class ReferenceNetwork(Protocol):
@@ -51,18 +67,10 @@ def reference_network(name: ReferenceName, *, classes: int, channels: int, size:
     Raises:
         InputError: a library that the network is of is not installed.
     """
-    if name == "small":
-        return SmallUNet(classes, channels)
-    if name == "transunet":
-        return _SlicesInThree(TransUNet(classes, size=size), channels)
     try:
-        if name == "swin":
-            return _Swin(classes, channels)
-        import segmentation_models_pytorch as smp
+        return NETWORKS[name](Slices(classes, channels, size))
     except ModuleNotFoundError as error:
         raise InputError(f"the network '{name}' needs {error.name}: pip install 'ivos[train]'") from error
-    architecture = smp.DeepLabV3Plus if name == "deeplab" else smp.UnetPlusPlus
-    return _Published(architecture("efficientnet-b3", encoder_weights=None, in_channels=channels, classes=classes))
 
 
 def logits_of(network: nn.Module, image: Tensor, position: Tensor) -> Tensor:
@@ -177,3 +185,27 @@ class _Swin(nn.Module):
             x = up(x, skip)
         logits: Tensor = model.out(x)
         return logits
+
+
+def _of_smp(architecture: str) -> Callable[[Slices], nn.Module]:
+    """A network of segmentation-models-pytorch, with the encoder of the published method."""
+
+    def make(slices: Slices) -> nn.Module:
+        import segmentation_models_pytorch as smp
+
+        of = getattr(smp, architecture)
+        return _Published(
+            of("efficientnet-b3", encoder_weights=None, in_channels=slices.channels, classes=slices.classes)
+        )
+
+    return make
+
+
+NETWORKS: Mapping[ReferenceName, Callable[[Slices], nn.Module]] = {
+    "small": lambda slices: SmallUNet(slices.classes, slices.channels),
+    "transunet": lambda slices: _SlicesInThree(TransUNet(slices.classes, size=slices.size), slices.channels),
+    "deeplab": _of_smp("DeepLabV3Plus"),
+    "unetplusplus": _of_smp("UnetPlusPlus"),
+    "swin": lambda slices: _Swin(slices.classes, slices.channels),
+}
+"""By name; each makes a :class:`ReferenceNetwork` with random weights."""

@@ -7,8 +7,10 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -106,3 +108,15 @@ def at_random(candidates: Candidates, *, at_most: int, seed: int = 0) -> list[in
 
 def _chosen(candidates: Candidates, places: npt.ArrayLike) -> list[int]:
     return sorted({int(candidates.numbers[place]) for place in np.asarray(places, np.intp)})
+
+
+ChoiceName = Literal["non-empty", "largest-area", "most-structures", "least-uncertain", "spread", "random"]
+RULES: Mapping[ChoiceName, Callable[[int], Choice]] = {
+    "non-empty": lambda _: non_empty,
+    "largest-area": lambda _: largest_area,
+    "most-structures": lambda count: partial(most_structures, at_most=count),
+    "least-uncertain": lambda count: partial(least_uncertain, at_most=count),
+    "spread": lambda count: partial(spread, at_most=count),
+    "random": lambda count: partial(at_random, at_most=count),
+}
+"""By name; each is made for a number of slices, which the first two do without."""

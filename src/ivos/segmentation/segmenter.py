@@ -16,9 +16,9 @@ from ivos.io.download import checksum
 from ivos.nets.checkpoints import BUNDLED
 from ivos.propagation.engines.registry import engine_for_weights
 from ivos.propagation.fusion import fuse, fuse_by_sum, fuse_smallest_first
-from ivos.segmentation import reference_slices
 from ivos.segmentation.postprocess import fill_holes, keep_largest_components
 from ivos.segmentation.reference_networks import Combination, load_reference_networks
+from ivos.segmentation.reference_slices import RULES, ChoiceName
 from ivos.segmentation.two_stage import Sampling, segment, segment_slices
 from ivos.volume.checks import check_scan
 from ivos.volume.windows import Modality
@@ -27,12 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ivos.propagation.fusion import Fusion
-    from ivos.segmentation.reference_slices import Choice
     from ivos.segmentation.two_stage import Segmentation
     from ivos.types import Progress
     from ivos.volume.volume import Volume
 
-ChoiceName = Literal["non-empty", "largest-area", "most-structures", "least-uncertain", "spread", "random"]
 FusionName = Literal["distance-confidence", "sum", "smallest-structure-first"]
 Structures = tuple[int, ...] | Literal["all"]
 
@@ -115,7 +113,7 @@ class Segmenter:
             networks=self.networks,
             engine=engine_for_weights(weights, device=settings.device),
             sampling=Sampling(settings.every, settings.at_most),
-            choose=_choice(settings),
+            choose=RULES[settings.choice](settings.references),
             fusion=_fusion(settings.fusion),
             agreement=settings.agreement,
             modality=settings.modality,
@@ -166,23 +164,6 @@ class Segmenter:
             if label not in there:
                 raise InputError(f"label {label}: the reference network has {', '.join(str(n) for n in there)}")
         return tuple(chosen)
-
-
-def _choice(settings: SegmentationSettings) -> Choice:
-    count = settings.references
-    match settings.choice:
-        case "non-empty":
-            return reference_slices.non_empty
-        case "largest-area":
-            return reference_slices.largest_area
-        case "most-structures":
-            return partial(reference_slices.most_structures, at_most=count)
-        case "least-uncertain":
-            return partial(reference_slices.least_uncertain, at_most=count)
-        case "spread":
-            return partial(reference_slices.spread, at_most=count)
-        case "random":
-            return partial(reference_slices.at_random, at_most=count)
 
 
 def _fusion(name: FusionName | None) -> Fusion | None:
