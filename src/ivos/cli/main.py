@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import platform
 import signal
 import sys
 import warnings
-from typing import Any
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
 
 import typer
 
@@ -34,11 +36,39 @@ from ivos.errors import InputError
 
 app = typer.Typer(
     name="ivos",
-    help="Annotate a few slices of a CT or MR scan, get the whole volume.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(wanted: bool) -> None:
+    """What a report of a fault needs: ivos, Python, the libraries that networks run in, the system."""
+    if wanted:
+        libraries = ", ".join(f"{name} {_version(name)}" for name in ("torch", "openvino"))
+        system = f"{platform.system()} {platform.machine()}"
+        typer.echo(f"ivos {version('ivos')} (Python {platform.python_version()}, {libraries}, {system})")
+        raise typer.Exit
+
+
+def _version(library: str) -> str:
+    """Without importing it, which takes seconds."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "missing"
+
+
+@app.callback()
+def options(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the versions for a bug report.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Annotate a few slices of a CT or MR scan, get the whole volume."""
+
+
 app.add_typer(train, name="train")
 weights.command()(export)
 app.add_typer(weights, name="weights")
