@@ -25,6 +25,10 @@ hear_interrupts()
 ROOT = Path(__file__).parent.parent
 RESIDENT = pytest.StashKey[int]()
 MATERIAL = ("browser", "realdata", "parity")  # markers of tests that need what may not be there
+SLOW = (  # folders and files of tests/ that `make check` leaves out, beside single tests with the marker
+    "annotate/e2e",
+    "cohort/test_ray.py",
+)
 
 
 def folder(variable: str, fallback: str, what: str) -> Path:
@@ -42,6 +46,14 @@ def parity_folder() -> Path:
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     return folder("IVOS_REAL_DATA", "data/totalsegmentator_examples", "the real scans")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow by its place."""
+    for item in items:
+        place = item.path.relative_to(ROOT / "tests").as_posix()
+        if any(place == slow or place.startswith(f"{slow}/") for slow in SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.hookimpl(wrapper=True)
