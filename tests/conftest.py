@@ -28,6 +28,16 @@ MATERIAL = ("browser", "realdata", "parity")  # markers of tests that need what 
 SLOW = (  # folders and files of tests/ that `make check` leaves out, beside single tests with the marker
     "annotate/e2e",
     "cohort/test_ray.py",
+    "training/fast",
+    "training/fusion",
+    "training/reference/test_train.py",
+    "training/refine",
+    "training/stcn",
+    "training/strokes",
+    "training/test_changed_data.py",
+    "training/test_finite.py",
+    "training/test_run.py",
+    "training/test_train_command.py",
 )
 
 
@@ -50,6 +60,8 @@ def real_data() -> Path:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is slow by its place."""
+    if gone := [slow for slow in SLOW if not (ROOT / "tests" / slow).exists()]:
+        raise pytest.UsageError(f"SLOW in tests/conftest.py names what is not there: {', '.join(gone)}")
     for item in items:
         place = item.path.relative_to(ROOT / "tests").as_posix()
         if any(place == slow or place.startswith(f"{slow}/") for slow in SLOW):
