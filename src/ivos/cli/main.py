@@ -30,7 +30,7 @@ from ivos.cli.commands.segment import segment
 from ivos.cli.commands.suggest import suggest
 from ivos.cli.commands.train import train
 from ivos.cli.commands.weights import weights
-from ivos.cli.terminal import one_line, print_error
+from ivos.cli.terminal import one_line, print_error, print_line
 from ivos.cli.text import write_whatever_comes
 from ivos.errors import InputError
 
@@ -47,7 +47,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         libraries = ", ".join(f"{name} {_version(name)}" for name in ("torch", "openvino"))
         system = f"{platform.system()} {platform.machine()}"
-        typer.echo(f"ivos {version('ivos')} (Python {platform.python_version()}, {libraries}, {system})")
+        print_line(f"ivos {version('ivos')} (Python {platform.python_version()}, {libraries}, {system})")
         raise typer.Exit
 
 
