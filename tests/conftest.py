@@ -28,6 +28,8 @@ MATERIAL = ("browser", "realdata", "parity")  # markers of tests that need what 
 SLOW = (  # folders and files of tests/ that `make check` leaves out, beside single tests with the marker
     "annotate/e2e",
     "cohort/test_ray.py",
+    "propagation/engines/test_stcn_engine.py",
+    "propagation/test_bundled_weights.py",
     "training/fast",
     "training/fusion",
     "training/reference/test_train.py",
