@@ -25,6 +25,22 @@ hear_interrupts()
 ROOT = Path(__file__).parent.parent
 RESIDENT = pytest.StashKey[int]()
 MATERIAL = ("browser", "realdata", "parity")  # markers of tests that need what may not be there
+SLOW = (  # folders and files of tests/ that `make check` leaves out, beside single tests with the marker
+    "annotate/e2e",
+    "cohort/test_ray.py",
+    "propagation/engines/test_stcn_engine.py",
+    "propagation/test_bundled_weights.py",
+    "training/fast",
+    "training/fusion",
+    "training/reference/test_train.py",
+    "training/refine",
+    "training/stcn",
+    "training/strokes",
+    "training/test_changed_data.py",
+    "training/test_finite.py",
+    "training/test_run.py",
+    "training/test_train_command.py",
+)
 
 
 def folder(variable: str, fallback: str, what: str) -> Path:
@@ -42,6 +58,16 @@ def parity_folder() -> Path:
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     return folder("IVOS_REAL_DATA", "data/totalsegmentator_examples", "the real scans")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow by its place."""
+    if gone := [slow for slow in SLOW if not (ROOT / "tests" / slow).exists()]:
+        raise pytest.UsageError(f"SLOW in tests/conftest.py names what is not there: {', '.join(gone)}")
+    for item in items:
+        place = item.path.relative_to(ROOT / "tests").as_posix()
+        if any(place == slow or place.startswith(f"{slow}/") for slow in SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.hookimpl(wrapper=True)

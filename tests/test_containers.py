@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import shlex
 from fnmatch import fnmatch
@@ -14,10 +15,11 @@ from typer.main import get_command
 
 from ivos.cli.commands.annotate import annotate
 from ivos.cli.main import app
+from tests.processes import completed
 
 ROOT = Path(__file__).parent.parent
-FILES = [*sorted((ROOT / "containers").glob("Containerfile.*[!e]")), ROOT / "docker" / "Dockerfile"]
-OURS = [path for path in FILES if path.parent.name == "containers"]
+FILES = sorted((ROOT / "containers").glob("Containerfile.*[!e]"))
+OURS = [path for path in FILES if not path.name.endswith("flare22")]  # the challenge has its own rules
 of_each = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 of_ours = pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
 
@@ -43,8 +45,24 @@ def stages(path: Path) -> list[list[tuple[str, str]]]:
     return found
 
 
-def test_both_are_there() -> None:
-    assert [path.name for path in OURS] == ["Containerfile.cpu", "Containerfile.cuda"]
+def test_all_are_there() -> None:
+    assert [path.name for path in FILES] == ["Containerfile.cpu", "Containerfile.cuda", "Containerfile.flare22"]
+
+
+def test_the_challenge_script_runs_every_network_in_weights(tmp_path: Path) -> None:
+    (tmp_path / "weights").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "weights" / f"{name}.safetensors").touch()
+    script = tmp_path / "predict.sh"
+    script.write_bytes((ROOT / "containers" / "predict.sh").read_bytes())
+    program = tmp_path / "ivos"
+    program.write_text('#!/bin/sh\necho "$@"\n')
+    program.chmod(0o755)
+    done = completed(["sh", str(script)], env=os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"})
+    assert done.stdout.split() == [
+        *("segment", "inputs", "-o", "outputs"),
+        *("--reference", "weights/a.safetensors", "--reference", "weights/b.safetensors"),
+    ]
 
 
 @of_each

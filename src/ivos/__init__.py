@@ -39,8 +39,6 @@ __all__ = [
     "stroke_segmenter",
     "write",
 ]
-__version__ = "0.1.0"
-
 _HOMES = {
     "InputError": "ivos.errors:InputError",
     "InteractiveSession": "ivos.interactive.session:InteractiveSession",
@@ -60,6 +58,10 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import the public names when they are first used: ``ivos --help`` must not wait for torch."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("ivos")  # as in pyproject.toml, the one place where it is written
     if name not in _HOMES:
         raise AttributeError(f"module 'ivos' has no attribute '{name}'")
     module, attribute = _HOMES[name].split(":")

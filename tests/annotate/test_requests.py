@@ -41,6 +41,7 @@ def uploads(operation: Any) -> bool:
     return "multipart/form-data" in str(operation.definition.raw.get("requestBody"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["fitting", "unfitting"])
 def test_no_request_is_a_defect(desk: Desk, mode: GenerationMode) -> None:
     known = desk.scan.rsplit("/", 1)[1]

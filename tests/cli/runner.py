@@ -13,12 +13,29 @@ import sys
 import tempfile
 from pathlib import Path
 
+from typer.testing import CliRunner
+
+from ivos.cli.main import app
 from tests.processes import HANG_S, end_session
 
 IVOS = Path(sys.executable).parent / "ivos"
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tests.cli.preloaded"])
+_PRELOADED = ["tests.cli.preloaded"]
+_FORKS.set_forkserver_preload(_PRELOADED)
+
+
+def preload(module: str) -> None:
+    """Import a module in the process that commands are forked from, if that has not been started yet."""
+    if module not in _PRELOADED:
+        _PRELOADED.append(module)
+        _FORKS.set_forkserver_preload(_PRELOADED)
+
+
+def ivos_here(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """The command in this process, where a test may have made what it uses smaller; errors come through."""
+    done = CliRunner().invoke(app, [str(word) for word in arguments], catch_exceptions=False)
+    return subprocess.CompletedProcess(list(map(str, arguments)), done.exit_code, done.stdout, done.stderr)
 
 
 def ivos(*arguments: object, timeout_s: float = HANG_S) -> subprocess.CompletedProcess[str]:

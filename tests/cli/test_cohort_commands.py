@@ -35,6 +35,7 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_folder_over_processes_gives_what_single_scans_give(scans: Path, tmp_path: Path) -> None:
     words = ("--engine", "nearest", "--annotations", scans / "drawn")
     done = ivos("propagate", scans / "scans", "-o", tmp_path / "out", *words, "--workers", 2)

@@ -84,6 +84,7 @@ def test_a_report_of_folders(cohort: Path) -> None:
     assert sorted(dots) == sorted(figures)
 
 
+@pytest.mark.slow
 def test_over_processes_scores_are_the_same_and_a_run_goes_on(cohort: Path) -> None:
     found, true, report = cohort / "runs" / "first", cohort / "truth", cohort / "report"
     pairs = paired(found, true).items()

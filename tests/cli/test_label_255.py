@@ -36,6 +36,7 @@ def scores(*arguments: object) -> dict[int, float]:
     return {score["structure"]: score["dsc"] for score in json.loads(done.stdout)["scores"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("labels", "present"), [(MASK, [255]), (PARTS, [251, 255])])
 def test_it_is_propagated_and_suggested_for(labels: Volume, present: list[int], tmp_path: Path) -> None:
     scan, drawn, out = (tmp_path / f"{name}.nii.gz" for name in ("scan", "drawn", "out"))

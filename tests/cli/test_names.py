@@ -186,6 +186,7 @@ def test_a_file_name_that_is_not_utf_8_is_read_alone_and_refused_in_a_folder(tmp
     assert not (tmp_path / "scores.csv").exists()
 
 
+@pytest.mark.slow
 def test_where_neither_terminal_nor_locale_has_unicode_tables_are_whole(tmp_path: Path) -> None:
     array = np.zeros((4, 8, 8), np.uint8)
     array[:, 1:4, 1:4] = 1

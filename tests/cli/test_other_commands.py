@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import ivos as package
-from tests.cli.runner import ivos, refused
+from tests.cli.runner import ivos, ivos_here, refused
 from tests.propagation.scenes import moving_discs
 
 if TYPE_CHECKING:
@@ -66,8 +66,10 @@ def test_phantoms_in_files(tmp_path: Path) -> None:
     assert "at least 1" in refused("phantom", "-o", tmp_path, "-n", "0")
 
 
-def test_the_demo_goes_the_whole_way(tmp_path: Path) -> None:
-    done = ivos("demo", "-o", tmp_path)
+@pytest.mark.slow
+def test_the_demo_goes_the_whole_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ivos.cli.commands.demo._SHAPE", (36, 96, 96))
+    done = ivos_here("demo", "-o", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Mean DSC of 13 organs" in done.stdout
     names = {

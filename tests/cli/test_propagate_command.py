@@ -112,6 +112,7 @@ def test_refusals_are_one_line_and_write_nothing(scene: Path) -> None:
     assert sorted(scene.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_interrupting_leaves_nothing_half_written(tmp_path: Path) -> None:
     scan, labels = moving_discs(slices=500, size=256)
     write(tmp_path, scan=scan, slices=drawn_on(labels, 0, 200))

@@ -93,6 +93,7 @@ def test_labels_manifest_and_page(predictions: list[Path], tmp_path: Path) -> No
     assert manifest(out)["labels"] == ["a"]
 
 
+@pytest.mark.slow
 def test_over_processes_all_is_the_same_and_a_run_goes_on(predictions: list[Path], tmp_path: Path) -> None:
     one, several = tmp_path / "1" / "out", tmp_path / "2" / "out"
     words = ("pseudo-label", *predictions, "--scans", tmp_path / "images", "-o")

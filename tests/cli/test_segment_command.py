@@ -36,6 +36,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_scan_becomes_the_labels_that_python_gives_with_all_that_is_asked_for(scene: Path, tmp_path: Path) -> None:
     scan, out = scene / "scans" / "case0_0000.nii.gz", tmp_path / "deep" / "labels.nii.gz"
     weights = (scene / "one.safetensors", scene / "two.safetensors")
@@ -98,6 +99,7 @@ def test_of_a_folder_one_broken_scan_is_named_and_the_others_are_done(scene: Pat
     assert "mirrored false, now true; give another folder, or --again" in line
 
 
+@pytest.mark.slow
 def test_how_far_to_trust_is_learned_and_told(scene: Path, tmp_path: Path) -> None:
     for seed in range(10):
         scan, labels = moving_discs(slices=6, seed=seed)

@@ -105,6 +105,7 @@ def test_two_workers_have_cases_in_hand_at_once(tmp_path: Path) -> None:
     assert max(at_once) == 2
 
 
+@pytest.mark.slow
 def test_a_driver_that_is_killed_leaves_no_worker_and_what_is_done_stays(tmp_path: Path) -> None:
     cases, output = cohort(tmp_path, "x", "x", "x", "x", "sleep", "sleep", "x"), tmp_path / "out"
     script = tmp_path / "driver.py"

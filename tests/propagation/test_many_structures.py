@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +24,6 @@ from ivos.types import Axis
 from tests.propagation.scenes import volume_of
 
 if TYPE_CHECKING:
-    import pytest
     from torch import Tensor
 
 
@@ -45,6 +45,7 @@ class Counting(TorchRunner):
         return super().answer(evidence, scalars, memory)
 
 
+@pytest.mark.slow
 def test_the_network_is_asked_a_part_at_a_time_and_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     network = FastNet()

@@ -79,6 +79,7 @@ def _fusion(raw: Path, run: Path) -> None:  # noqa: ARG001
 
 
 @pytest.mark.filterwarnings("ignore")  # Lightning's own
+@pytest.mark.usefixtures("few_walks")
 @pytest.mark.parametrize(
     ("train", "case"),
     [

@@ -14,15 +14,19 @@ from ivos.nets.stcn import STCN
 from ivos.training.fast.train import train_fast
 from ivos.training.propagation_settings import PropagationSettings
 from ivos.training.stcn.train import train_stcn
-from tests.cli.runner import ivos, refused
+from tests.cli.runner import ivos, ivos_here, refused
 from tests.propagation.scenes import drawn_on, moving_discs
 
 RECIPES = Path(__file__).parents[2] / "configs"
 CONFIGS = sorted(RECIPES.glob("*/propagation/*.yaml"))
 
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's own
+
+
+@pytest.mark.usefixtures("few_walks")
 def test_on_synthetic_scans(tmp_path: Path) -> None:
-    done = ivos("train", "propagation", "-o", tmp_path, "steps=1", "workers=0")
+    done = ivos_here("train", "propagation", "-o", tmp_path, "steps=1", "workers=0")
     assert done.returncode == 0, done.stderr
     assert str(tmp_path / "fast.safetensors") in done.stdout
     assert int(read_weights(tmp_path / "fast.safetensors")["encode4.1.1.num_batches_tracked"]) > 0
@@ -40,11 +44,12 @@ def _own(folder: Path, count: int) -> None:
         package.write(folder / "labels" / f"case{number}.nii.gz", labels)
 
 
+@pytest.mark.usefixtures("few_walks")
 def test_own_scans_go_on_from_the_bundled_weights_and_from_where_a_run_stopped(tmp_path: Path) -> None:
     _own(tmp_path / "own", 5)
     run = ("train", "propagation", f"data.scans={tmp_path / 'own'}", "-o", tmp_path / "run", "workers=0")
     for steps in (1, 2):
-        done = ivos(*run, f"steps={steps}")
+        done = ivos_here(*run, f"steps={steps}")
         assert done.returncode == 0, done.stderr
     assert torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)["global_step"] == 2
     bundled, tuned = load_fast(), load_fast(tmp_path / "run" / "fast.safetensors")
@@ -53,10 +58,9 @@ def test_own_scans_go_on_from_the_bundled_weights_and_from_where_a_run_stopped(t
     assert "holds a run with seed=0, not 1" in refused(*run, "steps=3", "seed=1")
 
 
-@pytest.mark.filterwarnings("ignore")  # Lightning's own
+@pytest.mark.usefixtures("few_walks")
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: "-".join(path.relative_to(RECIPES).with_suffix("").parts))
-def test_every_recipe_runs(tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ivos.training.fast.train._HELD_OUT", 8)  # all take most of the time
+def test_every_recipe_runs(tmp_path: Path, config: Path) -> None:
     _own(tmp_path / "own", 5)
     small = [f"data.scans={tmp_path / 'own'}", "workers=0", "steps=2", "validate_every=2"]
     if "stcn" in config.name:

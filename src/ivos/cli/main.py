@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import platform
 import signal
 import sys
 import warnings
-from typing import Any
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
 
 import typer
 
@@ -28,17 +30,45 @@ from ivos.cli.commands.segment import segment
 from ivos.cli.commands.suggest import suggest
 from ivos.cli.commands.train import train
 from ivos.cli.commands.weights import weights
-from ivos.cli.terminal import one_line, print_error
+from ivos.cli.terminal import one_line, print_error, print_line
 from ivos.cli.text import write_whatever_comes
 from ivos.errors import InputError
 
 app = typer.Typer(
     name="ivos",
-    help="Annotate a few slices of a CT or MR scan, get the whole volume.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(wanted: bool) -> None:
+    """What a report of a fault needs: ivos, Python, the libraries that networks run in, the system."""
+    if wanted:
+        libraries = ", ".join(f"{name} {_version(name)}" for name in ("torch", "openvino"))
+        system = f"{platform.system()} {platform.machine()}"
+        print_line(f"ivos {version('ivos')} (Python {platform.python_version()}, {libraries}, {system})")
+        raise typer.Exit
+
+
+def _version(library: str) -> str:
+    """Without importing it, which takes seconds."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "missing"
+
+
+@app.callback()
+def options(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the versions for a bug report.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Annotate a few slices of a CT or MR scan, get the whole volume."""
+
+
 app.add_typer(train, name="train")
 weights.command()(export)
 app.add_typer(weights, name="weights")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -10,10 +11,15 @@ import pytest
 from ivos.training.fast.examples import Example, Examples
 from ivos.training.fast.rollouts import Rollout, Rollouts, goes_on
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 @pytest.fixture(scope="module")
-def taken() -> list[Example]:
-    return list(islice(Examples(first=5), 40))
+def taken() -> Iterator[list[Example]]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ivos.training.fast.examples._WAITING", 8)  # fewer that wait are fewer to make
+        yield list(islice(Examples(first=5), 40))
 
 
 def test_they_repeat_by_number(taken: list[Example]) -> None:

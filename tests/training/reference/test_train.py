@@ -65,8 +65,8 @@ def test_every_recipe_runs(prepared: Path, tmp_path: Path, config: Path, monkeyp
 
 
 def test_a_killed_run_ends_as_if_it_had_not_been(prepared: Path, tmp_path: Path) -> None:
-    kept = ("save_every=3", "validate_every=2")
-    changes = ("steps=24", *kept, "precision=float32", "method=consistency", "data.workers=1")
+    kept = ("save_every=3", "validate_every=4")
+    changes = ("steps=18", *kept, "precision=float32", "method=consistency", "data.workers=1")
     _train(prepared, tmp_path / "whole", *changes)
     given = [str(part) for part in (f"data.scans={prepared}", *_SMALL, *changes, "-o", tmp_path / "killed")]
     command = [sys.executable, "-c", "from ivos.cli.main import main; main()", "train", "reference"]
