@@ -65,6 +65,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if gone := [slow for slow in SLOW if not (ROOT / "tests" / slow).exists()]:
         raise pytest.UsageError(f"SLOW in tests/conftest.py names what is not there: {', '.join(gone)}")
     for item in items:
+        if not item.path.is_relative_to(ROOT / "tests"):
+            continue  # a session within a test
         place = item.path.relative_to(ROOT / "tests").as_posix()
         if any(place == slow or place.startswith(f"{slow}/") for slow in SLOW):
             item.add_marker(pytest.mark.slow)

@@ -51,9 +51,9 @@ def test_agreement_is_symmetric_and_whole_with_itself(one: np.ndarray, other: np
     ab, ba, aa = (evidence.agreements[name].dsc() for name in ("ab", "ba", "aa"))
     np.testing.assert_allclose(ab, ba, equal_nan=True)
     np.testing.assert_allclose(aa[one.any(axis=(1, 2))], 1, rtol=1e-5)
-    plain = 2 * np.minimum(one, other).sum(axis=(1, 2)) / np.maximum((one + other).sum(axis=(1, 2)), 1e-30)
     known = (one + other).any(axis=(1, 2))
-    np.testing.assert_allclose(ab[known], plain[known], rtol=1e-3, atol=1e-6)
+    shared, total = (pair.astype(np.float64).sum(axis=(1, 2))[known] for pair in (np.minimum(one, other), one + other))
+    np.testing.assert_allclose(ab[known], 2 * shared / total, rtol=1e-3, atol=1e-6)
     assert np.isnan(ab[~known]).all()
 
 
