@@ -13,7 +13,8 @@ import torch
 
 import ivos as package
 from ivos.nets.reference_file import ReferenceInfo, save_reference
-from ivos.segmentation.segmenter import SegmentationSettings, Segmenter
+from ivos.segmentation.segmenter import Segmenter
+from ivos.segmentation.settings import SegmentationSettings
 from ivos.types import Axis
 from tests.cli.runner import ivos, refused
 from tests.propagation.scenes import moving_discs

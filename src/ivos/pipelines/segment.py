@@ -18,7 +18,7 @@ from ivos.pipelines.outputs import LabelFiles, weights_checksum
 from ivos.pipelines.protocol import Done
 from ivos.report.scan import write_report
 from ivos.report.summary import structure_rows
-from ivos.segmentation.segmenter import Segmenter, Structures
+from ivos.segmentation.segmenter import Segmenter
 from ivos.uncertainty.case_file import EVIDENCE, write_evidence
 from ivos.uncertainty.estimate import load_estimator
 from ivos.volume.windows import windows_told, with_modality
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ivos.pipelines.protocol import Case
-    from ivos.segmentation.segmenter import SegmentationSettings
+    from ivos.segmentation.settings import SegmentationSettings, Structures
     from ivos.segmentation.two_stage import Segmentation
     from ivos.types import Progress
     from ivos.uncertainty.estimate import Estimate, Estimator

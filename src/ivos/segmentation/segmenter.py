@@ -5,12 +5,8 @@ from __future__ import annotations
 import hashlib
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from ivos.config import Settings
-from ivos.device import DeviceChoice
 from ivos.errors import InputError
 from ivos.io.download import checksum
 from ivos.nets.checkpoints import BUNDLED
@@ -18,68 +14,19 @@ from ivos.propagation.engines.registry import engine_for_weights
 from ivos.propagation.fusion import fuse, fuse_by_sum, fuse_smallest_first
 from ivos.segmentation import reference_slices
 from ivos.segmentation.postprocess import fill_holes, keep_largest_components
-from ivos.segmentation.reference_networks import Combination, load_reference_networks
+from ivos.segmentation.reference_networks import load_reference_networks
 from ivos.segmentation.two_stage import Sampling, segment, segment_slices
 from ivos.volume.checks import check_scan
-from ivos.volume.windows import Modality
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ivos.propagation.fusion import Fusion
     from ivos.segmentation.reference_slices import Choice
+    from ivos.segmentation.settings import FusionName, SegmentationSettings, Structures
     from ivos.segmentation.two_stage import Segmentation
     from ivos.types import Progress
     from ivos.volume.volume import Volume
-
-ChoiceName = Literal["non-empty", "largest-area", "most-structures", "least-uncertain", "spread", "random"]
-FusionName = Literal["distance-confidence", "sum", "smallest-structure-first"]
-Structures = tuple[int, ...] | Literal["all"]
-
-
-class StageSettings(Settings):
-    """How scans are segmented, by whichever reference networks.
-
-    Attributes:
-        combination: what several networks say together.
-        mirrored: whether they see slices mirrored sideways too.
-        propagation: ``"bundled"``, a file of weights of the small network or STCN, or ``"none"`` for single slices by
-            themselves.
-        every: references are looked for on one slice in so many.
-        at_most: on so many slices in all; None for no limit.
-        choice: which of those become reference slices.
-        references: so many at most; ``"non-empty"`` and ``"largest-area"`` have numbers of their own.
-        fusion: of the two passes; None for the engine's own, where it has one, or distance and confidence.
-        agreement: whether the networks see every slice, and count there as much as propagation does.
-        largest_component: label ids of which one piece is kept.
-        filled: label ids whose holes are filled.
-        modality: which windows show the scan.
-        device: where networks run.
-    """
-
-    combination: Combination = "mean"
-    mirrored: bool = False
-    propagation: Literal["bundled", "none"] | Path = "bundled"
-    every: int = Field(default=3, ge=1)
-    at_most: int | None = Field(default=None, ge=1)
-    choice: ChoiceName = "largest-area"
-    references: int = Field(default=8, ge=1)
-    fusion: FusionName | None = None
-    agreement: bool = False
-    largest_component: Structures = ()
-    filled: Structures = ()
-    modality: Modality = "auto"
-    device: DeviceChoice = "auto"
-
-
-class SegmentationSettings(StageSettings):
-    """How scans are segmented.
-
-    Attributes:
-        reference: weights of reference networks, a file for each.
-    """
-
-    reference: tuple[Path, ...] = Field(min_length=1)
 
 
 class Segmenter:

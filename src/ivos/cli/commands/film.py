@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from ivos.cli.cases import each_case, named
-from ivos.cli.commands.propagate import AxisChoice, ModalityChoice
-from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
+from ivos.cli.series_options import SeriesOption, StackOption
 from ivos.cli.terminal import print_line, progress_bar
 from ivos.errors import InputError, counted
 from ivos.files import check_file_writable, check_writable
-from ivos.types import Axis
+from ivos.types import Axis, AxisName
+from ivos.volume.windows import Modality
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,12 +22,7 @@ if TYPE_CHECKING:
     from ivos.types import Progress
     from ivos.volume.volume import Volume
 
-
-class FormatChoice(str, Enum):
-    """What a film is written as."""
-
-    gif = "gif"
-    mp4 = "mp4"
+VideoFormat = Literal["gif", "mp4"]
 
 
 def film(
@@ -46,12 +40,12 @@ def film(
         Path | None, typer.Option(help="Uncertainty of 0 to 255, or of 0 to 1 with fractions: file or folder.")
     ] = None,
     axis: Annotated[
-        AxisChoice | None, typer.Option(help="Slices to show; default: the ones the scan is made of.")
+        AxisName | None, typer.Option(help="Slices to show; default: the ones the scan is made of.")
     ] = None,
     format_: Annotated[
-        FormatChoice | None, typer.Option("--format", help="For a folder of scans; by default gif.")
+        VideoFormat | None, typer.Option("--format", help="For a folder of scans; by default gif.")
     ] = None,
-    modality: Annotated[ModalityChoice, typer.Option(help="Intensity windows.")] = ModalityChoice.auto,
+    modality: Annotated[Modality, typer.Option(help="Intensity windows.")] = "auto",
     series: SeriesOption = None,
     stack: StackOption = None,
 ) -> None:
@@ -64,8 +58,8 @@ def film(
 
     shown = _Shown(labels or [], truth, uncertainty)
     if not holds_files(scan):
-        if format_ is not None and output.suffix.lower() != f".{format_.value}":
-            raise InputError(f"{output}: is not named .{format_.value}; leave out --format or name it so")
+        if format_ is not None and output.suffix.lower() != f".{format_}":
+            raise InputError(f"{output}: is not named .{format_}; leave out --format or name it so")
         check_film(output)
         check_file_writable(output)
         for path in shown.paths:
@@ -77,7 +71,7 @@ def film(
         return
     if output.exists() and not output.is_dir():
         raise InputError(f"{output}: is a file; give the name of a folder")
-    suffix = f".{(format_ or FormatChoice.gif).value}"
+    suffix = f".{format_ or 'gif'}"
     check_film(output / f"film{suffix}")
     check_writable(output)
     cases = _cases(scan, shown)
@@ -143,8 +137,8 @@ def _make(
     scan: Path,
     shown: _Shown,
     output: Path,
-    axis: AxisChoice | None,
-    modality: ModalityChoice,
+    axis: AxisName | None,
+    modality: Modality,
     chosen: tuple[str | None, int | None],
     progress: Progress | None,
 ) -> None:
@@ -152,8 +146,8 @@ def _make(
     from ivos.report.film import write_film
     from ivos.volume.windows import with_modality
 
-    volume = with_modality(read(scan, series=chosen[0], stack=chosen[1]), modality.value)
-    along = volume.geometry.through_plane_axis if axis is None else Axis.parse(axis.value)
+    volume = with_modality(read(scan, series=chosen[0], stack=chosen[1]), modality)
+    along = volume.geometry.through_plane_axis if axis is None else Axis.parse(axis)
     write_film(output, volume, _columns(volume, shown), axis=along, progress=progress)
 
 

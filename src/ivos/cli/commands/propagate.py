@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,11 +26,15 @@ from ivos.cli.cohort_options import (
     tell_left_out,
     with_series,
 )
-from ivos.cli.label_options import FormatOption, IgnoreLabelOption, PseudonymiseOption, label_format, pseudonyms_of
-from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
+from ivos.cli.label_options import FormatOption, IgnoreLabelOption, PseudonymiseOption, pseudonyms_of
+from ivos.cli.series_options import SeriesOption, StackOption
 from ivos.cli.terminal import numbers, print_json, print_line, progress_bar, size_bytes
+from ivos.device import DeviceChoice
 from ivos.errors import InputError, counted
 from ivos.files import check_writable, stem_of
+from ivos.propagation.engines.protocol import EngineName
+from ivos.types import AxisName
+from ivos.volume.windows import Modality
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,42 +44,6 @@ if TYPE_CHECKING:
     from ivos.pipelines.propagate import Propagated, PropagateJob
     from ivos.types import Axis
     from ivos.volume.volume import Volume
-
-
-class EngineChoice(str, Enum):
-    """What carries masks from slice to slice."""
-
-    fast = "fast"
-    flow = "flow"
-    stcn = "stcn"
-    xmem = "xmem"
-    shape = "shape"
-    nearest = "nearest"
-
-
-class AxisChoice(str, Enum):
-    """The stack of slices to walk."""
-
-    axial = "axial"
-    coronal = "coronal"
-    sagittal = "sagittal"
-
-
-class DeviceChoice(str, Enum):
-    """Where networks run."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-    mps = "mps"
-
-
-class ModalityChoice(str, Enum):
-    """Which intensity windows show the scan."""
-
-    auto = "auto"
-    ct = "ct"
-    mr = "mr"
 
 
 def propagate(
@@ -97,12 +64,12 @@ def propagate(
             "files of the same names; lists name them."
         ),
     ] = None,
-    engine: Annotated[EngineChoice, typer.Option(help="What carries masks from slice to slice.")] = EngineChoice.fast,
+    engine: Annotated[EngineName, typer.Option(help="What carries masks from slice to slice.")] = "fast",
     checkpoint: Annotated[Path | None, typer.Option(help="Weights for the engine (stcn, xmem, fast).")] = None,
     refinement: Annotated[
         Path | None, typer.Option(help="Correct each structure in 3-D after the passes, with these weights.")
     ] = None,
-    axis: Annotated[AxisChoice | None, typer.Option(help="Walk along this axis; default: the drawn one.")] = None,
+    axis: Annotated[AxisName | None, typer.Option(help="Walk along this axis; default: the drawn one.")] = None,
     structures: Annotated[str | None, typer.Option(help="Only these label ids, like 1,4,7-9.")] = None,
     complete: Annotated[
         str | None,
@@ -112,8 +79,8 @@ def propagate(
         ),
     ] = None,
     ignore_label: IgnoreLabelOption = None,
-    modality: Annotated[ModalityChoice, typer.Option(help="Intensity windows.")] = ModalityChoice.auto,
-    device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = DeviceChoice.auto,
+    modality: Annotated[Modality, typer.Option(help="Intensity windows.")] = "auto",
+    device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = "auto",
     bfloat16: Annotated[bool, typer.Option("--bfloat16", help="stcn, xmem: faster, less exact.")] = False,
     long_term: Annotated[
         bool, typer.Option("--long-term", help="stcn: a long-term memory, for long scans; xmem has one.")
@@ -142,19 +109,19 @@ def propagate(
     from ivos.pipelines.propagate import PropagateJob
 
     job = PropagateJob(
-        engine.value,
+        engine,
         checkpoint=None if checkpoint is None else checkpoint.absolute(),
         refinement=None if refinement is None else refinement.absolute(),
-        device=device.value,
+        device=device,
         memory_budget_bytes=size_bytes(memory_budget),
         bfloat16=bfloat16,
         long_term=long_term,
-        axis=None if axis is None else axis.value,
+        axis=axis,
         structures=None if structures is None else tuple(numbers(structures)),
         complete=complete == "all" if complete in (None, "all") else tuple(numbers(complete)),
-        modality=modality.value,
+        modality=modality,
         ignore=ignore_label,
-        labels=LabelFiles(label_format(form), pseudonyms_of(pseudonymise)),
+        labels=LabelFiles(form, pseudonyms_of(pseudonymise)),
         reports=None if report is None else report.absolute(),
     )
     where = Where(workers, cluster, deliver)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -29,12 +28,15 @@ from ivos.cli.cohort_options import (
     with_series,
 )
 from ivos.cli.cohort_view import Measured
-from ivos.cli.commands.propagate import DeviceChoice, ModalityChoice, tell_windows
-from ivos.cli.label_options import FormatOption, PseudonymiseOption, label_format, pseudonyms_of
-from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
+from ivos.cli.commands.propagate import tell_windows
+from ivos.cli.label_options import FormatOption, PseudonymiseOption, pseudonyms_of
+from ivos.cli.series_options import SeriesOption, StackOption
 from ivos.cli.terminal import numbers, print_json, print_line, progress_bar
+from ivos.device import DeviceChoice
 from ivos.errors import InputError, counted
 from ivos.files import check_writable, stem_of
+from ivos.segmentation.settings import ChoiceName, Combination, FusionName, SegmentationSettings
+from ivos.volume.windows import Modality
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,34 +44,6 @@ if TYPE_CHECKING:
     from ivos.cohort.dicom_tree import SeriesRules
     from ivos.metrics.efficiency import Sampler
     from ivos.pipelines.segment import SegmentJob
-
-
-class CombinationChoice(str, Enum):
-    """What several reference networks say together."""
-
-    mean = "mean"
-    max = "max"
-    first = "first"
-    second = "second"
-
-
-class ReferenceChoice(str, Enum):
-    """Which of the slices looked at become reference slices."""
-
-    non_empty = "non-empty"
-    largest_area = "largest-area"
-    most_structures = "most-structures"
-    least_uncertain = "least-uncertain"
-    spread = "spread"
-    random = "random"
-
-
-class FusionChoice(str, Enum):
-    """How the two passes become one answer."""
-
-    distance_confidence = "distance-confidence"
-    sum = "sum"
-    smallest_structure_first = "smallest-structure-first"
 
 
 def segment(
@@ -84,21 +58,17 @@ def segment(
     reference: Annotated[
         list[Path], typer.Option(help="Weights of a reference network; repeat for several that answer together.")
     ],
-    combine: Annotated[
-        CombinationChoice, typer.Option(help="What several reference networks say together.")
-    ] = CombinationChoice.mean,
+    combine: Annotated[Combination, typer.Option(help="What several reference networks say together.")] = "mean",
     mirror: Annotated[bool, typer.Option("--mirror", help="Also see slices mirrored sideways.")] = False,
     propagation: Annotated[
         str, typer.Option(help="'bundled', weights (fast, stcn), or 'none': every slice by itself.")
     ] = "bundled",
     every: Annotated[int, typer.Option(min=1, help="Look for references on one slice in so many.")] = 3,
     at_most: Annotated[int | None, typer.Option(min=1, help="On so many slices at most.")] = None,
-    choose: Annotated[
-        ReferenceChoice, typer.Option(help="Which of those become reference slices.")
-    ] = ReferenceChoice.largest_area,
+    choose: Annotated[ChoiceName, typer.Option(help="Which of those become reference slices.")] = "largest-area",
     references: Annotated[int, typer.Option(min=1, help="So many at most; not for non-empty and largest-area.")] = 8,
     fusion: Annotated[
-        FusionChoice | None,
+        FusionName | None,
         typer.Option(help="Of the two passes; default: the network's own, with stcn distance-confidence."),
     ] = None,
     agreement: Annotated[
@@ -129,8 +99,8 @@ def segment(
     again: AgainOption = False,
     form: FormatOption = None,
     pseudonymise: PseudonymiseOption = None,
-    modality: Annotated[ModalityChoice, typer.Option(help="Intensity windows.")] = ModalityChoice.auto,
-    device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = DeviceChoice.auto,
+    modality: Annotated[Modality, typer.Option(help="Intensity windows.")] = "auto",
+    device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = "auto",
     series: SeriesOption = None,
     stack: StackOption = None,
     series_modality: SeriesModalityOption = None,
@@ -147,23 +117,22 @@ def segment(
     from ivos.metrics.efficiency import Sampler
     from ivos.pipelines.outputs import LabelFiles
     from ivos.pipelines.segment import SegmentJob
-    from ivos.segmentation.segmenter import SegmentationSettings
 
     how = SegmentationSettings(
         reference=tuple(path.absolute() for path in reference),
-        combination=combine.value,
+        combination=combine,
         mirrored=mirror,
         propagation=propagation if propagation in ("bundled", "none") else Path(propagation).absolute(),  # type: ignore[arg-type]
         every=every,
         at_most=at_most,
-        choice=choose.value,
+        choice=choose,
         references=references,
-        fusion=None if fusion is None else fusion.value,
+        fusion=fusion,
         agreement=agreement,
         largest_component=_structures(largest_component),
         filled=_structures(fill_holes),
-        modality=modality.value,
-        device=device.value,
+        modality=modality,
+        device=device,
     )
     job = SegmentJob(
         how,
@@ -171,7 +140,7 @@ def segment(
         uncertainty=uncertainty,
         evidence=with_evidence,
         trust=None if trust is None else trust.absolute(),
-        labels=LabelFiles(label_format(form), pseudonyms_of(pseudonymise)),
+        labels=LabelFiles(form, pseudonyms_of(pseudonymise)),
         reports=None if report is None else report.absolute(),
     )
     where, chosen = Where(workers, cluster, deliver), (series, stack)
