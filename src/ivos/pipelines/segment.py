@@ -183,7 +183,7 @@ class SegmentWorker:
 def _estimator(trust: Path, segmenter: Segmenter) -> Estimator:
     estimator = load_estimator(trust)
     if estimator.fitted_for != segmenter.made_by:
-        raise InputError(f"{trust}: learned from segmentations with other weights or settings; calibrate anew")
+        raise InputError(f"{trust}: fitted to segmentations with other weights or settings; run ivos fit-quality again")
     return estimator
 
 

@@ -10,13 +10,13 @@ import typer
 
 from ivos.cli.cohort_command import json_rows, over_cohort, tell_failures
 from ivos.cli.cohort_options import (
-    AgainOption,
     ClusterOption,
-    DeliverOption,
+    OverwriteOption,
     SeriesKernelOption,
     SeriesModalityOption,
     SeriesSlicesOption,
     SeriesThicknessOption,
+    UploadOption,
     Where,
     WorkersOption,
     check_folder,
@@ -71,7 +71,7 @@ def propagate(
     ] = None,
     axis: Annotated[AxisName | None, typer.Option(help="Walk along this axis; default: the drawn one.")] = None,
     structures: Annotated[str | None, typer.Option(help="Only these label ids, like 1,4,7-9.")] = None,
-    complete: Annotated[
+    fully_annotated: Annotated[
         str | None,
         typer.Option(
             help="Slices on which everything present is drawn, so that what is not drawn there is absent: 'all' for "
@@ -91,8 +91,8 @@ def propagate(
     report: Annotated[Path | None, typer.Option(help="Folder for a report of each scan (HTML, PNG, GIF).")] = None,
     workers: WorkersOption = None,
     cluster: ClusterOption = None,
-    deliver: DeliverOption = None,
-    again: AgainOption = False,
+    upload_to: UploadOption = None,
+    overwrite: OverwriteOption = False,
     form: FormatOption = None,
     pseudonymise: PseudonymiseOption = None,
     series_modality: SeriesModalityOption = None,
@@ -118,22 +118,22 @@ def propagate(
         long_term=long_term,
         axis=axis,
         structures=None if structures is None else tuple(numbers(structures)),
-        complete=complete == "all" if complete in (None, "all") else tuple(numbers(complete)),
+        complete=fully_annotated == "all" if fully_annotated in (None, "all") else tuple(numbers(fully_annotated)),
         modality=modality,
         ignore=ignore_label,
         labels=LabelFiles(form, pseudonyms_of(pseudonymise)),
         reports=None if report is None else report.absolute(),
     )
-    where = Where(workers, cluster, deliver)
+    where = Where(workers, cluster, upload_to)
     if report is not None:
         check_writable(report, "--report")
     if is_cohort(scan, output):
         rules = series_rules(series, series_modality, series_thickness, series_kernel, series_slices)
         found = with_series(_cases(scan, annotations, rules), series, stack)
         check_folder(output, scan, *([] if annotations is None else [str(annotations)]))
-        _many(job, found, output, where, again=again, as_json=as_json)
+        _many(job, found, output, where, overwrite=overwrite, as_json=as_json)
     else:
-        check_one(where, again=again)
+        check_one(where, overwrite=overwrite)
         if annotations is None:
             raise InputError(f"{scan}: give the drawn slices with --annotations FILE")
         _one(job, scan, annotations, output, chosen=(series, stack), as_json=as_json)
@@ -183,14 +183,14 @@ def _one(
     _tell(told)
 
 
-def _many(job: PropagateJob, found: Found, output: Path, where: Where, *, again: bool, as_json: bool) -> None:
+def _many(job: PropagateJob, found: Found, output: Path, where: Where, *, overwrite: bool, as_json: bool) -> None:
     """A cohort, with a manifest and a page."""
     from ivos.cohort.page import PAGE
 
     job.labels.check(found.cases, where.folder(output))
     if not as_json:
         tell_left_out(found)
-    rows = over_cohort(job, found.cases, output, where, again=again)
+    rows = over_cohort(job, found.cases, output, where, overwrite=overwrite)
     done = json_rows(rows, found.cases, output)
     if as_json:
         print_json(done)
@@ -217,7 +217,9 @@ def _hint(propagated: Propagated) -> None:
     added = np.unique(found[(found != by_hand) & (found > 0)])
     if added.size:
         names = ", ".join(drawn.names.get(int(label), str(label)) for label in added[:4]) + ", ..." * (added.size > 4)
-        print_line(f"Not drawn on every drawn slice, so carried across some: {names}. If absent there: --complete all")
+        print_line(
+            f"Not drawn on every drawn slice, so carried across some: {names}. If absent there: --fully-annotated all"
+        )
 
 
 def _tell(told: dict[str, Any]) -> None:

@@ -38,7 +38,7 @@ def suggest(
     checkpoint: Annotated[Path | None, typer.Option(help="Weights for the engine (stcn, fast).")] = None,
     axis: Annotated[AxisName | None, typer.Option(help="Walk along this axis; default: the drawn one.")] = None,
     structures: Annotated[str | None, typer.Option(help="Only what helps these label ids, like 1,4,7-9.")] = None,
-    complete: Annotated[
+    fully_annotated: Annotated[
         str | None,
         typer.Option(
             help="Slices on which everything present is drawn: 'all' for every slice with something drawn, or the "
@@ -80,7 +80,7 @@ def suggest(
             engine=chosen,
             axis=along.plane,
             structures=ids,
-            complete=complete_slices(complete, volume, along),
+            complete=complete_slices(fully_annotated, volume, along),
             modality=modality,
             progress=progress,
         )

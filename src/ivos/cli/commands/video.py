@@ -1,4 +1,4 @@
-"""`ivos film`: a film through a scan, predictions and truth side by side."""
+"""`ivos video`: a video through a scan, predictions and truth side by side."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from ivos.volume.windows import Modality
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ivos.report.film import Column
+    from ivos.report.video import Column
     from ivos.types import Progress
     from ivos.volume.volume import Volume
 
 VideoFormat = Literal["gif", "mp4"]
 
 
-def film(
+def video(
     scan: Annotated[
         Path, typer.Argument(help="NIfTI, NRRD or MetaImage file, DICOM folder or zip; a folder of files.")
     ],
@@ -49,30 +49,30 @@ def film(
     series: SeriesOption = None,
     stack: StackOption = None,
 ) -> None:
-    """Make a film of a scan: slice by slice, with labels, truth and uncertainty side by side.
+    """Make a video of a scan: slice by slice, with labels, truth and uncertainty side by side.
 
     A GIF has 90 frames at most, an MP4 every slice; both show the labelled part of the scan.
     """
     from ivos.io.cases import holds_files
-    from ivos.report.film import check_film
+    from ivos.report.video import check_video
 
     shown = _Shown(labels or [], truth, uncertainty)
     if not holds_files(scan):
         if format_ is not None and output.suffix.lower() != f".{format_}":
             raise InputError(f"{output}: is not named .{format_}; leave out --format or name it so")
-        check_film(output)
+        check_video(output)
         check_file_writable(output)
         for path in shown.paths:
             if path.is_dir():
                 raise InputError(f"{path}: is a folder, and {scan} is one scan: give a file")
-        with progress_bar("Filming") as progress:
+        with progress_bar("Rendering") as progress:
             _make(scan, shown, output, axis, modality, (series, stack), progress)
-        print_line(f"Film: {output}")
+        print_line(f"Video: {output}")
         return
     if output.exists() and not output.is_dir():
         raise InputError(f"{output}: is a file; give the name of a folder")
     suffix = f".{format_ or 'gif'}"
-    check_film(output / f"film{suffix}")
+    check_video(output / f"video{suffix}")
     check_writable(output)
     cases = _cases(scan, shown)
 
@@ -80,9 +80,9 @@ def film(
         path, of_case = cases[case]
         _make(path, of_case, output / f"{case}{suffix}", axis, modality, (None, None), None)
 
-    with progress_bar("Filming") as progress:
+    with progress_bar("Rendering") as progress:
         each_case(cases, work, progress)
-    print_line(f"{counted(len(cases), 'film')}: {output}")
+    print_line(f"{counted(len(cases), 'video')}: {output}")
 
 
 class _Shown:
@@ -143,17 +143,17 @@ def _make(
     progress: Progress | None,
 ) -> None:
     from ivos.io.read import read
-    from ivos.report.film import write_film
+    from ivos.report.video import write_video
     from ivos.volume.windows import with_modality
 
     volume = with_modality(read(scan, series=chosen[0], stack=chosen[1]), modality)
     along = volume.geometry.through_plane_axis if axis is None else Axis.parse(axis)
-    write_film(output, volume, _columns(volume, shown), axis=along, progress=progress)
+    write_video(output, volume, _columns(volume, shown), axis=along, progress=progress)
 
 
 def _columns(scan: Volume, shown: _Shown) -> list[Column]:
     from ivos.io.read import read, read_labels
-    from ivos.report.film import Column, uncertainty_of
+    from ivos.report.video import Column, uncertainty_of
     from ivos.volume.label_matching import in_one_numbering
     from ivos.volume.volume import on_grid_of
 

@@ -1,4 +1,4 @@
-"""`ivos calibrate`: how far segmentations are to be trusted, learned where the truth is known."""
+"""`ivos fit-quality`: how far segmentations are to be trusted, learned where the truth is known."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ivos.errors import InputError, counted
 from ivos.files import check_file_writable
 
 
-def calibrate(
-    segmented: Annotated[Path, typer.Argument(help="Folder of labels that ivos segment --evidence wrote.")],
+def fit_quality(
+    segmented: Annotated[Path, typer.Argument(help="Folder of labels that ivos segment --quality-features wrote.")],
     truth: Annotated[Path, typer.Argument(help="Folder of the true labels, with the same names.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="JSON file for ivos segment --trust.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="JSON file for ivos segment --quality-model.")],
     by: ByOption = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
