@@ -1,4 +1,4 @@
-"""Commands and options by the names that they had before 0.2: still understood, with one line that says the new ones."""
+"""Commands and options by the names that they had before 0.2: understood for one more version."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ class InteractiveSession:
         engine: carries masks from slice to slice; the bundled network by default.
         strokes: makes masks of scribbles, clicks and boxes; the bundled network by default.
         merge: what carrying a correction makes of old and new masks, by default what the bundled difference-aware
-            network says; with ``"repropagate"`` everything between the drawn slices on either side is propagated anew instead.
+            network says; ``"repropagate"`` propagates everything between the drawn slices on either side instead.
         history_bytes: what undoing may take; the oldest steps go first.
     """
 

@@ -120,7 +120,7 @@ def _views(settings: LoopSettings, weights: Sequence[Path]) -> dict[str, Segment
         }
     return {
         "both_stages": with_networks(*weights),
-        "mirrored": with_networks(*weights, mirrored=not settings.segment.mirrored),
+        "mirrored": with_networks(*weights, tta_mirror=not settings.segment.tta_mirror),
         "slices": with_networks(*weights, propagation="none"),
     }
 

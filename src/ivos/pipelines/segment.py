@@ -59,12 +59,11 @@ class SegmentJob:
 
     def settings(self) -> dict[str, Any]:
         """See :class:`ivos.pipelines.protocol.Job`."""
-        how = self.how.model_dump(mode="json", exclude={"reference", "propagation", "device"})
         propagation = self.how.propagation
         if propagation != "none":
             propagation = weights_checksum(BUNDLED if propagation == "bundled" else Path(propagation))  # type: ignore[assignment]
         return {
-            **how,
+            **self.how.as_recorded(),
             **self.labels.settings(),
             "reference": [weights_checksum(path) for path in self.how.reference],
             "propagation": propagation,
@@ -175,9 +174,13 @@ class SegmentWorker:
 
     def _provenance(self) -> Provenance:
         how = self._job.how
-        told = {"combination": how.combination, "propagation": Path(str(how.propagation)).name, "choice": how.choice}
+        parameters = {
+            "combination": how.ensemble,
+            "propagation": Path(str(how.propagation)).name,
+            "choice": how.reference_selection,
+        }
         networks = "+".join(path.name for path in how.reference)
-        return Provenance(algorithm="ivos segment", parameters={"reference": networks, **told})
+        return Provenance(algorithm="ivos segment", parameters={"reference": networks, **parameters})
 
 
 def _estimator(trust: Path, segmenter: Segmenter) -> Estimator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,12 +47,12 @@ class Segmenter:
         self._settings = settings
         self.networks = load_reference_networks(
             *settings.reference,
-            combination=settings.combination,
-            mirrored=settings.mirrored,
+            combination=settings.ensemble,
+            mirrored=settings.tta_mirror,
             device=settings.device,
         )
         self._one_piece = self.structures(settings.largest_component)
-        self._filled = self.structures(settings.filled)
+        self._filled = self.structures(settings.fill_holes)
         self._segment: Callable[..., Segmentation]
         if settings.propagation == "none":
             self._segment = partial(segment_slices, networks=self.networks, modality=settings.modality)
@@ -61,10 +62,10 @@ class Segmenter:
             segment,
             networks=self.networks,
             engine=engine_for_weights(weights, device=settings.device),
-            sampling=Sampling(settings.every, settings.at_most),
+            sampling=Sampling(settings.stride, settings.max_slices),
             choose=_choice(settings),
             fusion=_fusion(settings.fusion),
-            agreement=settings.agreement,
+            agreement=settings.fuse_with_reference,
             modality=settings.modality,
         )
 
@@ -74,7 +75,7 @@ class Segmenter:
         weights, propagation = [*self._settings.reference], self._settings.propagation
         if propagation != "none":
             weights.append(BUNDLED if propagation == "bundled" else Path(propagation))
-        plain = self._settings.model_dump_json(exclude={"reference", "propagation", "device"})
+        plain = json.dumps(self._settings.as_recorded(), separators=(",", ":"))
         return hashlib.sha256("".join([plain, *map(checksum, weights)]).encode()).hexdigest()
 
     def __call__(
@@ -116,8 +117,8 @@ class Segmenter:
 
 
 def _choice(settings: SegmentationSettings) -> Choice:
-    count = settings.references
-    match settings.choice:
+    count = settings.max_references
+    match settings.reference_selection:
         case "non-empty":
             return reference_slices.non_empty
         case "largest-area":

@@ -35,7 +35,7 @@ from ivos.cli.terminal import numbers, print_json, print_line, progress_bar
 from ivos.device import DeviceChoice
 from ivos.errors import InputError, counted
 from ivos.files import check_writable, stem_of
-from ivos.segmentation.settings import ChoiceName, Combination, FusionName, SegmentationSettings
+from ivos.segmentation.settings import Combination, FusionName, ReferenceSelection, SegmentationSettings
 from ivos.volume.windows import Modality
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def segment(
     stride: Annotated[int, typer.Option(min=1, help="Look for references on one slice in so many.")] = 3,
     max_slices: Annotated[int | None, typer.Option(min=1, help="On so many slices at most.")] = None,
     reference_selection: Annotated[
-        ChoiceName, typer.Option(help="Which of those become reference slices.")
+        ReferenceSelection, typer.Option(help="Which of those become reference slices.")
     ] = "largest-area",
     max_references: Annotated[
         int, typer.Option(min=1, help="So many at most; not for non-empty and largest-area.")
@@ -126,17 +126,17 @@ def segment(
 
     how = SegmentationSettings(
         reference=tuple(path.absolute() for path in reference),
-        combination=ensemble,
-        mirrored=tta_mirror,
+        ensemble=ensemble,
+        tta_mirror=tta_mirror,
         propagation=propagation if propagation in ("bundled", "none") else Path(propagation).absolute(),  # type: ignore[arg-type]
-        every=stride,
-        at_most=max_slices,
-        choice=reference_selection,
-        references=max_references,
+        stride=stride,
+        max_slices=max_slices,
+        reference_selection=reference_selection,
+        max_references=max_references,
         fusion=fusion,
-        agreement=fuse_with_reference,
+        fuse_with_reference=fuse_with_reference,
         largest_component=_structures(largest_component),
-        filled=_structures(fill_holes),
+        fill_holes=_structures(fill_holes),
         modality=modality,
         device=device,
     )
