@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from ivos.types import Array, BoolArray
     from ivos.volume.volume import Volume
 
-_WAYS = ("anew", "replace", "distance", "difference", "suggest")
+_WAYS = ("repropagate", "replace", "distance", "difference", "suggest")
 _GOOD, _TRIES = 0.9, 3
 _LEAST_WRONG = 4  # pixels: nobody scribbles on less
 _SCRIBBLE_WIDTH = 3  # pixels
@@ -116,12 +116,12 @@ def _worked(case: Case, way: str, rounds: int) -> _Course:
 
 
 def _session(scan: Volume, way: str) -> InteractiveSession:
-    merges: dict[str, Merge | Literal["anew"]] = {
+    merges: dict[str, Merge | Literal["repropagate"]] = {
         "replace": new_replaces_old,
         "distance": by_distance,
         "difference": difference_aware(),
     }
-    merge = merges.get(way, "anew")
+    merge = merges.get(way, "repropagate")
     strokes = SmallStrokeSegmenter(load_strokes(), pick_device("auto"))
     return InteractiveSession(scan, engine=create_engine("fast"), strokes=strokes, merge=merge)
 

@@ -30,7 +30,8 @@ from ivos.loop.settings import LoopSettings
 from ivos.metrics.overlap import dsc
 from ivos.phantom import abdomen
 from ivos.pseudo_labels import PseudoLabelSettings
-from ivos.segmentation.segmenter import SegmentationSettings, Segmenter
+from ivos.segmentation.segmenter import Segmenter
+from ivos.segmentation.settings import SegmentationSettings
 from ivos.training.data.prepare import load_manifest
 from ivos.training.data.store import StoredScan
 from ivos.training.reference.train import train_reference

@@ -23,7 +23,8 @@ from benchmarks.plot import line_plot
 from ivos.files import replacing
 from ivos.metrics.overlap import dsc
 from ivos.phantom import abdomen
-from ivos.segmentation.segmenter import SegmentationSettings, Segmenter
+from ivos.segmentation.segmenter import Segmenter
+from ivos.segmentation.settings import SegmentationSettings
 from ivos.uncertainty.estimate import Observation, fit
 from ivos.uncertainty.quality import caught, quality
 

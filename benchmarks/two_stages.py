@@ -40,8 +40,8 @@ from ivos.training.data.store import StoredScan
 if TYPE_CHECKING:
     from ivos.phantom.case import Phantom
     from ivos.propagation.fusion import Fusion
-    from ivos.segmentation.reference_networks import Combination
     from ivos.segmentation.reference_slices import Choice
+    from ivos.segmentation.settings import Combination
     from ivos.types import Array
     from ivos.volume.volume import Volume
 

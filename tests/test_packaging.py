@@ -34,7 +34,7 @@ KINDS = {  # of files beside the code, and where they may be
 }
 MODULES = {  # of each extra
     "train": ("lightning", "blosc2", "segmentation_models_pytorch", "timm", "tensorboard", "einops"),
-    "film": ("av",),
+    "video": ("av",),
     "annotate": ("fastapi", "uvicorn", "starlette", "python_multipart"),
     "export": ("onnx", "onnxruntime", "onnxscript"),
     "dicom": ("highdicom",),
@@ -131,7 +131,7 @@ def test_each_command_names_the_extra_that_it_needs_and_the_others_do_without(tm
         (("train", "propagation", "-o", tmp_path / "r"), "train"),
         (("train", "strokes", "-o", tmp_path / "r"), "train"),
         (("train", "fusion", "-o", tmp_path / "r"), "train"),
-        (("film", scan, "-o", tmp_path / "f.mp4"), "film"),
+        (("video", scan, "-o", tmp_path / "f.mp4"), "video"),
         (("weights", "export", "bundled", "-o", tmp_path / "e"), "export"),
         (segment("deeplab"), "train"),
         (segment("swin"), "train"),

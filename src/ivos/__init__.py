@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from ivos.metrics.evaluation import evaluate
     from ivos.prompts.segmenters import stroke_segmenter
     from ivos.propagation.propagate import Propagation, propagate
-    from ivos.segmentation.segmenter import SegmentationSettings, Segmenter
+    from ivos.segmentation.segmenter import Segmenter
+    from ivos.segmentation.settings import SegmentationSettings
     from ivos.segmentation.two_stage import Segmentation
     from ivos.volume.volume import Volume
 
@@ -44,7 +45,7 @@ _HOMES = {
     "InteractiveSession": "ivos.interactive.session:InteractiveSession",
     "Propagation": "ivos.propagation.propagate:Propagation",
     "Segmentation": "ivos.segmentation.two_stage:Segmentation",
-    "SegmentationSettings": "ivos.segmentation.segmenter:SegmentationSettings",
+    "SegmentationSettings": "ivos.segmentation.settings:SegmentationSettings",
     "Segmenter": "ivos.segmentation.segmenter:Segmenter",
     "Volume": "ivos.volume.volume:Volume",
     "evaluate": "ivos.metrics.evaluation:evaluate",

@@ -70,7 +70,15 @@ def test_a_list_with_a_broken_scan(scans: Path, tmp_path: Path) -> None:
 
 
 def test_files_go_to_an_address_and_the_manifest_stays(scans: Path, tmp_path: Path) -> None:
-    words = ("--annotations", scans / "drawn", "--engine", "nearest", "--deliver", f"file://{tmp_path}/store", "--json")
+    words = (
+        "--annotations",
+        scans / "drawn",
+        "--engine",
+        "nearest",
+        "--upload-to",
+        f"file://{tmp_path}/store",
+        "--json",
+    )
     for _ in range(2):
         done = ivos("propagate", scans / "scans", "-o", tmp_path / "out", *words)
         assert done.returncode == 0, done.stderr
@@ -87,7 +95,7 @@ def test_no_label_file_takes_the_place_of_a_scan(scans: Path, tmp_path: Path) ->
     told = f"case,scan,annotations\n1,case1.nii.gz,{scans}/drawn/case1.nii.gz\n"
     (tmp_path / "list.csv").write_text(told + f"case1,case0.nii.gz,{scans}/drawn/case0.nii.gz\n")
     words = ("propagate", tmp_path / "list.csv", "--engine", "nearest", "-o")
-    for place in ((tmp_path,), (tmp_path / "out", "--deliver", f"file://{tmp_path}/")):
+    for place in ((tmp_path,), (tmp_path / "out", "--upload-to", f"file://{tmp_path}/")):
         assert "case1.nii.gz: is an input of this command; give another folder" in refused(*words, *place)
     assert (tmp_path / "case1.nii.gz").read_bytes() == scan
     assert not (tmp_path / "out").exists()
@@ -117,6 +125,6 @@ def test_what_does_not_go_together(scans: Path, tmp_path: Path) -> None:
     assert "with --annotations FOLDER" in refused("propagate", scans / "scans", "-o", tmp_path / "out")
     words = ("propagate", scans / "scans", "--annotations", scans / "drawn")
     assert "give another folder" in refused(*words, "-o", scans / "drawn")
-    assert "and the address with --deliver" in refused(*words, "-o", "s3://bucket/out")
+    assert "and the address with --upload-to" in refused(*words, "-o", "s3://bucket/out")
     assert "came as DICOM" in refused(*words, "-o", tmp_path / "out", "--format", "dicom-seg")
     assert "--series-thickness thin: give a range" in refused(*words, "-o", out.parent, "--series-thickness", "thin")

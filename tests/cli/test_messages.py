@@ -14,7 +14,7 @@ from tests.cli.runner import ivos, refused
 
 SEVERAL = re.compile(
     r"\b1 ((annotated|axial|reference|labelled) )*"
-    r"(structures|scans|cases|slices|films|predictions|files|voxels|labels|steps|folders)\b"
+    r"(structures|scans|cases|slices|videos|predictions|files|voxels|labels|steps|folders)\b"
 )
 
 
@@ -46,7 +46,7 @@ def test_what_commands_say_of_one_scan_with_one_structure_annotated_on_one_slice
         ),
         ("propagate", tmp_path / "scans", "--annotations", tmp_path / "drawn", "-o", tmp_path / "out", *engine),
         ("evaluate", tmp_path / "out", tmp_path / "true", "--report", tmp_path / "report"),
-        ("film", tmp_path / "scans", "-o", tmp_path / "films"),
+        ("video", tmp_path / "scans", "-o", tmp_path / "videos"),
         ("info", tmp_path / file),
     ):
         done = ivos(*words)
@@ -54,8 +54,8 @@ def test_what_commands_say_of_one_scan_with_one_structure_annotated_on_one_slice
         said.append(done.stdout + done.stderr)
     assert said[0].startswith("1 structure from 1 annotated axial slice in ")
     assert said[1].startswith("1 of 1 scan propagated: ")
-    assert said[3].startswith("1 film: ")
-    said.append(refused("film", tmp_path / "scans", "-o", tmp_path / "more", "--labels", tmp_path / "report"))
+    assert said[3].startswith("1 video: ")
+    said.append(refused("video", tmp_path / "scans", "-o", tmp_path / "more", "--labels", tmp_path / "report"))
     pages = [path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.html")]
     for text in (*said, *(re.sub(r"<[^>]*>", "", page) for page in pages)):
         assert not SEVERAL.search(text), text

@@ -83,7 +83,14 @@ def test_the_demo_goes_the_whole_way(tmp_path: Path, monkeypatch: pytest.MonkeyP
     }
     assert {p.name for p in tmp_path.iterdir()} == names
     again = tmp_path / "again.nii.gz"
-    run = ("propagate", tmp_path / "scan.nii.gz", "--annotations", tmp_path / "slices.nii.gz", "--complete", "all")
+    run = (
+        "propagate",
+        tmp_path / "scan.nii.gz",
+        "--annotations",
+        tmp_path / "slices.nii.gz",
+        "--fully-annotated",
+        "all",
+    )
     assert ivos(*run, "-o", again).returncode == 0
     same = package.read_labels(again).array == package.read_labels(tmp_path / "labels.nii.gz").array
     assert same.all()  # the files say what the objects said

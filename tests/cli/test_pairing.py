@@ -64,9 +64,9 @@ def test_folders_pair_by_case(study: Path) -> None:
     assert {row["dsc"] for row in rows} == {1.0}
     assert ivos("ensemble", study / "found", study / "truth", study / "out", "-o", study / "joined").returncode == 0
     assert {path.name for path in (study / "joined").glob("*.nii.gz")} == {f"{case}.nii.gz" for case in CASES}
-    film = ("film", study / "scans", "--labels", study / "truth", "-o", study / "films")
-    assert ivos(*film).returncode == 0
-    assert {path.stem for path in (study / "films").glob("*.gif")} == set(CASES)
+    video = ("video", study / "scans", "--labels", study / "truth", "-o", study / "videos")
+    assert ivos(*video).returncode == 0
+    assert {path.stem for path in (study / "videos").glob("*.gif")} == set(CASES)
 
 
 def test_scans_and_labels_of_one_folder_are_prepared_propagated_and_listed(tmp_path: Path) -> None:

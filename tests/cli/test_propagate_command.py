@@ -73,7 +73,7 @@ def test_complete_slices_are_numbered_as_in_the_file(tmp_path: Path) -> None:
         image.SetDirection((1, 0, 0, 0, 1, 0, 0, 0, -1))
         sitk.WriteImage(image, str(tmp_path / f"{name}.nrrd"))
     arguments = ["propagate", tmp_path / "scan.nrrd", "--annotations", tmp_path / "slices.nrrd", "--engine", "nearest"]
-    done = ivos(*arguments, "-o", tmp_path / "out.nrrd", "--complete", "1", "--json")
+    done = ivos(*arguments, "-o", tmp_path / "out.nrrd", "--fully-annotated", "1", "--json")
     assert json.loads(done.stdout)["annotated_slices"] == [1, 4]
     result = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "out.nrrd")))
     assert [bool(z.any()) for z in result] == [False, False, False, True, True, True, True, True]
@@ -107,7 +107,7 @@ def test_refusals_are_one_line_and_write_nothing(scene: Path) -> None:
     assert "takes no checkpoint" in refused("propagate", scan, *flow, "-o", out, "--checkpoint", scan)
     assert "not drawn anywhere" in refused("propagate", scan, *with_slices, "-o", out, "--structures", "5")
     assert "1,4,7-9" in refused("propagate", scan, *with_slices, "-o", out, "--structures", "liver")
-    assert "outside the scan" in refused("propagate", scan, *with_slices, "-o", out, "--complete", "12")
+    assert "outside the scan" in refused("propagate", scan, *with_slices, "-o", out, "--fully-annotated", "12")
     assert "is not a size" in refused("propagate", scan, *with_slices, "-o", out, "--memory-budget", "lots")
     assert sorted(scene.rglob("*")) == before
 

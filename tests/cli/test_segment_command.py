@@ -13,7 +13,8 @@ import torch
 
 import ivos as package
 from ivos.nets.reference_file import ReferenceInfo, save_reference
-from ivos.segmentation.segmenter import SegmentationSettings, Segmenter
+from ivos.segmentation.segmenter import Segmenter
+from ivos.segmentation.settings import SegmentationSettings
 from ivos.types import Axis
 from tests.cli.runner import ivos, refused
 from tests.propagation.scenes import moving_discs
@@ -42,7 +43,7 @@ def test_a_scan_becomes_the_labels_that_python_gives_with_all_that_is_asked_for(
     weights = (scene / "one.safetensors", scene / "two.safetensors")
     done = ivos(
         "segment", scan, "-o", out, *(word for path in weights for word in ("--reference", path)),
-        "--probabilities", "8", "--uncertainty", "--measure", "--report", tmp_path / "report", "--json",
+        "--probabilities", "8", "--uncertainty", "--profile", "--report", tmp_path / "report", "--json",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)[0]
@@ -79,11 +80,11 @@ def test_of_a_folder_one_broken_scan_is_named_and_the_others_are_done(scene: Pat
         "--propagation",
         "none",
     )
-    done = ivos(*words, "--measure")
+    done = ivos(*words, "--profile")
     assert done.returncode == 1
     with (tmp_path / "out" / "efficiency.csv").open() as file:
         assert [row["case"] for row in csv.DictReader(file)] == ["case0", "case1"]
-    assert "leave --workers and --cluster out" in refused(*words, "--measure", "--workers", "2")
+    assert "leave --workers and --cluster out" in refused(*words, "--profile", "--workers", "2")
     assert {path.name for path in (tmp_path / "out").glob("*.nii.gz")} == {"case0.nii.gz", "case1.nii.gz"}
     assert "broken: " in done.stderr
     assert "2 of 3 done; 1 failed: broken" in done.stderr
@@ -95,8 +96,8 @@ def test_of_a_folder_one_broken_scan_is_named_and_the_others_are_done(scene: Pat
     assert (tmp_path / "out" / "case0.nii.gz").stat().st_mtime_ns == before
     page = (tmp_path / "out" / "cohort.html").read_text()
     assert "3 cases, 3 done, 0 failed" in page
-    line = refused(*words, "--mirror")
-    assert "mirrored false, now true; give another folder, or --again" in line
+    line = refused(*words, "--tta-mirror")
+    assert "mirrored false, now true; give another folder, or --overwrite" in line
 
 
 @pytest.mark.slow
@@ -113,28 +114,28 @@ def test_how_far_to_trust_is_learned_and_told(scene: Path, tmp_path: Path) -> No
         "--propagation",
         "none",
     )
-    assert ivos("segment", tmp_path / "scans", "-o", tmp_path / "out", *words, "--evidence").returncode == 0
+    assert ivos("segment", tmp_path / "scans", "-o", tmp_path / "out", *words, "--quality-features").returncode == 0
     trust = tmp_path / "trust.json"
-    done = ivos("calibrate", tmp_path / "out", tmp_path / "truth", "-o", trust, "--json")
+    done = ivos("fit-quality", tmp_path / "out", tmp_path / "truth", "-o", trust, "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["scans"] == 10
     first = tmp_path / "scans" / "case0_0000.nii.gz"
-    done = ivos("segment", first, "-o", tmp_path / "labels.nii.gz", *words, "--trust", trust, "--json")
+    done = ivos("segment", first, "-o", tmp_path / "labels.nii.gz", *words, "--quality-model", trust, "--json")
     assert done.returncode == 0, done.stderr
     for row in json.loads(done.stdout)[0]["structures"]:
         estimate = row["estimated_dsc"]
         assert 0 < estimate["low"] <= estimate["dsc"] <= estimate["high"] < 1
-    line = refused("segment", first, "-o", tmp_path / "x.nii.gz", *words, "--mirror", "--trust", trust)
-    assert "calibrate anew" in line
-    assert "no evidence" in refused("calibrate", tmp_path / "truth", tmp_path / "truth", "-o", trust)
+    line = refused("segment", first, "-o", tmp_path / "x.nii.gz", *words, "--tta-mirror", "--quality-model", trust)
+    assert "run ivos fit-quality again" in line
+    assert "no quality features" in refused("fit-quality", tmp_path / "truth", tmp_path / "truth", "-o", trust)
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (("--reference", "missing.safetensors"), "missing.safetensors: no such checkpoint file"),
-        (("--combine", "second"), "add another --reference"),
+        (("--ensemble", "second"), "add another --reference"),
         (("--fill-holes", "5"), "label 5: the reference network has 3, 8"),
         (("--probabilities", "x"), "'x': give whole numbers"),
         (("--propagation", "nothing.pt"), "nothing.pt: no such checkpoint file"),

@@ -89,4 +89,4 @@ def test_every_command_that_chooses_a_series_chooses_a_stack() -> None:
     names = {name: {word for option in command.params for word in option.opts} for name, command in commands.items()}
     choosing = {name for name, words in names.items() if "--series" in words}
     assert choosing == {name for name, words in names.items() if "--stack" in words}
-    assert choosing == {"annotate", "film", "info", "propagate", "segment", "suggest"}
+    assert choosing == {"annotate", "info", "propagate", "segment", "suggest", "video"}

@@ -45,7 +45,7 @@ def test_slices_are_numbered_as_in_the_file_and_structures_chosen(tmp_path: Path
         image.SetDirection((1, 0, 0, 0, 1, 0, 0, 0, -1))
         sitk.WriteImage(image, str(tmp_path / f"{name}.nrrd"))
     words = ["suggest", tmp_path / "scan.nrrd", "--annotations", tmp_path / "slices.nrrd", "--engine", "nearest"]
-    found = json.loads(ivos(*words, "--structures", "8", "--complete", "1", "--json").stdout)
+    found = json.loads(ivos(*words, "--structures", "8", "--fully-annotated", "1", "--json").stdout)
     assert found["slices"][0]["slice"] > 3
     assert {row["structure"] for row in (*found["slices"], *found["by_structure"])} == {8}
 
@@ -54,7 +54,7 @@ def test_what_cannot_be_done_is_refused(scene: Path) -> None:
     words = ("suggest", scene / "scan.nii.gz", "--annotations", scene / "slices.nii.gz", "--engine", "flow")
     assert "give at least 1" in refused(*words, "-n", "0")
     assert "not drawn anywhere" in refused(*words, "--structures", "5")
-    assert "outside the scan" in refused(*words, "--complete", "12")
+    assert "outside the scan" in refused(*words, "--fully-annotated", "12")
     assert "takes no checkpoint" in refused(*words, "--checkpoint", scene / "scan.nii.gz")
     package.write(scene / "empty.nii.gz", drawn_on(moving_discs()[1]))
     assert "are empty" in refused("suggest", scene / "scan.nii.gz", "--annotations", scene / "empty.nii.gz")

@@ -144,7 +144,7 @@ def test_run_again_does_nothing_and_what_has_changed_is_done_anew(tmp_path: Path
 def test_results_of_other_settings_or_other_scans_are_not_mixed(tmp_path: Path) -> None:
     cases, output = cohort(tmp_path, "x"), tmp_path / "out"
     rows_of(CountingJob(), cases, output)
-    with pytest.raises(InputError, match="other settings: factor 1, now 2; give another folder, or --again"):
+    with pytest.raises(InputError, match="other settings: factor 1, now 2; give another folder, or --overwrite"):
         rows_of(CountingJob(2), cases, output)
     (tmp_path / "other").write_text("xyz")
     with pytest.raises(InputError, match="a case 'c0' made of other files"):

@@ -32,7 +32,7 @@ def check_named(command: str) -> None:
         known = {"-m"} | _options_of_benchmark(words[2].removeprefix("benchmarks."))
     else:
         known = _options_named(words[1:])
-    if words[1:2] == ["measure"]:
+    if words[1:2] == ["profile"]:
         return  # what follows is another command's
     said = {word.split("=")[0] for word in words if re.match(r"--?[a-z]", word)}
     assert said <= known, f"{command}: no option {', '.join(sorted(said - known))}"

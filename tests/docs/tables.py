@@ -12,7 +12,7 @@ SHORTER = {
     "ivos train propagation configs/laptop/propagation/stcn.yaml": (
         f"{_ONE_STEP} workers=0 network.size=32 network.batch=1"
     ),
-    "ivos loop": (
+    "ivos self-train": (
         "rounds=1 train.steps=1 train.validate_every=1 train.data.size=32 train.data.batch=2 train.data.workers=0"
         " segment.propagation=none"
     ),

@@ -131,8 +131,8 @@ def test_how_sure_each_voxel_is() -> None:
     assert session.confidence.array[4, 2, 2] == 0
 
 
-@pytest.mark.parametrize(("merge", "visited"), [(None, {1, 2, 3}), ("anew", {0, 1, 2, 3, 4})])
-def test_a_correction_goes_up_to_the_next_drawn_slices(merge: Literal["anew"] | None, visited: set[int]) -> None:
+@pytest.mark.parametrize(("merge", "visited"), [(None, {1, 2, 3}), ("repropagate", {0, 1, 2, 3, 4})])
+def test_a_correction_goes_up_to_the_next_drawn_slices(merge: Literal["repropagate"] | None, visited: set[int]) -> None:
     session = session_on(merge=merge)
     for index in (0, 5):
         session.draw(index, 1, SQUARE)
@@ -146,6 +146,14 @@ def test_a_correction_goes_up_to_the_next_drawn_slices(merge: Literal["anew"] | 
     assert [there[n] for n in (0, 3, 4, 5)] == [True, False, False, True]
     assert there[1:3] == [True, False] or merge is None  # which a network decides
     assert at(session, 2, 2).any()
+
+
+def test_the_old_name_of_a_way_to_merge_means_what_it_did() -> None:
+    with pytest.warns(DeprecationWarning, match="repropagate"):
+        session = session_on(merge="anew")
+    for index in (0, 5):
+        session.draw(index, 1, SQUARE)
+    assert {step.finished for step in session.correct(5)} - {None} == {0, 1, 2, 3, 4, 5}
 
 
 def test_drawing_takes_from_others_and_propagation_from_what_nobody_drew() -> None:

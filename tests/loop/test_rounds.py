@@ -149,10 +149,10 @@ def test_the_recipe_is_one() -> None:
 
 def test_the_command_says_what_came_of_each_round(whole: Path) -> None:
     path = whole / "settings.yaml"
-    done = ivos("loop", path, "-o", whole)
+    done = ivos("self-train", path, "-o", whole)
     assert done.returncode == 0, done.stderr
     assert "Weights of round" in done.stdout
     assert str(whole / "loop.html") in done.stdout
     assert (whole / "loop.html").read_text().count("<svg") == 2
     assert "data:image/jpeg" in (whole / "round_1" / "review.html").read_text()
-    assert "segmnt" in refused("loop", path, "segmnt.every=2", "-o", whole)
+    assert "segmnt" in refused("self-train", path, "segmnt.every=2", "-o", whole)

@@ -1,4 +1,4 @@
-"""What a program costs, against what it knows of itself; `ivos measure` as a user runs it."""
+"""What a program costs, against what it knows of itself; `ivos profile` as a user runs it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def run(*command: str) -> tuple[Efficiency, str]:
 
 def test_time_and_memory_of_a_known_program(tmp_path: Path) -> None:
     options = ("-o", str(tmp_path / "m"), "--json")
-    done = ivos("measure", *options, "--", *PYTHON, HOLDING + AGE, "300", "0.5", "-o", "x", "--json", "--help")
+    done = ivos("profile", *options, "--", *PYTHON, HOLDING + AGE, "300", "0.5", "-o", "x", "--json", "--help")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     found = json.loads((tmp_path / "m" / "efficiency.json").read_text())
@@ -121,17 +121,17 @@ def test_intervals_of_this_process() -> None:
 
 
 def test_streams_and_exit_code_are_the_commands() -> None:
-    done = completed([IVOS, "measure", "sh", "-c", "cat; echo complaint >&2; exit 7"], text="through\n")
+    done = completed([IVOS, "profile", "sh", "-c", "cat; echo complaint >&2; exit 7"], text="through\n")
     assert (done.returncode, done.stdout) == (7, "through\n")
     assert done.stderr.startswith("complaint\n")
     assert "running time" in done.stderr
-    assert ivos("measure", "--", "sh", "-c", "kill -9 $$").returncode == 128 + signal.SIGKILL
+    assert ivos("profile", "--", "sh", "-c", "kill -9 $$").returncode == 128 + signal.SIGKILL
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_are_passed_on(number: signal.Signals) -> None:
     script = f"trap 'exit 5' {number.name[3:]}; echo ready; while :; do sleep 0.05; done"
-    words = [IVOS, "measure", "--", "sh", "-c", script]
+    words = [IVOS, "profile", "--", "sh", "-c", script]
     with started(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -144,10 +144,10 @@ def test_signals_are_passed_on(number: signal.Signals) -> None:
 
 def test_what_cannot_be_measured_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert "no-such-command: cannot be run" in refused("measure", "--", "no-such-command", "-x")
-    assert "efficiency.json" in refused("measure", "--json", "--", "true")
+    assert "no-such-command: cannot be run" in refused("profile", "--", "no-such-command", "-x")
+    assert "efficiency.json" in refused("profile", "--json", "--", "true")
     marker = tmp_path / "marker"
-    assert "cannot be written to" in refused("measure", "-o", tmp_path / "file", "--", "touch", marker)
+    assert "cannot be written to" in refused("profile", "-o", tmp_path / "file", "--", "touch", marker)
     assert not marker.exists()
 
 

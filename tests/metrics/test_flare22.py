@@ -13,8 +13,8 @@ import pytest
 
 import ivos as package
 from ivos.errors import InputError
-from ivos.metrics.evaluation import Protocol, evaluate
-from ivos.metrics.flare22 import ORGANS
+from ivos.metrics.evaluation import evaluate
+from ivos.metrics.flare22 import ORGANS, Protocol
 from ivos.volume.geometry import CANONICAL_AXES, Geometry, Triple
 from ivos.volume.volume import Volume
 from tests.cli.runner import ivos, refused

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from ivos.segmentation.reference_networks import Combination
+    from ivos.segmentation.settings import Combination
 
 STRUCTURES = (3, 8)  # as in `moving_discs`
 _HU = (-40.0, 180.0, 80.0)  # of background and structures

@@ -29,7 +29,7 @@ def over_cohort(
     output: Path,
     where: Where,
     *,
-    again: bool,
+    overwrite: bool,
     watch: Callable[[RunProgress], None] | None = None,
 ) -> list[Row]:
     """Do a job over cases, and write the cohort's page.
@@ -39,7 +39,7 @@ def over_cohort(
         cases: all of them.
         output: folder for what is written.
         where: cases are worked on, and files go.
-        again: do those that are done too.
+        overwrite: do those that are done too.
         watch: is called with every change as well.
 
     Returns:
@@ -51,7 +51,7 @@ def over_cohort(
     """
     from ivos.cohort.page import write_cohort_run_page
 
-    with run_with_progress(job, cases, output, where, again=again, watch=watch) as manifest:
+    with run_with_progress(job, cases, output, where, overwrite=overwrite, watch=watch) as manifest:
         write_cohort_run_page(output, manifest.rows(), job=job.name, title=output.absolute().name)
         return manifest.ours()
 
@@ -84,9 +84,9 @@ def run_or_rebuild(job: Job, cases: Sequence[Case], output: Path, where: Where) 
             ended.add(standing.ended.case.name)
 
     try:
-        manifest = run_with_progress(job, cases, output, where, again=False, watch=watch)
+        manifest = run_with_progress(job, cases, output, where, overwrite=False, watch=watch)
     except OtherResultsError:
-        manifest = run_with_progress(job, cases, output, where, again=True, watch=watch)
+        manifest = run_with_progress(job, cases, output, where, overwrite=True, watch=watch)
     with manifest:
         rows = manifest.ours()
     for row in rows:
@@ -101,7 +101,7 @@ def run_with_progress(
     output: Path,
     where: Where,
     *,
-    again: bool,
+    overwrite: bool,
     watch: Callable[[RunProgress], None] | None = None,
 ) -> Manifest:
     """Do a job over cases, with a table on stderr, as :func:`over_cohort` does; the manifest is given open."""
@@ -115,7 +115,9 @@ def run_with_progress(
                 watch(standing)
 
         try:
-            return run_cohort(where.job(job), cases, output.absolute(), where.backend(), again=again, progress=progress)
+            return run_cohort(
+                where.job(job), cases, output.absolute(), where.backend(), again=overwrite, progress=progress
+            )
         except KeyboardInterrupt:
             print_error("ivos: stopped; what is done stays, and the same command goes on")
             raise typer.Exit(INTERRUPTED) from None

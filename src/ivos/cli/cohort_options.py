@@ -26,11 +26,13 @@ ClusterOption = Annotated[
     str | None,
     typer.Option("--cluster", help="On a Ray cluster: HOST:PORT, or 'auto' for the one that this machine is part of."),
 ]
-DeliverOption = Annotated[
+UploadOption = Annotated[
     str | None,
-    typer.Option("--deliver", help="Of many: put their files at this address, s3://...; OUT keeps manifest and page."),
+    typer.Option(
+        "--upload-to", help="Of many: put their files at this address, s3://...; OUT keeps manifest and page."
+    ),
 ]
-AgainOption = Annotated[bool, typer.Option("--again", help="Of a folder: do all scans anew, those done too.")]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Of a folder: do all scans anew, those done too.")]
 SeriesModalityOption = Annotated[
     str | None, typer.Option("--series-modality", help="DICOM trees: only series of this modality, like CT.")
 ]
@@ -54,12 +56,12 @@ class Where:
     Attributes:
         workers: processes, on this machine or the cluster; None for this process, or all that the cluster has.
         cluster: a Ray cluster's address.
-        deliver: address where files go in place of the output folder.
+        upload_to: address where files go in place of the output folder.
     """
 
     workers: int | None = None
     cluster: str | None = None
-    deliver: str | None = None
+    upload_to: str | None = None
 
     @property
     def here(self) -> bool:
@@ -68,7 +70,7 @@ class Where:
 
     def folder(self, output: Path) -> str:
         """Path or address of the folder where files go."""
-        return str(output) if self.deliver is None else self.deliver
+        return str(output) if self.upload_to is None else self.upload_to
 
     def job(self, job: Job) -> Job:
         """The job with its files going where they are to go.
@@ -79,11 +81,13 @@ class Where:
         from ivos.cohort.upload import UploadJob
         from ivos.io.remote import is_address
 
-        if self.deliver is None:
+        if self.upload_to is None:
             return job
-        if not is_address(self.deliver):
-            raise InputError(f"--deliver {self.deliver}: give an address like s3://bucket/labels; folders go with -o")
-        return UploadJob(job, self.deliver)
+        if not is_address(self.upload_to):
+            raise InputError(
+                f"--upload-to {self.upload_to}: give an address like s3://bucket/labels; folders go with -o"
+            )
+        return UploadJob(job, self.upload_to)
 
     def backend(self) -> Backend:
         """Gives cases to workers there.
@@ -146,21 +150,21 @@ def check_folder(output: Path, *inputs: str) -> None:
     from ivos.io.registry import WRITERS
 
     if _BROKEN_ADDRESS.match(str(output)):
-        raise InputError(f"{output}: give a folder for manifest and page, and the address with --deliver")
+        raise InputError(f"{output}: give a folder for manifest and page, and the address with --upload-to")
     same = any(Path(place).exists() and output.exists() and output.samefile(place) for place in inputs)
     if output.is_file() or suffix_of(output) in (*WRITERS, ".dcm") or same:
         raise InputError(f"{output}: give another folder for the labels")
 
 
-def check_one(where: Where, *, again: bool) -> None:
+def check_one(where: Where, *, overwrite: bool) -> None:
     """Refuse of a single scan what goes with cohorts.
 
     Raises:
         InputError: one of these.
     """
-    if where != Where() or again:
+    if where != Where() or overwrite:
         raise InputError(
-            "--workers, --cluster, --deliver and --again go with folders and lists of scans; leave them out for one"
+            "--workers, --cluster, --upload-to and --overwrite are for folders and lists of scans; leave them out for one"
         )
 
 

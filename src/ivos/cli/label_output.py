@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
-    from ivos.cli.label_options import FormatChoice
     from ivos.io.dicom.pseudonyms import Pseudonyms
     from ivos.io.labels import LabelFormat
     from ivos.io.provenance import Provenance
@@ -63,7 +62,7 @@ def label_output(
     folder: Path,
     cases: Collection[str],
     *,
-    form: FormatChoice | None,
+    form: LabelFormat | None,
     pseudonymise: Path | None,
     scans: Mapping[str, Path],
 ) -> LabelOutput:
@@ -79,10 +78,10 @@ def label_output(
     Raises:
         InputError: DICOM without a DICOM series of every case, or pseudonyms for files that say nothing of patients.
     """
-    from ivos.cli.label_options import label_format, pseudonyms_of
+    from ivos.cli.label_options import pseudonyms_of
     from ivos.io.labels import LabelFormat, check_dicom_source
 
-    wanted = label_format(form) or LabelFormat.nifti
+    wanted = form or LabelFormat.nifti
     if wanted is LabelFormat.nifti:
         if pseudonymise is not None:
             raise InputError(

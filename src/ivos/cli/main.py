@@ -13,23 +13,24 @@ from typing import Annotated, Any
 import typer
 
 from ivos.cli.commands.annotate import annotate
-from ivos.cli.commands.calibrate import calibrate
 from ivos.cli.commands.compare import compare
 from ivos.cli.commands.data import info, phantom
 from ivos.cli.commands.demo import demo
 from ivos.cli.commands.ensemble import ensemble
 from ivos.cli.commands.evaluate import evaluate
 from ivos.cli.commands.export import export
-from ivos.cli.commands.film import film
-from ivos.cli.commands.loop import loop
-from ivos.cli.commands.measure import measure
+from ivos.cli.commands.fit_quality import fit_quality
 from ivos.cli.commands.prepare import prepare
+from ivos.cli.commands.profile import profile
 from ivos.cli.commands.propagate import propagate
 from ivos.cli.commands.pseudo_label import pseudo_label
 from ivos.cli.commands.segment import segment
+from ivos.cli.commands.self_train import self_train
 from ivos.cli.commands.suggest import suggest
 from ivos.cli.commands.train import train
+from ivos.cli.commands.video import video
 from ivos.cli.commands.weights import weights
+from ivos.cli.renamed import replace_old_names
 from ivos.cli.terminal import one_line, print_error, print_line
 from ivos.cli.text import write_whatever_comes
 from ivos.errors import InputError
@@ -82,15 +83,15 @@ for command in (
     compare,
     ensemble,
     pseudo_label,
-    calibrate,
-    loop,
-    film,
+    fit_quality,
+    self_train,
+    video,
     prepare,
     phantom,
     demo,
 ):
     app.command()(command)
-app.command(context_settings={"allow_interspersed_args": False})(measure)
+app.command(context_settings={"allow_interspersed_args": False})(profile)
 
 
 def main() -> None:
@@ -100,7 +101,7 @@ def main() -> None:
     _show_warnings_of_ours_alone()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        app()
+        app(replace_old_names(sys.argv[1:]))
     except InputError as error:
         _fail(str(error))
     except UnicodeEncodeError as error:

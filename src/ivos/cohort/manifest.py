@@ -194,7 +194,7 @@ class Manifest:
         if before is not None and before[1] != settings and not again:
             raise OtherResultsError(
                 f"{self.folder}: holds results of other settings: {_difference(before[1], settings)}; give another "
-                "folder, or --again to do all anew"
+                "folder, or --overwrite to process all scans again"
             )
         if before == (job, settings):
             return
@@ -219,7 +219,7 @@ class Manifest:
             changed = checksum != checksum_before
             if changed and origin != origin_before and not again:
                 raise OtherResultsError(
-                    f"{self.folder}: has a case '{case.name}' made of other files; give another folder, or --again"
+                    f"{self.folder}: has a case '{case.name}' made of other files; give another folder, or --overwrite"
                 )
             stays = state in ("done", "refused") and not changed and not again
             (ended if stays else waiting)[case.name] = origin, checksum

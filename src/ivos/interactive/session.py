@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -65,6 +66,14 @@ HISTORY_BYTES = 256 * 2**20
 _LIKELY = 0.5
 
 
+def _merge_named(merge: Merge | Literal["repropagate", "anew"] | None) -> Merge | Literal["repropagate"] | None:
+    """With the name of today for the one before 0.2."""
+    if merge == "anew":
+        warnings.warn('merge="anew" is now merge="repropagate"', DeprecationWarning, stacklevel=3)
+        return "repropagate"
+    return merge
+
+
 class InteractiveSession:
     """The labels of one scan while a person makes them.
 
@@ -80,7 +89,7 @@ class InteractiveSession:
         engine: carries masks from slice to slice; the bundled network by default.
         strokes: makes masks of scribbles, clicks and boxes; the bundled network by default.
         merge: what carrying a correction makes of old and new masks, by default what the bundled difference-aware
-            network says; with ``"anew"`` everything between the drawn slices on either side is propagated anew instead.
+            network says; ``"repropagate"`` propagates everything between the drawn slices on either side instead.
         history_bytes: what undoing may take; the oldest steps go first.
     """
 
@@ -90,13 +99,13 @@ class InteractiveSession:
         *,
         engine: Engine | None = None,
         strokes: StrokeSegmenter | None = None,
-        merge: Merge | Literal["anew"] | None = None,
+        merge: Merge | Literal["repropagate", "anew"] | None = None,
         history_bytes: int = HISTORY_BYTES,
     ) -> None:
         check_scan(scan)
         self._scan: Volume | None = scan
         self._checksum: str | None = None  # of the scan; taken when the session is saved first
-        self._engine, self._segmenter, self._merge = engine, strokes, merge
+        self._engine, self._segmenter, self._merge = engine, strokes, _merge_named(merge)
         self._standing: PendingPrompts | None = None
         self._stacks: dict[int, SliceStack] = {}
         self._use(SavedSession(scan, State(new_arrays(scan.geometry.shape)), History(history_bytes)))
@@ -112,7 +121,7 @@ class InteractiveSession:
         *,
         engine: Engine | None = None,
         strokes: StrokeSegmenter | None = None,
-        merge: Merge | Literal["anew"] | None = None,
+        merge: Merge | Literal["repropagate", "anew"] | None = None,
         history_bytes: int = HISTORY_BYTES,
     ) -> InteractiveSession:
         """A saved session, with its history.
@@ -386,7 +395,7 @@ class InteractiveSession:
         check_there(structures or (), facts)
         number = checked_index(index, along, labels.shape)
         stretch = span_around_slice(facts, labels, along, number, structures)
-        if self._merge == "anew":
+        if self._merge == "repropagate":
             return self._carry(stretch)
         if self._merge is None:
             from ivos.propagation.corrections.difference_aware import (

@@ -11,7 +11,8 @@ from ivos.loop.corrections import corrections, read_correction
 from ivos.loop.records import Judgement, RoundFiles, write_judgements
 from ivos.nets.reference_file import load_reference
 from ivos.pseudo_labels import judge
-from ivos.segmentation.segmenter import SegmentationSettings, Segmenter
+from ivos.segmentation.segmenter import Segmenter
+from ivos.segmentation.settings import SegmentationSettings
 from ivos.training.data.store import SUFFIX, StoredScan, store
 from ivos.volume.labels import IGNORE_NAME, ignore_id
 
@@ -119,7 +120,7 @@ def _views(settings: LoopSettings, weights: Sequence[Path]) -> dict[str, Segment
         }
     return {
         "both_stages": with_networks(*weights),
-        "mirrored": with_networks(*weights, mirrored=not settings.segment.mirrored),
+        "mirrored": with_networks(*weights, tta_mirror=not settings.segment.tta_mirror),
         "slices": with_networks(*weights, propagation="none"),
     }
 

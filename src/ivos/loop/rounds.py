@@ -20,7 +20,8 @@ from ivos.loop.corrections import REVIEW
 from ivos.loop.labelling import make_pseudo_labels
 from ivos.loop.records import Round, RoundFiles, read_judgements, read_rounds, write_rounds
 from ivos.metrics.overlap import dsc
-from ivos.segmentation.segmenter import SegmentationSettings, Segmenter
+from ivos.segmentation.segmenter import Segmenter
+from ivos.segmentation.settings import SegmentationSettings
 from ivos.training.data.cases import chosen_cases
 from ivos.training.data.store import SUFFIX, StoredScan
 from ivos.training.record import changes, read_record, record_of, write_record

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from ivos.config import Settings
 from ivos.pseudo_labels import PseudoLabelSettings
-from ivos.segmentation.segmenter import StageSettings
+from ivos.segmentation.settings import StageSettings
 from ivos.training.reference.settings import ReferenceSettings
 
 

@@ -6,7 +6,7 @@ import logging
 import math
 import statistics
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ivos.errors import InputError, counted
 from ivos.io.cases import labels_by_case
@@ -26,14 +26,12 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from ivos.metrics.flare22 import Protocol
     from ivos.types import Progress
     from ivos.volume.label_matching import By
     from ivos.volume.volume import Volume
 
     Mask = npt.NDArray[np.bool_]
-
-Protocol = Literal["standard", "flare22", "flare22-corrected"]
-"""By which rules DSC and NSD are computed: the plain definitions, the FLARE22 challenge's, those less their error."""
 
 _METRICS = ("dsc", "nsd", "hd95_mm")
 _log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ References:
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from ivos.volume.volume import Volume
 
     Mask = npt.NDArray[np.bool_]
+
+Protocol = Literal["standard", "flare22", "flare22-corrected"]
+"""By which rules DSC and NSD are computed: the plain definitions, the FLARE22 challenge's, those less their error."""
 
 ORGANS = bundled_scheme("flare22").names
 """The challenge's label ids, 1 to 13, and the organs' names."""

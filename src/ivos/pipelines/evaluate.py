@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from ivos.metrics.evaluation import Protocol
+    from ivos.metrics.flare22 import Protocol
     from ivos.pipelines.protocol import Case
     from ivos.volume.label_layers import LabelLayers
     from ivos.volume.label_matching import By

@@ -18,7 +18,7 @@ from ivos.pipelines.outputs import LabelFiles, weights_checksum
 from ivos.pipelines.protocol import Done
 from ivos.report.scan import write_report
 from ivos.report.summary import structure_rows
-from ivos.segmentation.segmenter import Segmenter, Structures
+from ivos.segmentation.segmenter import Segmenter
 from ivos.uncertainty.case_file import EVIDENCE, write_evidence
 from ivos.uncertainty.estimate import load_estimator
 from ivos.volume.windows import windows_told, with_modality
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ivos.pipelines.protocol import Case
-    from ivos.segmentation.segmenter import SegmentationSettings
+    from ivos.segmentation.settings import SegmentationSettings, Structures
     from ivos.segmentation.two_stage import Segmentation
     from ivos.types import Progress
     from ivos.uncertainty.estimate import Estimate, Estimator
@@ -59,12 +59,11 @@ class SegmentJob:
 
     def settings(self) -> dict[str, Any]:
         """See :class:`ivos.pipelines.protocol.Job`."""
-        how = self.how.model_dump(mode="json", exclude={"reference", "propagation", "device"})
         propagation = self.how.propagation
         if propagation != "none":
             propagation = weights_checksum(BUNDLED if propagation == "bundled" else Path(propagation))  # type: ignore[assignment]
         return {
-            **how,
+            **self.how.as_recorded(),
             **self.labels.settings(),
             "reference": [weights_checksum(path) for path in self.how.reference],
             "propagation": propagation,
@@ -175,15 +174,19 @@ class SegmentWorker:
 
     def _provenance(self) -> Provenance:
         how = self._job.how
-        told = {"combination": how.combination, "propagation": Path(str(how.propagation)).name, "choice": how.choice}
+        parameters = {
+            "combination": how.ensemble,
+            "propagation": Path(str(how.propagation)).name,
+            "choice": how.reference_selection,
+        }
         networks = "+".join(path.name for path in how.reference)
-        return Provenance(algorithm="ivos segment", parameters={"reference": networks, **told})
+        return Provenance(algorithm="ivos segment", parameters={"reference": networks, **parameters})
 
 
 def _estimator(trust: Path, segmenter: Segmenter) -> Estimator:
     estimator = load_estimator(trust)
     if estimator.fitted_for != segmenter.made_by:
-        raise InputError(f"{trust}: learned from segmentations with other weights or settings; calibrate anew")
+        raise InputError(f"{trust}: fitted to segmentations with other weights or settings; run ivos fit-quality again")
     return estimator
 
 

@@ -156,7 +156,7 @@ def _chart(
 
 def _pictured(files: CaseFiles, scores: Sequence[Score]) -> dict[str, Any]:
     """The slice where prediction and truth differ most for the worst structure, and its number in the file."""
-    from ivos.report.film import Column, Film
+    from ivos.report.video import Column, Video
 
     structure, names = scores[0].structure, _names(scores)
     truth, prediction, scan = _volumes(files, scores)
@@ -168,7 +168,7 @@ def _pictured(files: CaseFiles, scores: Sequence[Score]) -> dict[str, Any]:
         Column(what, volume.with_array(volume.array, names))
         for what, volume in (("truth", truth), ("prediction", prediction))
     ]
-    picture = Film(scan, columns, axis, _COLUMN_PIXELS).frame(index)
+    picture = Video(scan, columns, axis, _COLUMN_PIXELS).frame(index)
     return {"picture": _embedded(picture), "slice": truth.source_index(axis, index), "wrong": int(wrong[index])}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -24,10 +24,8 @@ if TYPE_CHECKING:
 
     from ivos.device import DeviceChoice
     from ivos.nets.reference_file import ReferenceInfo
+    from ivos.segmentation.settings import Combination
     from ivos.types import FloatArray
-
-Combination = Literal["mean", "max", "first", "second"]
-"""What several networks say together: the mean or the largest of their probabilities, or those of one of them."""
 
 _AT_ONCE = 8
 

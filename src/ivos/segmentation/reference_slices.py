@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from ivos.segmentation.settings import ReferenceSelection
 
 
 @dataclass(frozen=True)
@@ -110,8 +113,7 @@ def _chosen(candidates: Candidates, places: npt.ArrayLike) -> list[int]:
     return sorted({int(candidates.numbers[place]) for place in np.asarray(places, np.intp)})
 
 
-ChoiceName = Literal["non-empty", "largest-area", "most-structures", "least-uncertain", "spread", "random"]
-RULES: Mapping[ChoiceName, Callable[[int], Choice]] = {
+RULES: Mapping[ReferenceSelection, Callable[[int], Choice]] = {
     "non-empty": lambda _: non_empty,
     "largest-area": lambda _: largest_area,
     "most-structures": lambda count: partial(most_structures, at_most=count),

@@ -3,81 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from ivos.config import Settings
-from ivos.device import DeviceChoice
 from ivos.errors import InputError
 from ivos.io.download import checksum
 from ivos.nets.checkpoints import BUNDLED
 from ivos.propagation.engines.registry import engine_for_weights
 from ivos.propagation.fusion import fuse, fuse_by_sum, fuse_smallest_first
 from ivos.segmentation.postprocess import fill_holes, keep_largest_components
-from ivos.segmentation.reference_networks import Combination, load_reference_networks
-from ivos.segmentation.reference_slices import RULES, ChoiceName
+from ivos.segmentation.reference_networks import load_reference_networks
+from ivos.segmentation.reference_slices import RULES
 from ivos.segmentation.two_stage import Sampling, segment, segment_slices
 from ivos.volume.checks import check_scan
-from ivos.volume.windows import Modality
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ivos.propagation.fusion import Fusion
+    from ivos.segmentation.settings import FusionName, SegmentationSettings, Structures
     from ivos.segmentation.two_stage import Segmentation
     from ivos.types import Progress
     from ivos.volume.volume import Volume
-
-FusionName = Literal["distance-confidence", "sum", "smallest-structure-first"]
-Structures = tuple[int, ...] | Literal["all"]
-
-
-class StageSettings(Settings):
-    """How scans are segmented, by whichever reference networks.
-
-    Attributes:
-        combination: what several networks say together.
-        mirrored: whether they see slices mirrored sideways too.
-        propagation: ``"bundled"``, a file of weights of the small network or STCN, or ``"none"`` for single slices by
-            themselves.
-        every: references are looked for on one slice in so many.
-        at_most: on so many slices in all; None for no limit.
-        choice: which of those become reference slices.
-        references: so many at most; ``"non-empty"`` and ``"largest-area"`` have numbers of their own.
-        fusion: of the two passes; None for the engine's own, where it has one, or distance and confidence.
-        agreement: whether the networks see every slice, and count there as much as propagation does.
-        largest_component: label ids of which one piece is kept.
-        filled: label ids whose holes are filled.
-        modality: which windows show the scan.
-        device: where networks run.
-    """
-
-    combination: Combination = "mean"
-    mirrored: bool = False
-    propagation: Literal["bundled", "none"] | Path = "bundled"
-    every: int = Field(default=3, ge=1)
-    at_most: int | None = Field(default=None, ge=1)
-    choice: ChoiceName = "largest-area"
-    references: int = Field(default=8, ge=1)
-    fusion: FusionName | None = None
-    agreement: bool = False
-    largest_component: Structures = ()
-    filled: Structures = ()
-    modality: Modality = "auto"
-    device: DeviceChoice = "auto"
-
-
-class SegmentationSettings(StageSettings):
-    """How scans are segmented.
-
-    Attributes:
-        reference: weights of reference networks, a file for each.
-    """
-
-    reference: tuple[Path, ...] = Field(min_length=1)
 
 
 class Segmenter:
@@ -97,12 +46,12 @@ class Segmenter:
         self._settings = settings
         self.networks = load_reference_networks(
             *settings.reference,
-            combination=settings.combination,
-            mirrored=settings.mirrored,
+            combination=settings.ensemble,
+            mirrored=settings.tta_mirror,
             device=settings.device,
         )
         self._one_piece = self.structures(settings.largest_component)
-        self._filled = self.structures(settings.filled)
+        self._filled = self.structures(settings.fill_holes)
         self._segment: Callable[..., Segmentation]
         if settings.propagation == "none":
             self._segment = partial(segment_slices, networks=self.networks, modality=settings.modality)
@@ -112,10 +61,10 @@ class Segmenter:
             segment,
             networks=self.networks,
             engine=engine_for_weights(weights, device=settings.device),
-            sampling=Sampling(settings.every, settings.at_most),
-            choose=RULES[settings.choice](settings.references),
+            sampling=Sampling(settings.stride, settings.max_slices),
+            choose=RULES[settings.reference_selection](settings.max_references),
             fusion=_fusion(settings.fusion),
-            agreement=settings.agreement,
+            agreement=settings.fuse_with_reference,
             modality=settings.modality,
         )
 
@@ -125,7 +74,7 @@ class Segmenter:
         weights, propagation = [*self._settings.reference], self._settings.propagation
         if propagation != "none":
             weights.append(BUNDLED if propagation == "bundled" else Path(propagation))
-        plain = self._settings.model_dump_json(exclude={"reference", "propagation", "device"})
+        plain = json.dumps(self._settings.as_recorded(), separators=(",", ":"))
         return hashlib.sha256("".join([plain, *map(checksum, weights)]).encode()).hexdigest()
 
     def __call__(

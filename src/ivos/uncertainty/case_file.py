@@ -66,7 +66,7 @@ def read_evidence(folder: Path) -> dict[str, CaseEvidence]:
     place = folder / EVIDENCE
     paths = [path for path in entries_of(place) if path.suffix == ".json"] if place.is_dir() else []
     if not paths:
-        raise InputError(f"{folder / EVIDENCE}: no evidence; 'ivos segment --evidence' writes it")
+        raise InputError(f"{folder / EVIDENCE}: no quality features; 'ivos segment --quality-features' writes them")
     found = {path.stem: _read(path) for path in paths}
     if len({case.made_by for case in found.values()}) > 1:
         raise InputError(f"{folder / EVIDENCE}: of segmentations with different weights or settings; make them anew")

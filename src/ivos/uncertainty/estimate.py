@@ -164,7 +164,7 @@ def load_estimator(path: Path) -> Estimator:
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
     except ValidationError as error:
-        raise InputError(f"{path}: not an estimator of 'ivos calibrate'") from error
+        raise InputError(f"{path}: not an estimator of 'ivos fit-quality'") from error
 
 
 def _held_out(

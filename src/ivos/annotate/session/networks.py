@@ -77,7 +77,8 @@ def finder(reference: Sequence[Path], device: DeviceChoice) -> AutoSegmenter:
         reference: their weights.
         device: where they run.
     """
-    from ivos.segmentation.segmenter import SegmentationSettings, Segmenter
+    from ivos.segmentation.segmenter import Segmenter
+    from ivos.segmentation.settings import SegmentationSettings
 
     segmenter, one_at_a_time = Segmenter(SegmentationSettings(reference=tuple(reference), device=device)), Lock()
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ivos.cli.commands.propagate import DeviceChoice, ModalityChoice
-from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
+from ivos.cli.series_options import SeriesOption, StackOption
 from ivos.cli.terminal import print_line
+from ivos.device import DeviceChoice
 from ivos.errors import InputError, counted
+from ivos.volume.windows import Modality
 
 if TYPE_CHECKING:
     from ivos.annotate.server.security import Access
@@ -44,10 +45,10 @@ def annotate(
     strokes: Annotated[
         Path | None, typer.Option(help="Weights of a network that makes masks of strokes; default: the bundled one.")
     ] = None,
-    device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = DeviceChoice.auto,
+    device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = "auto",
     modality: Annotated[
-        ModalityChoice, typer.Option(help="Intensity windows, of all scans; auto goes by each scan.")
-    ] = ModalityChoice.auto,
+        Modality, typer.Option(help="Intensity windows, of all scans; auto goes by each scan.")
+    ] = "auto",
     series: SeriesOption = None,
     stack: StackOption = None,
 ) -> None:
@@ -67,9 +68,9 @@ def annotate(
     folder = work_folder_for(path) if work is None else work
     scans = scans_in(path, folder)
     access = Access.to(host, token, public)
-    networks = Networks.load(reference or [], propagation, strokes, device.value)
+    networks = Networks.load(reference or [], propagation, strokes, device)
     server = listening(host, port)
-    service = Service(folder, scans, networks, series, stack, modality.value)
+    service = Service(folder, scans, networks, series, stack, modality)
     address = public if public is not None else address_of(server, host)
     _say(address, access, many=len(scans))
     if not no_browser:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ivos.cli.cases import named
-from ivos.cli.label_options import ByOption, label_matching
+from ivos.cli.label_options import ByOption
 from ivos.cli.terminal import print_json, print_line, print_table
 from ivos.errors import InputError, counted
 from ivos.files import check_writable
@@ -37,7 +37,7 @@ def compare(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for a page, differences.csv and ranking.csv.")
     ] = None,
-    by: ByOption = None,
+    by: ByOption = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Compare runs over the same cases with the first one, structure by structure, and rank them.
@@ -53,7 +53,7 @@ def compare(
         raise InputError(f"{output}: is a file; give the name of a folder")
     if output is not None:
         check_writable(output, "-o")
-    comparison = compared(_read(runs), by=label_matching(by))
+    comparison = compared(_read(runs), by=by)
     _tell(comparison)
     if output is not None:
         from ivos.report.comparison import write_comparison

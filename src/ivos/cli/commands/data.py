@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
+from ivos.cli.series_options import SeriesOption, StackOption
 from ivos.cli.stack_table import print_stacks, stack_rows
 from ivos.cli.terminal import print_json, print_line, print_table, progress_bar
 from ivos.errors import InputError, counted

@@ -3,43 +3,35 @@
 from __future__ import annotations
 
 import logging
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ivos.cli.cases import each_case
-from ivos.cli.label_options import ByOption, FormatOption, IgnoreLabelOption, PseudonymiseOption, label_matching
+from ivos.cli.label_options import ByOption, FormatOption, IgnoreLabelOption, PseudonymiseOption
 from ivos.cli.label_output import label_output
 from ivos.cli.predictions import cases_of, check_folders, check_probabilities
 from ivos.cli.terminal import print_line, progress_bar
 from ivos.errors import InputError, counted
+from ivos.segmentation.ensemble import ConsensusRule
 
 logger = logging.getLogger(__name__)
-
-
-class RuleChoice(str, Enum):
-    """How several predictions become one."""
-
-    majority = "majority"
-    staple = "staple"
-    mean_probability = "mean-probability"
 
 
 def ensemble(
     predictions: Annotated[list[Path], typer.Argument(help="Two folders or more with label files of the same names.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the joined label files.")],
     rule: Annotated[
-        RuleChoice,
+        ConsensusRule,
         typer.Option(help="Vote; STAPLE; the highest mean of the probabilities that ivos segment wrote beside labels."),
-    ] = RuleChoice.majority,
+    ] = "majority",
     uncertainty: Annotated[
         bool,
         typer.Option("--uncertainty", help="Also write which share of predictions has another label, 0 to 255."),
     ] = False,
     ignore_label: IgnoreLabelOption = None,
-    by: ByOption = None,
+    by: ByOption = "auto",
     form: FormatOption = None,
     scans: Annotated[
         Path | None,
@@ -65,11 +57,11 @@ def ensemble(
     cases = cases_of(predictions)
     series = {} if scans is None else scans_by_case(scans)
     labels_out = label_output(output, cases, form=form, pseudonymise=pseudonymise, scans=series)
-    provenance = Provenance(algorithm=f"ivos ensemble, {rule.value}", parameters={"predictions": str(len(predictions))})
-    by_probability = rule is RuleChoice.mean_probability
+    provenance = Provenance(algorithm=f"ivos ensemble, {rule}", parameters={"predictions": str(len(predictions))})
+    by_probability = rule == "mean-probability"
     if by_probability:
         check_probabilities(predictions)
-    if rule is RuleChoice.majority and len(predictions) == 2:
+    if rule == "majority" and len(predictions) == 2:
         logger.warning("a vote of two is decided by the first wherever they differ: give three, or another --rule")
 
     told: set[str] = set()
@@ -82,9 +74,9 @@ def ensemble(
     note = refuse_other_numbering if by_probability else tell_once
 
     def work(case: str) -> None:
-        labels = read_predictions(cases[case], series.get(case), by=label_matching(by), ignore=ignore_label, note=note)
+        labels = read_predictions(cases[case], series.get(case), by=by, ignore=ignore_label, note=note)
         probabilities = probabilities_of(predictions, case, labels[0]) if by_probability else None
-        joined = consensus(rule.value, labels, probabilities)
+        joined = consensus(rule, labels, probabilities)
         if uncertainty:
             doubt = joined.agreement.with_array(255 - joined.agreement.array)
             write_volume(output / "uncertainty" / f"{case}.nii.gz", doubt)
@@ -92,4 +84,4 @@ def ensemble(
 
     with progress_bar("Joining") as progress:
         each_case(cases, work, progress)
-    print_line(f"{counted(len(cases), 'case')} of {len(predictions)} predictions by {rule.value}: {output}")
+    print_line(f"{counted(len(cases), 'case')} of {len(predictions)} predictions by {rule}: {output}")

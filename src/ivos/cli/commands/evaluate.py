@@ -6,7 +6,6 @@ import csv
 import json
 import logging
 from dataclasses import replace
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,11 +13,12 @@ import typer
 
 from ivos.cli.cases import named
 from ivos.cli.cohort_options import ClusterOption, Where, WorkersOption
-from ivos.cli.label_options import ByOption, IgnoreLabelOption, label_matching
+from ivos.cli.label_options import ByOption, IgnoreLabelOption
 from ivos.cli.score_tables import print_scores, scores_content
 from ivos.cli.terminal import numbers, print_error, print_json, print_line, progress_bar
 from ivos.errors import InputError, counted
 from ivos.files import check_file_writable, check_writable, replacing, stem_of, temporary_folder
+from ivos.metrics.flare22 import Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,21 +30,13 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-class ProtocolChoice(str, Enum):
-    """The rules of DSC and NSD."""
-
-    standard = "standard"
-    flare22 = "flare22"
-    flare22_corrected = "flare22-corrected"
-
-
 def evaluate(
     prediction: Annotated[Path, typer.Argument(help="Label file, or a folder of them.")],
     truth: Annotated[Path, typer.Argument(help="Label file, or a folder of them with the same names.")],
     protocol: Annotated[
-        ProtocolChoice,
+        Protocol,
         typer.Option(help="Rules of DSC and NSD: plain; the FLARE22 challenge's; those with every slice counted."),
-    ] = ProtocolChoice.standard,
+    ] = "standard",
     tolerance: Annotated[
         float | None, typer.Option(help="Tolerance of the NSD in mm, 2 by default; FLARE22 has its own.")
     ] = None,
@@ -53,7 +45,7 @@ def evaluate(
         str | None, typer.Option(help="Names: flare22, amos, btcv, totalsegmentator, or a JSON file.")
     ] = None,
     ignore_label: IgnoreLabelOption = None,
-    by: ByOption = None,
+    by: ByOption = "auto",
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Also write the scores to this CSV file.")] = None,
     report: Annotated[
         Path | None, typer.Option(help="Folder for a page with plots and the worst cases, scores.csv and scores.json.")
@@ -73,7 +65,7 @@ def evaluate(
     """
     tolerance_mm = _tolerance_mm(tolerance, protocol)
     ids = None if structures is None else tuple(numbers(structures))
-    if ids is not None and protocol is not ProtocolChoice.standard:
+    if ids is not None and protocol != "standard":
         from ivos.metrics.flare22 import check_organs
 
         check_organs(ids, "--structures")
@@ -88,9 +80,9 @@ def evaluate(
     if csv_file is not None:
         check_file_writable(csv_file, "--csv")
     files = _files(prediction, truth, scans, report)
-    options: dict[str, Any] = {"protocol": protocol.value, "structures": ids, "names": names}
+    options: dict[str, Any] = {"protocol": protocol, "structures": ids, "names": names}
     options["ignore"] = ignore_label
-    options["by"] = matching = label_matching(by)
+    options["by"] = matching = by
     if tolerance_mm is not None:
         options["tolerance_mm"] = tolerance_mm
     failed: dict[str, str] = {}
@@ -99,7 +91,7 @@ def evaluate(
         _refuse_if_all_failed(failed, scores)
     else:
         scores = _of_files(prediction, truth, options, scans)
-    settings = {"protocol": protocol.value, "tolerance_mm": tolerance_mm, "chosen_structures": ids, "by": matching}
+    settings = {"protocol": protocol, "tolerance_mm": tolerance_mm, "chosen_structures": ids, "by": matching}
     nsd = _nsd(protocol, tolerance_mm)
     if csv_file is not None:
         _write_csv(csv_file, scores)
@@ -120,20 +112,20 @@ def evaluate(
         raise typer.Exit(1)
 
 
-def _tolerance_mm(tolerance: float | None, protocol: ProtocolChoice) -> float | None:
+def _tolerance_mm(tolerance: float | None, protocol: Protocol) -> float | None:
     """The tolerance of the NSD; None where the protocol has one for each organ."""
-    if protocol is ProtocolChoice.standard:
+    if protocol == "standard":
         tolerance_mm = 2.0 if tolerance is None else tolerance
         if tolerance_mm <= 0:
             raise InputError(f"--tolerance {tolerance_mm:g}: must be more than 0 mm")
         return tolerance_mm
     if tolerance is not None:
-        raise InputError(f"--tolerance {tolerance:g}: {protocol.value} has a tolerance for each organ; leave it out")
+        raise InputError(f"--tolerance {tolerance:g}: {protocol} has a tolerance for each organ; leave it out")
     return None
 
 
-def _nsd(protocol: ProtocolChoice, tolerance_mm: float | None) -> str:
-    return f"NSD ({protocol.value})" if tolerance_mm is None else f"NSD {tolerance_mm:g} mm"
+def _nsd(protocol: Protocol, tolerance_mm: float | None) -> str:
+    return f"NSD ({protocol})" if tolerance_mm is None else f"NSD {tolerance_mm:g} mm"
 
 
 def _check_where(where: Where, truth: Path, report: Path | None) -> None:

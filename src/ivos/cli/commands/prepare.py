@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ivos.cli.commands.propagate import ModalityChoice
-from ivos.cli.label_options import IgnoreLabelOption  # noqa: TC001 - Typer reads it
+from ivos.cli.label_options import IgnoreLabelOption
 from ivos.cli.terminal import print_json, print_line, progress_bar
 from ivos.errors import InputError, counted
 from ivos.files import check_writable
+from ivos.volume.windows import Modality
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,9 +41,7 @@ def prepare(
     resplit: Annotated[
         bool, typer.Option("--resplit", help="Draw the split of all cases again; else each keeps its part.")
     ] = False,
-    modality: Annotated[
-        ModalityChoice, typer.Option(help="Intensity windows; auto goes by each scan.")
-    ] = ModalityChoice.auto,
+    modality: Annotated[Modality, typer.Option(help="Intensity windows; auto goes by each scan.")] = "auto",
     workers: Annotated[int, typer.Option(help="Processes.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
@@ -75,7 +73,7 @@ def prepare(
             patients=patients,
             ignore=ignore_label,
             resplit=resplit,
-            modality=modality.value,
+            modality=modality,
             progress=progress,
         )
     write_cohort_page(output, manifest, title=raw.resolve().name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,13 +10,13 @@ import typer
 
 from ivos.cli.cohort_command import json_rows, over_cohort, tell_failures
 from ivos.cli.cohort_options import (
-    AgainOption,
     ClusterOption,
-    DeliverOption,
+    OverwriteOption,
     SeriesKernelOption,
     SeriesModalityOption,
     SeriesSlicesOption,
     SeriesThicknessOption,
+    UploadOption,
     Where,
     WorkersOption,
     check_folder,
@@ -27,11 +26,15 @@ from ivos.cli.cohort_options import (
     tell_left_out,
     with_series,
 )
-from ivos.cli.label_options import FormatOption, IgnoreLabelOption, PseudonymiseOption, label_format, pseudonyms_of
-from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
+from ivos.cli.label_options import FormatOption, IgnoreLabelOption, PseudonymiseOption, pseudonyms_of
+from ivos.cli.series_options import SeriesOption, StackOption
 from ivos.cli.terminal import numbers, print_json, print_line, progress_bar, size_bytes
+from ivos.device import DeviceChoice
 from ivos.errors import InputError, counted
 from ivos.files import check_writable, stem_of
+from ivos.propagation.engines.protocol import EngineName
+from ivos.types import AxisName
+from ivos.volume.windows import Modality
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,42 +44,6 @@ if TYPE_CHECKING:
     from ivos.pipelines.propagate import Propagated, PropagateJob
     from ivos.types import Axis
     from ivos.volume.volume import Volume
-
-
-class EngineChoice(str, Enum):
-    """What carries masks from slice to slice."""
-
-    fast = "fast"
-    flow = "flow"
-    stcn = "stcn"
-    xmem = "xmem"
-    shape = "shape"
-    nearest = "nearest"
-
-
-class AxisChoice(str, Enum):
-    """The stack of slices to walk."""
-
-    axial = "axial"
-    coronal = "coronal"
-    sagittal = "sagittal"
-
-
-class DeviceChoice(str, Enum):
-    """Where networks run."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-    mps = "mps"
-
-
-class ModalityChoice(str, Enum):
-    """Which intensity windows show the scan."""
-
-    auto = "auto"
-    ct = "ct"
-    mr = "mr"
 
 
 def propagate(
@@ -97,14 +64,14 @@ def propagate(
             "files of the same names; lists name them."
         ),
     ] = None,
-    engine: Annotated[EngineChoice, typer.Option(help="What carries masks from slice to slice.")] = EngineChoice.fast,
+    engine: Annotated[EngineName, typer.Option(help="What carries masks from slice to slice.")] = "fast",
     checkpoint: Annotated[Path | None, typer.Option(help="Weights for the engine (stcn, xmem, fast).")] = None,
     refinement: Annotated[
         Path | None, typer.Option(help="Correct each structure in 3-D after the passes, with these weights.")
     ] = None,
-    axis: Annotated[AxisChoice | None, typer.Option(help="Walk along this axis; default: the drawn one.")] = None,
+    axis: Annotated[AxisName | None, typer.Option(help="Walk along this axis; default: the drawn one.")] = None,
     structures: Annotated[str | None, typer.Option(help="Only these label ids, like 1,4,7-9.")] = None,
-    complete: Annotated[
+    fully_annotated: Annotated[
         str | None,
         typer.Option(
             help="Slices on which everything present is drawn, so that what is not drawn there is absent: 'all' for "
@@ -112,8 +79,8 @@ def propagate(
         ),
     ] = None,
     ignore_label: IgnoreLabelOption = None,
-    modality: Annotated[ModalityChoice, typer.Option(help="Intensity windows.")] = ModalityChoice.auto,
-    device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = DeviceChoice.auto,
+    modality: Annotated[Modality, typer.Option(help="Intensity windows.")] = "auto",
+    device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = "auto",
     bfloat16: Annotated[bool, typer.Option("--bfloat16", help="stcn, xmem: faster, less exact.")] = False,
     long_term: Annotated[
         bool, typer.Option("--long-term", help="stcn: a long-term memory, for long scans; xmem has one.")
@@ -124,8 +91,8 @@ def propagate(
     report: Annotated[Path | None, typer.Option(help="Folder for a report of each scan (HTML, PNG, GIF).")] = None,
     workers: WorkersOption = None,
     cluster: ClusterOption = None,
-    deliver: DeliverOption = None,
-    again: AgainOption = False,
+    upload_to: UploadOption = None,
+    overwrite: OverwriteOption = False,
     form: FormatOption = None,
     pseudonymise: PseudonymiseOption = None,
     series_modality: SeriesModalityOption = None,
@@ -142,31 +109,31 @@ def propagate(
     from ivos.pipelines.propagate import PropagateJob
 
     job = PropagateJob(
-        engine.value,
+        engine,
         checkpoint=None if checkpoint is None else checkpoint.absolute(),
         refinement=None if refinement is None else refinement.absolute(),
-        device=device.value,
+        device=device,
         memory_budget_bytes=size_bytes(memory_budget),
         bfloat16=bfloat16,
         long_term=long_term,
-        axis=None if axis is None else axis.value,
+        axis=axis,
         structures=None if structures is None else tuple(numbers(structures)),
-        complete=complete == "all" if complete in (None, "all") else tuple(numbers(complete)),
-        modality=modality.value,
+        complete=fully_annotated == "all" if fully_annotated in (None, "all") else tuple(numbers(fully_annotated)),
+        modality=modality,
         ignore=ignore_label,
-        labels=LabelFiles(label_format(form), pseudonyms_of(pseudonymise)),
+        labels=LabelFiles(form, pseudonyms_of(pseudonymise)),
         reports=None if report is None else report.absolute(),
     )
-    where = Where(workers, cluster, deliver)
+    where = Where(workers, cluster, upload_to)
     if report is not None:
         check_writable(report, "--report")
     if is_cohort(scan, output):
         rules = series_rules(series, series_modality, series_thickness, series_kernel, series_slices)
         found = with_series(_cases(scan, annotations, rules), series, stack)
         check_folder(output, scan, *([] if annotations is None else [str(annotations)]))
-        _many(job, found, output, where, again=again, as_json=as_json)
+        _many(job, found, output, where, overwrite=overwrite, as_json=as_json)
     else:
-        check_one(where, again=again)
+        check_one(where, overwrite=overwrite)
         if annotations is None:
             raise InputError(f"{scan}: give the drawn slices with --annotations FILE")
         _one(job, scan, annotations, output, chosen=(series, stack), as_json=as_json)
@@ -216,14 +183,14 @@ def _one(
     _tell(told)
 
 
-def _many(job: PropagateJob, found: Found, output: Path, where: Where, *, again: bool, as_json: bool) -> None:
+def _many(job: PropagateJob, found: Found, output: Path, where: Where, *, overwrite: bool, as_json: bool) -> None:
     """A cohort, with a manifest and a page."""
     from ivos.cohort.page import PAGE
 
     job.labels.check(found.cases, where.folder(output))
     if not as_json:
         tell_left_out(found)
-    rows = over_cohort(job, found.cases, output, where, again=again)
+    rows = over_cohort(job, found.cases, output, where, overwrite=overwrite)
     done = json_rows(rows, found.cases, output)
     if as_json:
         print_json(done)
@@ -250,7 +217,9 @@ def _hint(propagated: Propagated) -> None:
     added = np.unique(found[(found != by_hand) & (found > 0)])
     if added.size:
         names = ", ".join(drawn.names.get(int(label), str(label)) for label in added[:4]) + ", ..." * (added.size > 4)
-        print_line(f"Not drawn on every drawn slice, so carried across some: {names}. If absent there: --complete all")
+        print_line(
+            f"Not drawn on every drawn slice, so carried across some: {names}. If absent there: --fully-annotated all"
+        )
 
 
 def _tell(told: dict[str, Any]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,12 +11,13 @@ import typer
 from ivos.cli.cases import named
 from ivos.cli.cohort_command import run_or_rebuild, tell_failures
 from ivos.cli.cohort_options import ClusterOption, Where, WorkersOption
-from ivos.cli.commands.ensemble import RuleChoice as ConsensusChoice
-from ivos.cli.label_options import ByOption, FormatOption, IgnoreLabelOption, PseudonymiseOption, label_matching
+from ivos.cli.label_options import ByOption, FormatOption, IgnoreLabelOption, PseudonymiseOption
 from ivos.cli.label_output import LabelOutput, label_output
 from ivos.cli.predictions import cases_of, check_folders, check_probabilities
 from ivos.cli.terminal import print_line
 from ivos.errors import InputError, counted
+from ivos.pseudo_labels.settings import Acceptance, TrustRule
+from ivos.segmentation.ensemble import ConsensusRule
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -30,40 +30,24 @@ if TYPE_CHECKING:
 _SHOWN = 5
 
 
-class TrustChoice(str, Enum):
-    """What a scan's trust is."""
-
-    worst_structure = "worst-structure"
-    ivos = "ivos"
-    change = "change"
-    all = "all"
-
-
-class AcceptChoice(str, Enum):
-    """What is taken or left."""
-
-    per_scan = "per-scan"
-    per_structure = "per-structure"
-
-
 def pseudo_label(
     predictions: Annotated[list[Path], typer.Argument(help="Folders with label files of the same names; two or more.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for trusted labels, manifest and page.")],
     consensus: Annotated[
-        ConsensusChoice, typer.Option(help="How predictions become one: as in ivos ensemble.")
-    ] = ConsensusChoice.majority,
+        ConsensusRule, typer.Option(help="How predictions become one: as in ivos ensemble.")
+    ] = "majority",
     rule: Annotated[
-        TrustChoice,
+        TrustRule,
         typer.Option(
             help="Trust of a scan: agreement on its worst structure; mean IoU (IVOS); little change since the previous"
             " round; 'all' takes everything. One prediction is enough for the last two."
         ),
-    ] = TrustChoice.worst_structure,
+    ] = "worst-structure",
     threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="Least trust; default 0.85, for ivos and change 0.9.")
     ] = None,
     accept: Annotated[
-        AcceptChoice | None,
+        Acceptance | None,
         typer.Option(help="Take or leave scans, or structures; default: structures, for ivos and change scans."),
     ] = None,
     previous: Annotated[Path | None, typer.Option(help="Labels of the previous round, for --rule change.")] = None,
@@ -72,7 +56,7 @@ def pseudo_label(
         typer.Option(help="Folder of the scans, to lie below the pictures; for DICOM files of their series."),
     ] = None,
     ignore_label: IgnoreLabelOption = None,
-    by: ByOption = None,
+    by: ByOption = "auto",
     form: FormatOption = None,
     pseudonymise: PseudonymiseOption = None,
     workers: WorkersOption = None,
@@ -88,7 +72,7 @@ def pseudo_label(
     from ivos.report.review import load_review, save_review
 
     settings = _settings(consensus, rule, threshold, accept)
-    inputs = _inputs(predictions, output, settings, previous, scans, label_matching(by), ignore_label)
+    inputs = _inputs(predictions, output, settings, previous, scans, by, ignore_label)
     labels = label_output(output, inputs.cases, form=form, pseudonymise=pseudonymise, scans=inputs.scans)
     earlier = load_review(output)
     own = set(earlier.labels) if earlier else set()
@@ -126,17 +110,17 @@ class _Inputs:
 
 
 def _settings(
-    consensus: ConsensusChoice, rule: TrustChoice, threshold: float | None, accept: AcceptChoice | None
+    consensus: ConsensusRule, rule: TrustRule, threshold: float | None, accept: Acceptance | None
 ) -> PseudoLabelSettings:
     from ivos.pseudo_labels import PseudoLabelSettings
 
-    if rule is TrustChoice.all and (threshold is not None or accept is not None):
+    if rule == "all" and (threshold is not None or accept is not None):
         raise InputError("--rule all takes everything: leave --threshold and --accept out")
     return PseudoLabelSettings(
-        consensus=consensus.value,
-        rule=rule.value,
+        consensus=consensus,
+        rule=rule,
         threshold=threshold,
-        accept=None if accept is None else accept.value,
+        accept=accept,
     )
 
 

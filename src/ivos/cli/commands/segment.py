@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,13 +11,13 @@ import typer
 
 from ivos.cli.cohort_command import json_rows, over_cohort, tell_failures
 from ivos.cli.cohort_options import (
-    AgainOption,
     ClusterOption,
-    DeliverOption,
+    OverwriteOption,
     SeriesKernelOption,
     SeriesModalityOption,
     SeriesSlicesOption,
     SeriesThicknessOption,
+    UploadOption,
     Where,
     WorkersOption,
     check_folder,
@@ -29,12 +28,15 @@ from ivos.cli.cohort_options import (
     with_series,
 )
 from ivos.cli.cohort_view import Measured
-from ivos.cli.commands.propagate import DeviceChoice, ModalityChoice, tell_windows
-from ivos.cli.label_options import FormatOption, PseudonymiseOption, label_format, pseudonyms_of
-from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
+from ivos.cli.commands.propagate import tell_windows
+from ivos.cli.label_options import FormatOption, PseudonymiseOption, pseudonyms_of
+from ivos.cli.series_options import SeriesOption, StackOption
 from ivos.cli.terminal import numbers, print_json, print_line, progress_bar
+from ivos.device import DeviceChoice
 from ivos.errors import InputError, counted
 from ivos.files import check_writable, stem_of
+from ivos.segmentation.settings import Combination, FusionName, ReferenceSelection, SegmentationSettings
+from ivos.volume.windows import Modality
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,34 +44,6 @@ if TYPE_CHECKING:
     from ivos.cohort.dicom_tree import SeriesRules
     from ivos.metrics.efficiency import Sampler
     from ivos.pipelines.segment import SegmentJob
-
-
-class CombinationChoice(str, Enum):
-    """What several reference networks say together."""
-
-    mean = "mean"
-    max = "max"
-    first = "first"
-    second = "second"
-
-
-class ReferenceChoice(str, Enum):
-    """Which of the slices looked at become reference slices."""
-
-    non_empty = "non-empty"
-    largest_area = "largest-area"
-    most_structures = "most-structures"
-    least_uncertain = "least-uncertain"
-    spread = "spread"
-    random = "random"
-
-
-class FusionChoice(str, Enum):
-    """How the two passes become one answer."""
-
-    distance_confidence = "distance-confidence"
-    sum = "sum"
-    smallest_structure_first = "smallest-structure-first"
 
 
 def segment(
@@ -84,26 +58,28 @@ def segment(
     reference: Annotated[
         list[Path], typer.Option(help="Weights of a reference network; repeat for several that answer together.")
     ],
-    combine: Annotated[
-        CombinationChoice, typer.Option(help="What several reference networks say together.")
-    ] = CombinationChoice.mean,
-    mirror: Annotated[bool, typer.Option("--mirror", help="Also see slices mirrored sideways.")] = False,
+    ensemble: Annotated[Combination, typer.Option(help="What several reference networks say together.")] = "mean",
+    tta_mirror: Annotated[bool, typer.Option("--tta-mirror", help="Also see slices mirrored sideways.")] = False,
     propagation: Annotated[
         str, typer.Option(help="'bundled', weights (fast, stcn), or 'none': every slice by itself.")
     ] = "bundled",
-    every: Annotated[int, typer.Option(min=1, help="Look for references on one slice in so many.")] = 3,
-    at_most: Annotated[int | None, typer.Option(min=1, help="On so many slices at most.")] = None,
-    choose: Annotated[
-        ReferenceChoice, typer.Option(help="Which of those become reference slices.")
-    ] = ReferenceChoice.largest_area,
-    references: Annotated[int, typer.Option(min=1, help="So many at most; not for non-empty and largest-area.")] = 8,
+    stride: Annotated[int, typer.Option(min=1, help="Look for references on one slice in so many.")] = 3,
+    max_slices: Annotated[int | None, typer.Option(min=1, help="On so many slices at most.")] = None,
+    reference_selection: Annotated[
+        ReferenceSelection, typer.Option(help="Which of those become reference slices.")
+    ] = "largest-area",
+    max_references: Annotated[
+        int, typer.Option(min=1, help="So many at most; not for non-empty and largest-area.")
+    ] = 8,
     fusion: Annotated[
-        FusionChoice | None,
+        FusionName | None,
         typer.Option(help="Of the two passes; default: the network's own, with stcn distance-confidence."),
     ] = None,
-    agreement: Annotated[
+    fuse_with_reference: Annotated[
         bool,
-        typer.Option("--agreement", help="Reference networks see every slice, and count as much as propagation there."),
+        typer.Option(
+            "--fuse-with-reference", help="Reference networks see every slice, and count as much as propagation there."
+        ),
     ] = False,
     largest_component: Annotated[
         str | None, typer.Option(help="Keep one piece of these label ids, like 1,4,7-9, or 'all'.")
@@ -115,22 +91,22 @@ def segment(
     uncertainty: Annotated[
         bool, typer.Option("--uncertainty", help="Also write how unsure each voxel's label is, 0 to 255.")
     ] = False,
-    trust: Annotated[
-        Path | None, typer.Option(help="Estimate each structure's DSC by this file of ivos calibrate.")
+    quality_model: Annotated[
+        Path | None, typer.Option(help="Estimate each structure's DSC by this file of ivos fit-quality.")
     ] = None,
-    with_evidence: Annotated[
-        bool, typer.Option("--evidence", help="Also write what ivos calibrate learns such estimates from.")
+    quality_features: Annotated[
+        bool, typer.Option("--quality-features", help="Also write what ivos fit-quality learns such estimates from.")
     ] = False,
     report: Annotated[Path | None, typer.Option(help="Folder for a report of each scan (HTML, PNG, GIF).")] = None,
-    measure: Annotated[bool, typer.Option("--measure", help="Also write time, memory and load of each scan.")] = False,
+    profile: Annotated[bool, typer.Option("--profile", help="Also write time, memory and load of each scan.")] = False,
     workers: WorkersOption = None,
     cluster: ClusterOption = None,
-    deliver: DeliverOption = None,
-    again: AgainOption = False,
+    upload_to: UploadOption = None,
+    overwrite: OverwriteOption = False,
     form: FormatOption = None,
     pseudonymise: PseudonymiseOption = None,
-    modality: Annotated[ModalityChoice, typer.Option(help="Intensity windows.")] = ModalityChoice.auto,
-    device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = DeviceChoice.auto,
+    modality: Annotated[Modality, typer.Option(help="Intensity windows.")] = "auto",
+    device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = "auto",
     series: SeriesOption = None,
     stack: StackOption = None,
     series_modality: SeriesModalityOption = None,
@@ -147,42 +123,41 @@ def segment(
     from ivos.metrics.efficiency import Sampler
     from ivos.pipelines.outputs import LabelFiles
     from ivos.pipelines.segment import SegmentJob
-    from ivos.segmentation.segmenter import SegmentationSettings
 
     how = SegmentationSettings(
         reference=tuple(path.absolute() for path in reference),
-        combination=combine.value,
-        mirrored=mirror,
+        ensemble=ensemble,
+        tta_mirror=tta_mirror,
         propagation=propagation if propagation in ("bundled", "none") else Path(propagation).absolute(),  # type: ignore[arg-type]
-        every=every,
-        at_most=at_most,
-        choice=choose.value,
-        references=references,
-        fusion=None if fusion is None else fusion.value,
-        agreement=agreement,
+        stride=stride,
+        max_slices=max_slices,
+        reference_selection=reference_selection,
+        max_references=max_references,
+        fusion=fusion,
+        fuse_with_reference=fuse_with_reference,
         largest_component=_structures(largest_component),
-        filled=_structures(fill_holes),
-        modality=modality.value,
-        device=device.value,
+        fill_holes=_structures(fill_holes),
+        modality=modality,
+        device=device,
     )
     job = SegmentJob(
         how,
         probabilities=_structures(probabilities),
         uncertainty=uncertainty,
-        evidence=with_evidence,
-        trust=None if trust is None else trust.absolute(),
-        labels=LabelFiles(label_format(form), pseudonyms_of(pseudonymise)),
+        evidence=quality_features,
+        trust=None if quality_model is None else quality_model.absolute(),
+        labels=LabelFiles(form, pseudonyms_of(pseudonymise)),
         reports=None if report is None else report.absolute(),
     )
-    where, chosen = Where(workers, cluster, deliver), (series, stack)
+    where, chosen = Where(workers, cluster, upload_to), (series, stack)
     if report is not None:
         check_writable(report, "--report")
-    with Sampler() if measure else nullcontext() as sampler:  # before the networks: they take of the GPU's memory
+    with Sampler() if profile else nullcontext() as sampler:  # before the networks: they take of the GPU's memory
         if is_cohort(scan, output):
             rules = series_rules(series, series_modality, series_thickness, series_kernel, series_slices)
-            _many(job, scan, output, where, rules, again=again, chosen=chosen, sampler=sampler, as_json=as_json)
+            _many(job, scan, output, where, rules, overwrite=overwrite, chosen=chosen, sampler=sampler, as_json=as_json)
         else:
-            check_one(where, again=again)
+            check_one(where, overwrite=overwrite)
             _one(job, scan, output, chosen=chosen, sampler=sampler, as_json=as_json)
 
 
@@ -232,7 +207,7 @@ def _many(
     where: Where,
     rules: SeriesRules,
     *,
-    again: bool,
+    overwrite: bool,
     chosen: tuple[str | None, int | None],
     sampler: Sampler | None,
     as_json: bool,
@@ -243,13 +218,13 @@ def _many(
 
     check_folder(output, source)
     if sampler and not where.here:
-        raise InputError("--measure is for one scan after the other: leave --workers and --cluster out")
+        raise InputError("--profile is for one scan after the other: leave --workers and --cluster out")
     found = with_series(cases_from(source, rules=rules), *chosen)
     job.labels.check(found.cases, where.folder(output))
     if not as_json:
         tell_left_out(found)
     with Measured(sampler, output) if sampler else nullcontext() as measured:
-        rows = over_cohort(job, found.cases, output, where, again=again, watch=measured)
+        rows = over_cohort(job, found.cases, output, where, overwrite=overwrite, watch=measured)
     done = json_rows(rows, found.cases, output)
     if as_json:
         print_json(done)

@@ -8,18 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ivos.cli.commands.propagate import (
-    AxisChoice,
-    DeviceChoice,
-    EngineChoice,
-    ModalityChoice,
-    complete_slices,
-    tell_windows,
-)
-from ivos.cli.label_options import IgnoreLabelOption  # noqa: TC001 - Typer reads it
-from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
+from ivos.cli.commands.propagate import complete_slices, tell_windows
+from ivos.cli.label_options import IgnoreLabelOption
+from ivos.cli.series_options import SeriesOption, StackOption
 from ivos.cli.terminal import numbers, print_json, print_line, print_table, progress_bar
+from ivos.device import DeviceChoice
 from ivos.errors import InputError
+from ivos.propagation.engines.protocol import EngineName
+from ivos.types import AxisName
+from ivos.volume.windows import Modality
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,11 +34,11 @@ def suggest(
     scan: Annotated[Path, typer.Argument(help="NIfTI, NRRD or MetaImage file, DICOM folder or zip.")],
     annotations: Annotated[Path, typer.Option(help="Label volume on the scan's grid in which some slices are drawn.")],
     count: Annotated[int, typer.Option("-n", help="How many slices to suggest.")] = 5,
-    engine: Annotated[EngineChoice, typer.Option(help="What carries masks from slice to slice.")] = EngineChoice.fast,
+    engine: Annotated[EngineName, typer.Option(help="What carries masks from slice to slice.")] = "fast",
     checkpoint: Annotated[Path | None, typer.Option(help="Weights for the engine (stcn, fast).")] = None,
-    axis: Annotated[AxisChoice | None, typer.Option(help="Walk along this axis; default: the drawn one.")] = None,
+    axis: Annotated[AxisName | None, typer.Option(help="Walk along this axis; default: the drawn one.")] = None,
     structures: Annotated[str | None, typer.Option(help="Only what helps these label ids, like 1,4,7-9.")] = None,
-    complete: Annotated[
+    fully_annotated: Annotated[
         str | None,
         typer.Option(
             help="Slices on which everything present is drawn: 'all' for every slice with something drawn, or the "
@@ -49,8 +46,8 @@ def suggest(
         ),
     ] = None,
     ignore_label: IgnoreLabelOption = None,
-    modality: Annotated[ModalityChoice, typer.Option(help="Intensity windows.")] = ModalityChoice.auto,
-    device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = DeviceChoice.auto,
+    modality: Annotated[Modality, typer.Option(help="Intensity windows.")] = "auto",
+    device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = "auto",
     series: SeriesOption = None,
     stack: StackOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
@@ -67,11 +64,11 @@ def suggest(
     if count < 1:
         raise InputError(f"-n {count}: give at least 1")
     ids = None if structures is None else numbers(structures)
-    chosen = create_engine(engine.value, checkpoint=checkpoint, device=device.value)
-    volume = with_modality(read(scan, series=series, stack=stack), modality.value)
-    windows = windows_told(volume, modality.value)
+    chosen = create_engine(engine, checkpoint=checkpoint, device=device)
+    volume = with_modality(read(scan, series=series, stack=stack), modality)
+    windows = windows_told(volume, modality)
     drawn = on_grid_of(ignoring(read_labels(annotations, scan=volume), ignore_label), volume, str(annotations))
-    taken = along_one_axis(drawn, None if axis is None else axis.value, structures=ids, what=str(annotations))
+    taken = along_one_axis(drawn, axis, structures=ids, what=str(annotations))
     along, drawn = taken.axis, taken.labels
     if taken.note:
         logger.warning("%s", taken.note)
@@ -83,8 +80,8 @@ def suggest(
             engine=chosen,
             axis=along.plane,
             structures=ids,
-            complete=complete_slices(complete, volume, along),
-            modality=modality.value,
+            complete=complete_slices(fully_annotated, volume, along),
+            modality=modality,
             progress=progress,
         )
     best, by_structure = (_rows(part, drawn, along) for part in (found.slices, found.by_structure))

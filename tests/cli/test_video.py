@@ -1,4 +1,4 @@
-"""`ivos film` as a user runs it: what the film shows, that it plays, what is refused."""
+"""`ivos video` as a user runs it: what the video shows, that it plays, what is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 import ivos as package
 from ivos.errors import InputError
-from ivos.report.film import Column, Film, check_film, uncertainty_of, write_film
+from ivos.report.video import Column, Video, check_video, uncertainty_of, write_video
 from ivos.types import Axis
 from ivos.volume.geometry import Geometry
 from ivos.volume.volume import Volume
@@ -45,7 +45,7 @@ def coloured(picture: Picture) -> int:
 def test_columns_show_the_same_slice_and_what_belongs_to_them() -> None:
     doubt = LABELS.with_array((LABELS.array == 3).astype(np.uint8) * 200)
     columns = [Column("scan"), Column("a", LABELS), Column("none", LABELS.with_array(LABELS.array * 0))]
-    frame = Film(SCAN, [*columns, Column("doubt", uncertainty=doubt)], Axis.AXIAL, 200).frame(6)
+    frame = Video(SCAN, [*columns, Column("doubt", uncertainty=doubt)], Axis.AXIAL, 200).frame(6)
     scan, labels, none, uncertain = (frame[30:230, left : left + 200] for left in range(0, 816, 204))
     assert coloured(scan) == coloured(none) == 0
     assert coloured(labels) > coloured(uncertain) > 0
@@ -57,8 +57,8 @@ def test_columns_show_the_same_slice_and_what_belongs_to_them() -> None:
 def test_proportions_are_the_patients_and_the_head_is_up() -> None:
     marked = np.full(SCAN.array.shape, -40, np.int16)
     marked[-1] = 240  # the slice nearest to the head
-    film = Film(SCAN.with_array(marked), [Column("scan")], Axis.CORONAL, 320)
-    frame = film.frame(20)
+    video = Video(SCAN.with_array(marked), [Column("scan")], Axis.CORONAL, 320)
+    frame = video.frame(20)
     height, _ = frame.shape[:2]
     assert abs((height - 26) / 320 - 12 * 2 / 64) < 0.02  # 12 slices of 2 mm over 64 pixels of 1 mm
     assert frame[32, 150].mean() > 200 > 120 > frame[-6, 150].mean()
@@ -68,21 +68,21 @@ def test_the_labelled_part_is_shown_and_else_all() -> None:
     array = np.zeros((40, 8, 8), np.uint8)
     array[20:23] = 1
     grid = Volume.from_array(array, Geometry((40, 8, 8), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)))
-    assert Film(grid, [Column("a", grid)], Axis.AXIAL, 64).indices == list(range(17, 26))
-    assert Film(grid, [Column("scan")], Axis.AXIAL, 64).indices == list(range(40))
+    assert Video(grid, [Column("a", grid)], Axis.AXIAL, 64).indices == list(range(17, 26))
+    assert Video(grid, [Column("scan")], Axis.AXIAL, 64).indices == list(range(40))
 
 
 def test_an_mp4_plays(files: dict[str, Path], tmp_path: Path) -> None:
     av = pytest.importorskip("av")
-    film = tmp_path / "film.mp4"
+    video = tmp_path / "video.mp4"
     shown = ("--labels", files["labels"], "--labels", files["other"], "--truth", files["labels"])
-    done = ivos("film", files["scan"], "-o", film, *shown, "--uncertainty", files["doubt"])
+    done = ivos("video", files["scan"], "-o", video, *shown, "--uncertainty", files["doubt"])
     assert done.returncode == 0, done
-    with av.open(str(film)) as container:
+    with av.open(str(video)) as container:
         stream = container.streams.video[0]
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
-    content = film.read_bytes()
+    content = video.read_bytes()
     assert content.index(b"moov") < content.index(b"mdat")  # plays before it is all there
     assert len(frames) == 12
     assert frames[0].shape[1] < 3 * 460  # five columns in two rows
@@ -95,8 +95,8 @@ def test_an_mp4_has_even_sides_whatever_the_scan_has(tmp_path: Path) -> None:
     scan = Volume.from_array(
         np.full((3, 61, 64), 200, np.int16), Geometry((3, 61, 64), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
     )
-    write_film(tmp_path / "film.MP4", scan, [Column("scan")], axis=Axis.AXIAL)
-    with av.open(str(tmp_path / "film.MP4")) as container:
+    write_video(tmp_path / "video.MP4", scan, [Column("scan")], axis=Axis.AXIAL)
+    with av.open(str(tmp_path / "video.MP4")) as container:
         sizes = [(frame.width, frame.height) for frame in container.decode(video=0)]
     assert sizes == [(448, 454)] * 3  # of 427 and the title's 26
 
@@ -104,13 +104,13 @@ def test_an_mp4_has_even_sides_whatever_the_scan_has(tmp_path: Path) -> None:
 def test_a_folder_of_scans_gives_a_film_each(files: dict[str, Path], tmp_path: Path) -> None:
     package.write(files["scan"].with_name("b.nii.gz"), SCAN)
     (files["labels"].parent / "b.nii.gz").write_bytes(files["labels"].read_bytes()[:200])
-    done = ivos("film", tmp_path / "scan", "-o", tmp_path / "films", "--labels", tmp_path / "labels")
+    done = ivos("video", tmp_path / "scan", "-o", tmp_path / "videos", "--labels", tmp_path / "labels")
     assert done.returncode == 1, done
     assert done.stderr.splitlines()[-1] == "1 of 2 done; 1 failed: b"
-    assert [path.name for path in (tmp_path / "films").iterdir()] == ["a.gif"]
-    with Image.open(tmp_path / "films" / "a.gif") as film:
-        assert film.n_frames == 12  # type: ignore[attr-defined]
-        assert film.size[0] == 2 * 320 + 4
+    assert [path.name for path in (tmp_path / "videos").iterdir()] == ["a.gif"]
+    with Image.open(tmp_path / "videos" / "a.gif") as video:
+        assert video.n_frames == 12  # type: ignore[attr-defined]
+        assert video.size[0] == 2 * 320 + 4
 
 
 def test_a_long_gif_is_thinned_out(tmp_path: Path) -> None:
@@ -118,24 +118,24 @@ def test_a_long_gif_is_thinned_out(tmp_path: Path) -> None:
     grid = Geometry((200, 4, 4), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
     told: list[tuple[int, int]] = []
     scan = Volume.from_array(array, grid)
-    write_film(tmp_path / "a.gif", scan, [Column("scan")], axis=Axis.AXIAL, progress=lambda *n: told.append(n))
+    write_video(tmp_path / "a.gif", scan, [Column("scan")], axis=Axis.AXIAL, progress=lambda *n: told.append(n))
     assert told[-1] == (67, 67)
 
 
 def test_what_cannot_be_filmed_is_refused(files: dict[str, Path], tmp_path: Path) -> None:
-    film = tmp_path / "film.gif"
-    assert "a film is a .gif or .mp4 file" in refused("film", files["scan"], "-o", tmp_path / "film.avi")
+    video = tmp_path / "video.gif"
+    assert "a video is a .gif or .mp4 file" in refused("video", files["scan"], "-o", tmp_path / "video.avi")
     package.write(
         tmp_path / "small.nii.gz",
         Volume.from_array(LABELS.array[:6], Geometry((6, 64, 64), (2.0, 1.0, 1.0), (0.0, 0.0, 0.0))),
     )
-    assert "grid" in refused("film", files["scan"], "-o", film, "--labels", tmp_path / "small.nii.gz")
-    assert "uncertainty is 0 to 255" in refused("film", files["scan"], "-o", film, "--uncertainty", files["scan"])
-    assert "is a folder" in refused("film", files["scan"], "-o", film, "--truth", tmp_path / "labels")
+    assert "grid" in refused("video", files["scan"], "-o", video, "--labels", tmp_path / "small.nii.gz")
+    assert "uncertainty is 0 to 255" in refused("video", files["scan"], "-o", video, "--uncertainty", files["scan"])
+    assert "is a folder" in refused("video", files["scan"], "-o", video, "--truth", tmp_path / "labels")
     package.write(tmp_path / "scan" / "b.nii.gz", SCAN)
-    told = refused("film", tmp_path / "scan", "-o", tmp_path / "films", "--truth", tmp_path / "labels")
+    told = refused("video", tmp_path / "scan", "-o", tmp_path / "videos", "--truth", tmp_path / "labels")
     assert "nothing of 1 of 2 scans: b" in told
-    assert not film.exists()
+    assert not video.exists()
 
 
 def test_uncertainty_as_whole_numbers_or_fractions() -> None:
@@ -147,6 +147,6 @@ def test_uncertainty_as_whole_numbers_or_fractions() -> None:
 
 def test_mp4_without_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(InputError, match=r"pip install 'ivos\[film\]'"):
-        check_film(tmp_path / "film.mp4")
-    check_film(tmp_path / "film.gif")
+    with pytest.raises(InputError, match=r"pip install 'ivos\[video\]'"):
+        check_video(tmp_path / "video.mp4")
+    check_video(tmp_path / "video.gif")

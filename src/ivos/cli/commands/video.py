@@ -1,37 +1,31 @@
-"""`ivos film`: a film through a scan, predictions and truth side by side."""
+"""`ivos video`: a video through a scan, predictions and truth side by side."""
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from ivos.cli.cases import each_case, named
-from ivos.cli.commands.propagate import AxisChoice, ModalityChoice
-from ivos.cli.series_options import SeriesOption, StackOption  # noqa: TC001 - Typer reads annotations when it runs
+from ivos.cli.series_options import SeriesOption, StackOption
 from ivos.cli.terminal import print_line, progress_bar
 from ivos.errors import InputError, counted
 from ivos.files import check_file_writable, check_writable
-from ivos.types import Axis
+from ivos.types import Axis, AxisName
+from ivos.volume.windows import Modality
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ivos.report.film import Column
+    from ivos.report.video import Column
     from ivos.types import Progress
     from ivos.volume.volume import Volume
 
-
-class FormatChoice(str, Enum):
-    """What a film is written as."""
-
-    gif = "gif"
-    mp4 = "mp4"
+VideoFormat = Literal["gif", "mp4"]
 
 
-def film(
+def video(
     scan: Annotated[
         Path, typer.Argument(help="NIfTI, NRRD or MetaImage file, DICOM folder or zip; a folder of files.")
     ],
@@ -46,39 +40,39 @@ def film(
         Path | None, typer.Option(help="Uncertainty of 0 to 255, or of 0 to 1 with fractions: file or folder.")
     ] = None,
     axis: Annotated[
-        AxisChoice | None, typer.Option(help="Slices to show; default: the ones the scan is made of.")
+        AxisName | None, typer.Option(help="Slices to show; default: the ones the scan is made of.")
     ] = None,
     format_: Annotated[
-        FormatChoice | None, typer.Option("--format", help="For a folder of scans; by default gif.")
+        VideoFormat | None, typer.Option("--format", help="For a folder of scans; by default gif.")
     ] = None,
-    modality: Annotated[ModalityChoice, typer.Option(help="Intensity windows.")] = ModalityChoice.auto,
+    modality: Annotated[Modality, typer.Option(help="Intensity windows.")] = "auto",
     series: SeriesOption = None,
     stack: StackOption = None,
 ) -> None:
-    """Make a film of a scan: slice by slice, with labels, truth and uncertainty side by side.
+    """Make a video of a scan: slice by slice, with labels, truth and uncertainty side by side.
 
     A GIF has 90 frames at most, an MP4 every slice; both show the labelled part of the scan.
     """
     from ivos.io.cases import holds_files
-    from ivos.report.film import check_film
+    from ivos.report.video import check_video
 
     shown = _Shown(labels or [], truth, uncertainty)
     if not holds_files(scan):
-        if format_ is not None and output.suffix.lower() != f".{format_.value}":
-            raise InputError(f"{output}: is not named .{format_.value}; leave out --format or name it so")
-        check_film(output)
+        if format_ is not None and output.suffix.lower() != f".{format_}":
+            raise InputError(f"{output}: is not named .{format_}; leave out --format or name it so")
+        check_video(output)
         check_file_writable(output)
         for path in shown.paths:
             if path.is_dir():
                 raise InputError(f"{path}: is a folder, and {scan} is one scan: give a file")
-        with progress_bar("Filming") as progress:
+        with progress_bar("Rendering") as progress:
             _make(scan, shown, output, axis, modality, (series, stack), progress)
-        print_line(f"Film: {output}")
+        print_line(f"Video: {output}")
         return
     if output.exists() and not output.is_dir():
         raise InputError(f"{output}: is a file; give the name of a folder")
-    suffix = f".{(format_ or FormatChoice.gif).value}"
-    check_film(output / f"film{suffix}")
+    suffix = f".{format_ or 'gif'}"
+    check_video(output / f"video{suffix}")
     check_writable(output)
     cases = _cases(scan, shown)
 
@@ -86,9 +80,9 @@ def film(
         path, of_case = cases[case]
         _make(path, of_case, output / f"{case}{suffix}", axis, modality, (None, None), None)
 
-    with progress_bar("Filming") as progress:
+    with progress_bar("Rendering") as progress:
         each_case(cases, work, progress)
-    print_line(f"{counted(len(cases), 'film')}: {output}")
+    print_line(f"{counted(len(cases), 'video')}: {output}")
 
 
 class _Shown:
@@ -143,23 +137,23 @@ def _make(
     scan: Path,
     shown: _Shown,
     output: Path,
-    axis: AxisChoice | None,
-    modality: ModalityChoice,
+    axis: AxisName | None,
+    modality: Modality,
     chosen: tuple[str | None, int | None],
     progress: Progress | None,
 ) -> None:
     from ivos.io.read import read
-    from ivos.report.film import write_film
+    from ivos.report.video import write_video
     from ivos.volume.windows import with_modality
 
-    volume = with_modality(read(scan, series=chosen[0], stack=chosen[1]), modality.value)
-    along = volume.geometry.through_plane_axis if axis is None else Axis.parse(axis.value)
-    write_film(output, volume, _columns(volume, shown), axis=along, progress=progress)
+    volume = with_modality(read(scan, series=chosen[0], stack=chosen[1]), modality)
+    along = volume.geometry.through_plane_axis if axis is None else Axis.parse(axis)
+    write_video(output, volume, _columns(volume, shown), axis=along, progress=progress)
 
 
 def _columns(scan: Volume, shown: _Shown) -> list[Column]:
     from ivos.io.read import read, read_labels
-    from ivos.report.film import Column, uncertainty_of
+    from ivos.report.video import Column, uncertainty_of
     from ivos.volume.label_matching import in_one_numbering
     from ivos.volume.volume import on_grid_of
 

@@ -1,4 +1,4 @@
-"""`ivos calibrate`: how far segmentations are to be trusted, learned where the truth is known."""
+"""`ivos fit-quality`: how far segmentations are to be trusted, learned where the truth is known."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Annotated
 
 import typer
 
-from ivos.cli.label_options import ByOption, label_matching
+from ivos.cli.label_options import ByOption
 from ivos.cli.terminal import print_json, print_line, progress_bar
 from ivos.errors import InputError, counted
 from ivos.files import check_file_writable
 
 
-def calibrate(
-    segmented: Annotated[Path, typer.Argument(help="Folder of labels that ivos segment --evidence wrote.")],
+def fit_quality(
+    segmented: Annotated[Path, typer.Argument(help="Folder of labels that ivos segment --quality-features wrote.")],
     truth: Annotated[Path, typer.Argument(help="Folder of the true labels, with the same names.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="JSON file for ivos segment --trust.")],
-    by: ByOption = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="JSON file for ivos segment --quality-model.")],
+    by: ByOption = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Learn to estimate each structure's DSC without the truth, from scans that the reference network did not see."""
@@ -46,7 +46,7 @@ def calibrate(
             labels = read_labels(true[case])
             segmented_labels = on_grid_of(read_labels(found[case]), labels, str(found[case]))
             pair, paths = [segmented_labels, labels], [found[case], true[case]]
-            segmentation, labels = segmented_labels.array, in_one_numbering(pair, paths, label_matching(by))[1]
+            segmentation, labels = segmented_labels.array, in_one_numbering(pair, paths, by)[1]
             said = ~ignored_in(labels)
             for structure in evidence[case].structures:
                 overlap = dsc((segmentation == structure) & said, (labels.array == structure) & said)

@@ -1,4 +1,4 @@
-"""`ivos measure`: what anyone's program costs."""
+"""`ivos profile`: what anyone's program costs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LINES = {
 }
 
 
-def measure(
+def profile(
     command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="The command and its arguments.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for efficiency.csv, samples.csv and efficiency.svg.")
@@ -85,7 +85,7 @@ def _started(command: Sequence[str]) -> subprocess.Popen[bytes]:
         # Without close_fds a command keeps what the shell opened for it beyond the three streams.
         return subprocess.Popen(list(command), close_fds=False)  # noqa: S603
     except OSError as error:
-        raise InputError(f"{command[0]}: cannot be run: {error.strerror}; write ivos measure -- COMMAND") from error
+        raise InputError(f"{command[0]}: cannot be run: {error.strerror}; write ivos profile -- COMMAND") from error
 
 
 @contextmanager

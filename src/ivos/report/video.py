@@ -1,4 +1,4 @@
-"""Films through a scan: the scan, predictions, truth and uncertainty side by side, slice by slice."""
+"""Videos through a scan: the scan, predictions, truth and uncertainty side by side, slice by slice."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Film:
-    """The frames of a film: one slice in all columns, through the same window and with the same crop.
+class Video:
+    """The frames of a video: one slice in all columns, through the same window and with the same crop.
 
     Attributes:
         scan: the scan.
@@ -202,26 +202,26 @@ def uncertainty_of(volume: Volume, what: str) -> Volume:
     return volume.with_array(array.astype(np.uint8) if whole else np.rint(array * 255).astype(np.uint8))
 
 
-def check_film(path: Path) -> None:
-    """Refuse a path that :func:`write_film` could not write, before the work is done.
+def check_video(path: Path) -> None:
+    """Refuse a path that :func:`write_video` could not write, before the work is done.
 
     Raises:
         InputError: another format, a folder, or PyAV is not installed.
     """
     if suffix_of(path) not in FORMATS:
-        raise InputError(f"{path}: a film is a {' or '.join(FORMATS)} file")
+        raise InputError(f"{path}: a video is a {' or '.join(FORMATS)} file")
     if path.is_dir():
         raise InputError(f"{path}: is a folder; give the name of a file")
     if suffix_of(path) == ".mp4":
         try:
             import av
         except ModuleNotFoundError as error:
-            raise InputError(f"{path}: .mp4 needs PyAV: pip install 'ivos[film]'; .gif goes without it") from error
+            raise InputError(f"{path}: .mp4 needs PyAV: pip install 'ivos[video]'; .gif goes without it") from error
         if _ENCODER not in av.codecs_available:
             raise InputError(f"{path}: this PyAV comes without {_ENCODER}; take the one of PyPI, or .gif")
 
 
-def write_film(
+def write_video(
     path: Path,
     scan: Volume,
     columns: Sequence[Column],
@@ -229,7 +229,7 @@ def write_film(
     axis: Axis,
     progress: Progress | None = None,
 ) -> None:
-    """Write a film through the labelled part of a scan, towards the head.
+    """Write a video through the labelled part of a scan, towards the head.
 
     Args:
         path: .gif, with at most 90 slices evenly spread; or .mp4 (H.264), with every slice, written as they come.
@@ -239,16 +239,16 @@ def write_film(
         progress: called with frames done and frames to do.
 
     Raises:
-        InputError: as :func:`check_film`, and for a folder that cannot be written to.
+        InputError: as :func:`check_video`, and for a folder that cannot be written to.
     """
-    check_film(path)
+    check_video(path)
     gif = suffix_of(path) == ".gif"
-    film = Film(scan, columns, axis, _WIDTH_IN_GIF if gif else _WIDTH)
-    indices = film.indices[:: -(-len(film.indices) // _GIF_FRAMES)] if gif else film.indices
+    video = Video(scan, columns, axis, _WIDTH_IN_GIF if gif else _WIDTH)
+    indices = video.indices[:: -(-len(video.indices) // _GIF_FRAMES)] if gif else video.indices
 
     def frames() -> Iterator[Picture]:
         for done, index in enumerate(indices, start=1):
-            yield film.frame(index)
+            yield video.frame(index)
             if progress is not None:
                 progress(done, len(indices))
 

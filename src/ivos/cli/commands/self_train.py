@@ -1,4 +1,4 @@
-"""`ivos loop`: training, segmenting, and training on what can be trusted of it, in rounds."""
+"""`ivos self-train`: training, segmenting, and training on what can be trusted of it, in rounds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ivos.config import load_settings
 from ivos.errors import InputError
 
 
-def loop(
+def self_train(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the loop; one that is there goes on.")],
     given: Annotated[
         list[str] | None,
