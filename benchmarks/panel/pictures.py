@@ -55,7 +55,7 @@ def picture_prompts(
         windows = channels(scan.array[score.slice], windows_for(scan))
         question = Question(windows, labels.array[score.slice] == score.structure)
         rounds = clicked(segmenter, question)
-        shown = {f"{n} clicks": rounds[min(n, len(rounds)) - 1] for n in _PICTURED_CLICKS}
+        shown = {f"{n} click{'s' * (n > 1)}": rounds[min(n, len(rounds)) - 1] for n in _PICTURED_CLICKS}
         shown |= {kind: (s, answer(segmenter, question, s)) for kind, s in question.once.items()}
         tiles = [
             prompt_tile(scan, score.slice, question.truth, mask, strokes, f"{kind}: {dsc(mask, question.truth):.3f}")

@@ -1,4 +1,4 @@
-"""Prompts on a panel's slices: clicks where the last mask is most wrong, one scribble, or a box; how right the masks are.
+"""Prompts on a panel's slices: clicks where the last mask is most wrong, one scribble, or a box; how good masks are.
 
 Each structure on its largest slice, alone; at most so many structures a scan, drawn at random with a seed.
 """

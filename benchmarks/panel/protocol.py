@@ -105,7 +105,7 @@ class StructureScore:
 
 @dataclass(frozen=True)
 class CaseScore:
-    """A scan's structures, the seconds that its propagation took, and the reliability of probabilities, if it has any."""
+    """A scan's structures, the seconds that its propagation took, the reliability of probabilities if it has any."""
 
     case: str
     structures: tuple[StructureScore, ...]

@@ -13,9 +13,13 @@ References:
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from biomedisa.interpolation import smart_interpolation
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 PLATFORM = "opencl_Portable_CPU"  # PoCL's is the Portable Computing Language
 
@@ -32,7 +36,7 @@ def main(task: str, result: str) -> None:
     np.save(result, labels)
 
 
-def by_structure(scan: np.ndarray, annotated: np.ndarray) -> np.ndarray:
+def by_structure(scan: npt.NDArray[Any], annotated: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Each structure against the rest, then the most certain one of every voxel."""
     labels, best = np.zeros_like(annotated), np.full(annotated.shape, 0.5, np.float32)
     for structure in (int(n) for n in np.unique(annotated) if n):

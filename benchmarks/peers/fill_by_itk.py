@@ -19,6 +19,7 @@ import numpy as np
 
 def main(task: str, result: str) -> None:
     """Fill along the first axis, which is ITK's last one."""
+    itk.MultiThreaderBase.SetGlobalMaximumNumberOfThreads(1)  # with more, version 2.1.2 corrupts memory on some scans
     annotated = np.load(task)["annotated"]
     between = itk.MorphologicalContourInterpolator.New(itk.image_from_array(annotated))
     between.SetAxis(annotated.ndim - 1)
