@@ -78,7 +78,8 @@ def main(
         cohorts, record = cohorts_of(places, take_every), Record(json_file, resume=resume)
         keys = _score(cohorts, tasks, record)
     except InputError as error:
-        raise typer.BadParameter(str(error)) from error
+        typer.echo(error, err=True)
+        raise typer.Exit(2) from error
     labels, prompts = record.labels(keys), record.prompts(keys)
     tables = [cohort_table(labels), distance_table(labels)] if labels else []
     tables += [prompt_table(prompts)] if prompts else []

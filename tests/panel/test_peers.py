@@ -73,11 +73,12 @@ def python() -> str:
     return os.environ["IVOS_PEERS"]
 
 
-@pytest.mark.parametrize("name", ["itk", "biomedisa"])
-def test_the_tools_fill_between_slices(python: str, name: str) -> None:
+@pytest.mark.parametrize(("name", "full"), [("itk", [2, 6]), ("biomedisa", [2, 6]), ("biomedisa", [])])
+def test_the_tools_fill_between_slices(python: str, name: str, full: list[int]) -> None:
     truth = np.zeros((9, 24, 24), np.uint8)
     truth[1:8, 8:16, 8:16] = 5
+    truth[1:8, 18:22, 8:16] = 9
     annotated = np.zeros_like(truth)
     annotated[[2, 6]] = truth[[2, 6]]
-    found = peer_of(f"{name}={python}").labels_from(np.where(truth, 200, 20).astype(np.int16), annotated, [2, 6])
+    found = peer_of(f"{name}={python}").labels_from((20 * truth).astype(np.int16), annotated, full)
     assert (found[3:6] != truth[3:6]).mean() < 0.02
