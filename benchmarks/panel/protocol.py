@@ -105,12 +105,21 @@ class StructureScore:
 
 @dataclass(frozen=True)
 class CaseScore:
-    """A scan's structures, the seconds that its propagation took, the reliability of probabilities if it has any."""
+    """How the propagation of a scan came out.
+
+    Attributes:
+        case: the scan's name.
+        structures: those that were measured.
+        seconds: the propagation took.
+        reliability: of the probabilities within regions of interest; None where there are none.
+        of_structures: of those voxels the ones that were given to a structure, without the much background.
+    """
 
     case: str
     structures: tuple[StructureScore, ...]
     seconds: float
     reliability: Reliability | None = None
+    of_structures: Reliability | None = None
 
 
 def found_labels(
@@ -137,16 +146,19 @@ def score_case(case: Case, protocol: Protocol, propagator: Propagator) -> CaseSc
             masks = found.labels == structure, labels.array == structure
             scores.append(_score(*masks, known, structure, name))
             regions |= regions_of_interest(*masks, ~np.isin(np.arange(len(annotated)), known))
-    return CaseScore(case.name, tuple(scores), seconds, _reliability(found, labels.array, annotated, regions))
+    regions &= annotated == 0
+    reliability = [
+        _reliability(found, labels.array, annotated, part) for part in (regions, regions & (found.labels > 0))
+    ]
+    return CaseScore(case.name, tuple(scores), seconds, *reliability)
 
 
-def _reliability(found: Found, truth: Array, annotated: Array, regions: BoolArray) -> Reliability | None:
-    """Within regions of interest, what nobody annotated counting as background."""
+def _reliability(found: Found, truth: Array, annotated: Array, where: BoolArray) -> Reliability | None:
+    """Of some voxels; what nobody annotated counts as background."""
     if found.confidence is None:
         return None
-    there = regions & (annotated == 0)
-    meant = np.where(np.isin(truth[there], np.unique(annotated)), truth[there], 0)
-    return Reliability.of(found.confidence[there], found.labels[there] == meant)
+    meant = np.where(np.isin(truth[where], np.unique(annotated)), truth[where], 0)
+    return Reliability.of(found.confidence[where], found.labels[where] == meant)
 
 
 def _score(found: BoolArray, truth: BoolArray, known: Array, structure: int, name: str) -> StructureScore:

@@ -2,7 +2,8 @@
 
 What is looked at is the probability of each voxel's label, which is what propagation returns, where anybody would look
 at it: in the regions of interest, on slices that were not annotated. The background far from every structure is left
-out: there is much of it, and it is always right.
+out: there is much of it, and it is always right. There is much within the regions too, so that the voxels that were
+given to a structure are looked at by themselves also.
 
 References:
     Guo, Pleiss, Sun, Weinberger: On Calibration of Modern Neural Networks, ICML 2017 (expected calibration error).
@@ -91,12 +92,12 @@ def pooled(parts: Iterable[Reliability | None]) -> Reliability:
 
 
 def reliability_plot(found: Mapping[tuple[str, str, str], Sequence[CaseScore]]) -> str:
-    """An SVG of accuracy by probability: a curve for each protocol and engine over all cohorts, and the ideal."""
+    """An SVG of accuracy by probability, of voxels given to structures: protocols and engines over all cohorts."""
     middles = [(number + 0.5) / BINS for number in range(BINS)]
     together: dict[str, Reliability] = {}
     for (_, protocol, engine), cases in found.items():
         name = f"{engine}, {protocol}"
-        together[name] = together.get(name, Reliability()) + pooled(case.reliability for case in cases)
+        together[name] = together.get(name, Reliability()) + pooled(case.of_structures for case in cases)
     curves = {name: part.accuracies for name, part in together.items() if any(part.voxels)}
     return line_plot(middles, {"as it should be": middles, **curves}, "probability of the label", "share that is right")
 

@@ -30,9 +30,11 @@ def mean_over_scans(scans: Sequence[tuple[S, ...]], figure: Callable[[S], float]
 def summary(cases: Sequence[CaseScore]) -> dict[str, float]:
     """DSC, false and missed voxels and those beyond the ends as shares of the true ones, seconds a scan.
 
-    And the expected calibration error of all scans' voxels together, and how much too high their probabilities are.
+    And the expected calibration error of all scans' voxels together, within regions of interest and of those of them
+    that were given to a structure, and how much too high the probabilities of the latter are.
     """
     scans, reliability = [case.structures for case in cases], pooled(case.reliability for case in cases)
+    of_structures = pooled(case.of_structures for case in cases)
     return {
         "dsc": mean_over_scans(scans, lambda s: s.counts.dsc),
         "fp": mean_over_scans(scans, lambda s: s.counts.false / max(s.counts.truth, 1)),
@@ -42,7 +44,8 @@ def summary(cases: Sequence[CaseScore]) -> dict[str, float]:
         "structures": sum(len(structures) for structures in scans),
         "seconds": mean(case.seconds for case in cases),
         "calibration_error": reliability.expected_error,
-        "overconfidence": reliability.overconfidence,
+        "calibration_error_of_structures": of_structures.expected_error,
+        "overconfidence": of_structures.overconfidence,
     }
 
 
@@ -75,10 +78,12 @@ def cohort_table(found: Mapping[Key, list[CaseScore]]) -> str:
     """A row for every cohort, protocol and engine, and their means over cohorts."""
     rows = []
     for key, figures in _with_all({key: summary(cases) for key, cases in found.items()}):
-        shares = [_number(figures[name]) for name in (*_FIGURES, "calibration_error")]
+        shares = [
+            _number(figures[name]) for name in (*_FIGURES, "calibration_error", "calibration_error_of_structures")
+        ]
         counts = [f"{figures['scans']:.0f} / {figures['structures']:.0f}", f"{figures['seconds']:.1f}"]
         rows.append([*key, *shares, *counts])
-    columns = ["cohort", "annotated", "engine", "DSC", "FP", "FN", "beyond ends", "ECE"]
+    columns = ["cohort", "annotated", "engine", "DSC", "FP", "FN", "beyond ends", "ECE", "of structures"]
     return markdown([*columns, "scans / structures", "seconds a scan"], rows)
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from benchmarks.cases import Case
+
     from ivos.volume.volume import Volume
 
 
@@ -55,7 +57,9 @@ def test_regions_of_interest_are_two_and_a_half_times_as_large() -> None:
     assert not inside[1:].any()
 
 
-def test_what_is_annotated_does_not_count(tmp_path: Path) -> None:
+@pytest.fixture
+def scan(tmp_path: Path) -> Case:
+    """A square of 10 x 10 on four slices, 10 x 12 on slice 2."""
     labels = np.zeros((4, 30, 30), np.uint8)
     labels[:, 10:20, 10:20] = 1
     labels[2, 10:20, 10:22] = 1  # the largest one
@@ -64,21 +68,34 @@ def test_what_is_annotated_does_not_count(tmp_path: Path) -> None:
         ivos.write(
             tmp_path / folder / "a.nii.gz", volume_of(labels.astype(np.int16 if folder == "images" else np.uint8))
         )
-    case = cohorts_of([str(tmp_path)], 1)[0].cases[0]
+    return cohorts_of([str(tmp_path)], 1)[0].cases[0]
 
+
+def test_what_is_annotated_does_not_count(scan: Case) -> None:
     def sure_of_nothing(_: Volume, annotated: Volume, __: Sequence[int]) -> Found:
         return Found(annotated.array, np.full(annotated.array.shape, 255, np.uint8))
 
-    reliability = score_case(case, Protocol(), sure_of_nothing).reliability
+    reliability = score_case(scan, Protocol(), sure_of_nothing).reliability
     assert reliability is not None
     region, structure = 26 * 26, 100  # 10 x 10, and 8 more on every side; on three slices
     assert sum(reliability.voxels) == 3 * region
     assert reliability.expected_error == pytest.approx(structure / region)
 
 
+def test_what_is_given_to_structures_is_looked_at_by_itself(scan: Case) -> None:
+    def copied(_: Volume, annotated: Volume, __: Sequence[int]) -> Found:
+        labels = np.repeat(annotated.array[2][None], 4, axis=0)
+        return Found(labels, np.where(labels, 204, 255).astype(np.uint8))
+
+    reliability = score_case(scan, Protocol(), copied).of_structures
+    assert reliability is not None
+    assert sum(reliability.voxels) == 3 * 120
+    assert reliability.expected_error == pytest.approx(100 / 120 - 0.8)
+
+
 def test_the_plot_has_a_curve_for_what_has_probabilities() -> None:
     found = Reliability.of(np.array([204] * 4), np.array([True, True, True, False]))
-    cases = [CaseScore("a", (), 1.0, found), CaseScore("b", (), 1.0, found)]
+    cases = [CaseScore("a", (), 1.0, found, found), CaseScore("b", (), 1.0, found, found)]
     svg = reliability_plot({("c", "one-slice", "fast"): cases, ("c", "one-slice", "itk"): [CaseScore("a", (), 1.0)]})
     assert "fast, one-slice: 0.825: 0.750." in svg
     assert "itk" not in svg
