@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from benchmarks.cases import Case
     from benchmarks.engines import Contender
     from benchmarks.scores import Score
-    from ivos.propagation.strokes import Strokes
+    from ivos.prompts.prompts import Strokes
     from ivos.report.pictures import Picture
     from ivos.volume.volume import Volume
 

@@ -9,6 +9,7 @@ from benchmarks.panel.protocol import found_labels
 from benchmarks.pictures import prompt_tile, save_sheet, save_tiles
 from benchmarks.scores import mean
 from ivos.metrics.overlap import dsc
+from ivos.types import Axis
 from ivos.volume.windows import channels, windows_for
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from benchmarks.panel.prompts import PromptCaseScore, PromptScore
     from benchmarks.panel.propagators import Propagator
     from benchmarks.panel.protocol import CaseScore, Protocol
-    from ivos.propagation.strokes import StrokeSegmenter
+    from ivos.prompts.prompts import StrokeSegmenter
 
 _PICTURED_CLICKS = (1, 3)
 
@@ -61,7 +62,7 @@ def picture_prompts(
             prompt_tile(scan, score.slice, question.truth, mask, strokes, f"{kind}: {dsc(mask, question.truth):.3f}")
             for kind, (strokes, mask) in shown.items()
         ]
-        title = f"{case.name}: {score.name}, slice {scan.source_index(0, score.slice)}, {name}"
+        title = f"{case.name}: {score.name}, slice {scan.source_index(Axis.AXIAL, score.slice)}, {name}"
         paths.append(save_tiles(folder, f"{rank} {case.name} {score.name} {name}", title, tiles))
     return paths
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ivos.propagation.stroke_views import obeyed
-from ivos.volume.box import bounding_box
+from ivos.prompts.views import obeyed
+from ivos.volume.boxes import bounding_box
 
 if TYPE_CHECKING:
-    from ivos.propagation.strokes import Strokes
+    from ivos.prompts.prompts import Strokes
     from ivos.types import BoolArray, FloatArray
 
 _TOLERANCE = 0.06  # of a window: 24 HU of that for soft tissue

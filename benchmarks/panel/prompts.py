@@ -14,17 +14,17 @@ import numpy as np
 from benchmarks.cases import largest_slice, measurable
 from benchmarks.panel.prompt_floors import grab_cut, region_growing
 from ivos.metrics.overlap import dsc
-from ivos.propagation.stroke_segmenters import stroke_segmenter
-from ivos.propagation.strokes import Strokes, click, scribble
+from ivos.prompts.prompts import Strokes, click, scribble
+from ivos.prompts.segmenters import stroke_segmenter
 from ivos.training.strokes.simulated import along, deepest, largest_error
-from ivos.volume.box import bounding_box
+from ivos.volume.boxes import bounding_box
 from ivos.volume.windows import channels, windows_for
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.cases import Case
-    from ivos.propagation.strokes import StrokeSegmenter
+    from ivos.prompts.prompts import StrokeSegmenter
     from ivos.types import Array, BoolArray, FloatArray
 
 PROMPTS = "prompts"

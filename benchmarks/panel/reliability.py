@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.plot import line_plot
-from ivos.volume.box import bounding_box
+from ivos.volume.boxes import bounding_box
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from benchmarks.cases import Case
     from benchmarks.panel.propagators import Propagator
     from benchmarks.panel.record import Score
-    from ivos.propagation.strokes import StrokeSegmenter
+    from ivos.prompts.prompts import StrokeSegmenter
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from tests.propagation.scenes import volume_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ivos.propagation.strokes import Strokes
+    from ivos.prompts.prompts import Strokes
     from ivos.types import BoolArray, FloatArray
 
 SIDE = 12
