@@ -112,8 +112,7 @@ def _picture(folder: Path, cohorts: list[Cohort], task: LabelTask | PromptTask, 
     for cohort in cohorts:
         key = cohort.name, task.protocol, task.name
         cases = {case.name: case for case in cohort.cases}
-        scores = [*record.labels([key]).values(), *record.prompts([key]).values()]
-        scored += [(cases[score.case], score) for score in scores[0] if score.case in cases]
+        scored += [(cases[score.case], score) for score in record.scores(key) if score.case in cases]
     for picture in task.picture(folder, scored, worst):
         print(picture)
 

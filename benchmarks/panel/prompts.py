@@ -114,10 +114,10 @@ def score_prompts(case: Case, segmenter: StrokeSegmenter, at_most: int) -> Promp
         question = Question(channels(scan.array[index], windows_for(scan)), labels.array[index] == structure)
         started = time.perf_counter()
         clicks = tuple(dsc(mask, question.truth) for _, mask in clicked(segmenter, question))
-        others = [dsc(answer(segmenter, question, strokes), question.truth) for strokes in question.once.values()]
-        took_ms = 1000 * (time.perf_counter() - started) / (len(clicks) + len(others))
+        once = {kind: dsc(answer(segmenter, question, s), question.truth) for kind, s in question.once.items()}
+        took_ms = 1000 * (time.perf_counter() - started) / (len(clicks) + len(once))
         name = labels.names.get(structure, f"label {structure}")
-        scores.append(PromptScore(structure, name, index, clicks, *others, took_ms))
+        scores.append(PromptScore(structure, name, index, clicks, once["scribble"], once["box"], took_ms))
     return PromptCaseScore(case.name, tuple(scores))
 
 

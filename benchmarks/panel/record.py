@@ -58,6 +58,10 @@ class Record:
             with replacing(self._path) as path:
                 path.write_text(json.dumps([self._row(key) for key in self._scores], indent=1), encoding="utf-8")
 
+    def scores(self, key: Key) -> list[Score]:
+        """Scans' scores of a key."""
+        return self._scores[key]
+
     def labels(self, keys: Iterable[Key]) -> dict[Key, list[CaseScore]]:
         """Scores of propagated labels."""
         return {key: [s for s in self._scores[key] if isinstance(s, CaseScore)] for key in keys if key[1] != PROMPTS}

@@ -59,13 +59,11 @@ class Reliability:
 
     def __add__(self, other: Reliability) -> Reliability:
         """Both sets of voxels together."""
-        pairs = (
-            zip(self.voxels, other.voxels, strict=True),
-            zip(self.probability, other.probability, strict=True),
-            zip(self.right, other.right, strict=True),
+        return Reliability(
+            tuple(a + b for a, b in zip(self.voxels, other.voxels, strict=True)),
+            tuple(a + b for a, b in zip(self.probability, other.probability, strict=True)),
+            tuple(a + b for a, b in zip(self.right, other.right, strict=True)),
         )
-        voxels, probability, right = (tuple(a + b for a, b in pair) for pair in pairs)
-        return Reliability(voxels, probability, right)
 
     @property
     def expected_error(self) -> float:

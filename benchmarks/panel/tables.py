@@ -155,9 +155,10 @@ def _by_structure(found: Mapping[Key, list[tuple[S, ...]]], figures: str, cell: 
             scores = engines.setdefault(key[2], {})
             for score in (score for structures in found[key] for score in structures):
                 scores.setdefault(score.name, []).append(score)
-        names = sorted({name for scores in engines.values() for name in scores})
-        rows = [[name, *[cell(scores.get(name, [])) for scores in engines.values()]] for name in names]
-        tables.append(markdown([f"{cohort}, {protocol}", *[f"{name}: {figures}" for name in engines]], rows))
+        structures = sorted({structure for scores in engines.values() for structure in scores})
+        columns = [[cell(scores.get(structure, [])) for structure in structures] for scores in engines.values()]
+        rows = [list(row) for row in zip(structures, *columns, strict=True)]
+        tables.append(markdown([f"{cohort}, {protocol}", *[f"{engine}: {figures}" for engine in engines]], rows))
     return "\n\n".join(tables)
 
 

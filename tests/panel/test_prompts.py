@@ -29,7 +29,7 @@ from tests.propagation.scenes import volume_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ivos.prompts.prompts import Strokes
+    from ivos.prompts.prompts import Strokes, StrokeSegmenter
     from ivos.types import BoolArray, FloatArray
 
 SIDE = 12
@@ -60,13 +60,24 @@ def cohort(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def as_drawn(_: FloatArray, strokes: Strokes, mask: BoolArray) -> FloatArray:
+def as_drawn(image: FloatArray, strokes: Strokes, mask: BoolArray) -> FloatArray:
     """What is drawn and no more; of a box all of it."""
+    assert image.shape[1:] == mask.shape
     found = (strokes.positive | mask) & ~strokes.negative
     if strokes.box is not None:
         top, left, bottom, right = strokes.box
         found[top:bottom, left:right] = True
     return np.asarray(found, np.float32)
+
+
+def always(found: BoolArray) -> StrokeSegmenter:
+    """The same mask, whatever is drawn."""
+
+    def segmenter(image: FloatArray, strokes: Strokes, mask: BoolArray) -> FloatArray:
+        assert image.shape[1:] == strokes.shape == mask.shape
+        return found.astype(np.float32)
+
+    return segmenter
 
 
 def test_a_structure_is_scored_on_its_largest_slice(cohort: Path) -> None:
@@ -83,14 +94,14 @@ def test_clicks_go_where_most_is_wrong(disc: Question) -> None:
     rounds = clicked(as_drawn, disc)
     first = np.argwhere(rounds[0][0].positive)
     assert np.abs(first.mean(axis=0) - (30, 34)).max() <= 1
-    too_much = clicked(lambda *_: np.ones((64, 64), np.float32), disc)
+    too_much = clicked(always(np.ones((64, 64), bool)), disc)
     assert not too_much[0][0].negative.any()
     assert too_much[1][0].negative.any()
     assert not (too_much[1][0].negative & disc.truth).any()
 
 
 def test_clicks_end_where_nothing_is_wrong(disc: Question) -> None:
-    rounds = clicked(lambda *_: disc.truth.astype(np.float32), disc)
+    rounds = clicked(always(disc.truth), disc)
     assert len(rounds) == 1
 
 

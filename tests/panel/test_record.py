@@ -32,7 +32,7 @@ def test_what_was_scored_comes_back(tmp_path: Path) -> None:
     record = Record(path)
     for key, score in ((LABELS, ONE), (PROMPTS, CLICKS)):
         record.begin(key, "one")
-        record.add(key, score)  # type: ignore[arg-type]
+        record.add(key, score)
     again = Record(path, resume=True)
     for key in (LABELS, PROMPTS):
         again.begin(key, "one")
