@@ -17,6 +17,7 @@ from ivos.volume.boxes import bounding_box
 from ivos.volume.windows import channels, windows_for
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import numpy.typing as npt
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
     from benchmarks.cases import Case
     from benchmarks.engines import Contender
     from benchmarks.scores import Score
+    from ivos.prompts.prompts import Strokes
     from ivos.report.pictures import Picture
     from ivos.volume.volume import Volume
 
     Mask = npt.NDArray[np.bool_]
 
 _TRUTH, _FOUND, _PLAIN = (64, 220, 96), (255, 80, 200), (235, 235, 235)
+_WANTED, _UNWANTED = (80, 170, 255), (255, 170, 40)  # positive and negative prompts
 _SIDE, _HEAD = 300, 30  # pixels: the larger side of a tile; the line with the title
 _MARGIN_MM = 25.0
 _WRONG_SLICES = 4
@@ -50,14 +53,34 @@ def save_worst(folder: Path, found: list[tuple[Case, Score]], engine: Contender,
 
 def save_sheet(folder: Path, name: str, title: str, scan: Volume, truth: Mask, found: Mask, drawn: int) -> Path:
     """A PNG of the annotated slice and the most wrong ones of a structure; where it is."""
-    titled = _titled(_sheet(scan, truth, found, drawn), title)
+    return save_tiles(folder, name, title, _tiles(scan, truth, found, drawn))
+
+
+def save_tiles(folder: Path, name: str, title: str, tiles: Sequence[Picture]) -> Path:
+    """A PNG of tiles of one height beside each other; where it is."""
+    between = np.full((len(tiles[0]), 4, 3), 16, np.uint8)
+    sheet = np.hstack([part for tile in tiles for part in (tile, between)][:-1])
     place = folder / (re.sub(r"\W+", "_", name) + ".png")
     with replacing(place) as path:
-        titled.save(path)
+        _titled(sheet, title).save(path)
     return place
 
 
-def _sheet(scan: Volume, truth: Mask, found: Mask, drawn: int) -> Picture:
+def prompt_tile(scan: Volume, index: int, truth: Mask, found: Mask, strokes: Strokes, text: str) -> Picture:
+    """The surroundings of a structure (H, W) on a slice: it, the mask that was found, and what prompted that."""
+    box = bounding_box(truth, margin=round(_MARGIN_MM / scan.geometry.spacing_mm[2])) or (slice(None), slice(None))
+    tile = _enlarged(scan, index, box)
+    inside = np.zeros(truth.shape, bool)
+    if strokes.box is not None:
+        top, left, bottom, right = strokes.box
+        inside[top:bottom, left:right] = True
+    shown = (strokes.positive, _WANTED, -1), (strokes.negative, _UNWANTED, -1), (inside, _WANTED, 1)
+    for mask, colour, thickness in (*shown, (truth, _TRUTH, 2), (found, _FOUND, 1)):
+        _outline(tile, mask[box], colour, thickness)
+    return _written(tile, text)
+
+
+def _tiles(scan: Volume, truth: Mask, found: Mask, drawn: int) -> list[Picture]:
     """The drawn slice, then the most wrong ones in their order, all of the same part of the slice."""
     shown = [drawn, *_most_wrong(truth, found)]
     seen: Mask = np.any(truth[shown] | found[shown], axis=0)
@@ -69,8 +92,7 @@ def _sheet(scan: Volume, truth: Mask, found: Mask, drawn: int) -> Picture:
         _outline(tile, found[index][box], _FOUND, 1)
         away = "drawn" if index == drawn else f"{index - drawn:+d}"
         tiles.append(_written(tile, f"slice {scan.source_index(Axis.AXIAL, index)}, {away}"))
-        tiles.append(np.full((len(tile), 4, 3), 16, np.uint8))
-    return np.hstack(tiles[:-1])
+    return tiles
 
 
 def _most_wrong(truth: Mask, found: Mask) -> list[int]:

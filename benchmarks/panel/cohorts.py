@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.cases import Case
+from benchmarks.cases import Case, cases_of
 from ivos.errors import InputError
 from ivos.files import stem_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_PHANTOMS = "phantoms"
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ def cohorts_of(places: Sequence[str], take_every: int) -> list[Cohort]:
 
     Args:
         places: ``FOLDER`` with ``images/`` and ``labels/``, or ``SCAN=LABELS``; ``FOLDER:20`` takes every 20th case of
-            a folder.
+            a folder and is called so; ``phantoms:3`` is three phantoms.
         take_every: the step through the cases of folders that do not say their own.
 
     Raises:
@@ -45,9 +48,15 @@ def _cohort(place: str, take_every: int) -> Cohort:
         name = stem_of(scan)
         return Cohort(name, (Case(name, scan, labels),))
     folder, _, step = place.partition(":")
+    if folder == _PHANTOMS and step.isdecimal():
+        return Cohort(place, tuple(cases_of(None, None, int(step))))
     images = Path(folder) / "images"
     if not images.is_dir() or not (Path(folder) / "labels").is_dir():
-        raise InputError(f"{place}: a folder with images/ and labels/ is wanted, or SCAN=LABELS")
-    paths = sorted(images.glob("*.nii*"))[:: int(step or take_every)]
+        raise InputError(f"{place}: a folder with images/ and labels/ is wanted, SCAN=LABELS, or phantoms:3")
+    if step and not re.fullmatch(r"[1-9]\d*", step):
+        raise InputError(f"{place}: a number is wanted after the colon, for example {folder}:20 for every 20th case")
+    every = int(step or take_every)
+    paths = sorted(images.glob("*.nii*"))[::every]
     cases = [Case(stem_of(path), path, Path(folder) / "labels" / path.name) for path in paths]
-    return Cohort(Path(folder).name, tuple(case for case in cases if case.labels is not None and case.labels.exists()))
+    name = Path(folder).resolve().name + (f":{every}" if every > 1 else "")
+    return Cohort(name, tuple(case for case in cases if case.labels is not None and case.labels.exists()))

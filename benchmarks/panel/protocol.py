@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.cases import largest_slice, measurable
+from benchmarks.panel.reliability import Reliability, regions_of_interest
 from ivos.errors import InputError
-from ivos.propagation.propagate import propagate
 
 if TYPE_CHECKING:
     from benchmarks.cases import Case
-    from ivos.propagation.engines.protocol import Engine
+    from benchmarks.panel.propagators import Found, Propagator
     from ivos.types import Array, BoolArray
     from ivos.volume.volume import Volume
 
@@ -105,34 +105,60 @@ class StructureScore:
 
 @dataclass(frozen=True)
 class CaseScore:
-    """A scan's structures, and the seconds that its propagation took."""
+    """How the propagation of a scan came out.
+
+    Attributes:
+        case: the scan's name.
+        structures: those that were measured.
+        seconds: the propagation took.
+        reliability: of the probabilities within regions of interest; None where there are none.
+        of_structures: of those voxels the ones that were given to a structure, without the much background.
+    """
 
     case: str
     structures: tuple[StructureScore, ...]
     seconds: float
+    reliability: Reliability | None = None
+    of_structures: Reliability | None = None
 
 
-def found_labels(scan: Volume, labels: Volume, protocol: Protocol, engine: Engine) -> tuple[Array, Array, float]:
-    """Propagated labels, the annotated ones, and seconds."""
+def found_labels(
+    scan: Volume, labels: Volume, protocol: Protocol, propagator: Propagator
+) -> tuple[Found, Array, float]:
+    """What was propagated, the annotated labels (Z, Y, X), and seconds."""
     annotated, full = protocol.annotations(labels)
     started = time.perf_counter()
-    result = propagate(scan, labels.with_array(annotated, labels.names), engine=engine, axis="axial", complete=full)
-    return result.labels.array, annotated, time.perf_counter() - started
+    found = propagator(scan, labels.with_array(annotated, labels.names), full)
+    return found, annotated, time.perf_counter() - started
 
 
-def score_case(case: Case, protocol: Protocol, engine: Engine) -> CaseScore:
+def score_case(case: Case, protocol: Protocol, propagator: Propagator) -> CaseScore:
     """All measurable structures of a scan that are annotated somewhere."""
     scan, labels = case.load()
-    found, annotated, seconds = found_labels(scan, labels, protocol, engine)
+    found, annotated, seconds = found_labels(scan, labels, protocol, propagator)
     full = [] if protocol.every is None else list(range(protocol.every // 2, len(annotated), protocol.every))
-    scores = []
+    scores, regions = [], np.zeros(annotated.shape, bool)
     for structure in measurable(labels):
         shown = np.flatnonzero((annotated == structure).any(axis=(1, 2)))
         if shown.size:
             known = np.union1d(shown, full).astype(int)
             name = labels.names.get(structure, f"label {structure}")
-            scores.append(_score(found == structure, labels.array == structure, known, structure, name))
-    return CaseScore(case.name, tuple(scores), seconds)
+            masks = found.labels == structure, labels.array == structure
+            scores.append(_score(*masks, known, structure, name))
+            regions |= regions_of_interest(*masks, ~np.isin(np.arange(len(annotated)), known))
+    regions &= annotated == 0
+    reliability = [
+        _reliability(found, labels.array, annotated, part) for part in (regions, regions & (found.labels > 0))
+    ]
+    return CaseScore(case.name, tuple(scores), seconds, *reliability)
+
+
+def _reliability(found: Found, truth: Array, annotated: Array, where: BoolArray) -> Reliability | None:
+    """Of some voxels; what nobody annotated counts as background."""
+    if found.confidence is None:
+        return None
+    meant = np.where(np.isin(truth[where], np.unique(annotated)), truth[where], 0)
+    return Reliability.of(found.confidence[where], found.labels[where] == meant)
 
 
 def _score(found: BoolArray, truth: BoolArray, known: Array, structure: int, name: str) -> StructureScore:

@@ -70,7 +70,9 @@ def _options(command: Any) -> set[str]:
 @cache
 def _options_of_benchmark(name: str) -> set[str]:
     """Options of a benchmark, read from its source: importing them all would take a minute."""
-    tree = ast.parse((ROOT / "benchmarks" / f"{name}.py").read_text(encoding="utf-8"))
+    place = ROOT / "benchmarks" / name.replace(".", "/")
+    path = place / "__main__.py" if place.is_dir() else place.with_suffix(".py")
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     options = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("--"):

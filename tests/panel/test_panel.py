@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from benchmarks.panel.cohorts import cohorts_of
+from benchmarks.panel.propagators import by_engine
 from benchmarks.panel.protocol import Counts, Protocol, score_case
 
 import ivos
@@ -40,7 +41,7 @@ def test_one_slice_by_hand(cohort: Path) -> None:
     annotated, full = Protocol().annotations(labels)
     assert full == []
     assert np.flatnonzero(annotated.any(axis=(1, 2))).tolist() == [4]
-    scores = score_case(case, Protocol(), create_engine("nearest")).structures
+    scores = score_case(case, Protocol(), by_engine(create_engine("nearest"))).structures
     assert [score.structure for score in scores] == [1]
     true, copied = 4 * 36, 9 * 64  # four other slices of 6 x 6; the 8 x 8 of slice 4 on all nine others
     assert scores[0].counts == Counts(shared=true, false=copied - true, missed=0)
@@ -55,7 +56,7 @@ def test_every_nth_by_hand(cohort: Path) -> None:
     annotated, full = Protocol.parse("every:4").annotations(labels)
     assert full == [2, 6]
     np.testing.assert_array_equal(annotated[full], labels.array[full])
-    score = score_case(case, Protocol(4), create_engine("nearest")).structures[0]
+    score = score_case(case, Protocol(4), by_engine(create_engine("nearest"))).structures[0]
     assert score.counts.truth == 36 + 64 + 36  # of slices 3, 4 and 5
     assert len(scan.array) == 10
 
