@@ -207,11 +207,11 @@ def test_interrupted_at_a_terminal_the_same_command_goes_on(
     cases, output = cohort(tmp_path, "x", "x", "x", "x"), tmp_path / "out"
     monkeypatch.setattr(Where, "backend", lambda _: Interrupted(after=4))
     with pytest.raises(typer.Exit) as ended:
-        over_cohort(CountingJob(), cases, output, Where(), again=False)
+        over_cohort(CountingJob(), cases, output, Where(), overwrite=False)
     assert ended.value.exit_code == 130
     assert "the same command goes on" in capsys.readouterr().err
     monkeypatch.undo()
-    rows = over_cohort(CountingJob(), cases, output, Where(), again=False)
+    rows = over_cohort(CountingJob(), cases, output, Where(), overwrite=False)
     assert [row.state for row in rows] == ["done"] * 4
     assert written(output) == dict.fromkeys(("c0", "c1", "c2", "c3"), 1)
 

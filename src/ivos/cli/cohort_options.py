@@ -164,7 +164,7 @@ def check_one(where: Where, *, overwrite: bool) -> None:
     """
     if where != Where() or overwrite:
         raise InputError(
-            "--workers, --cluster, --upload-to and --overwrite are for folders and lists of scans; leave them out for one"
+            "--workers, --cluster, --upload-to and --overwrite are for many scans; leave them out for one"
         )
 
 
