@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import shlex
-from functools import cache
 from typing import Any
 
 import typer
@@ -29,7 +28,7 @@ def check_named(command: str) -> None:
     """Check a command within a sentence, where values may be left out: it and its options must be known."""
     words = command.split()
     if words[0] == "python":
-        known = {"-m"} | _options_of_benchmark(words[2].removeprefix("benchmarks."))
+        known = {"-m"} | _options_of_benchmark(words[2].removeprefix("benchmarks."), set())
     else:
         known = _options_named(words[1:])
     if words[1:2] == ["profile"]:
@@ -67,9 +66,11 @@ def _options(command: Any) -> set[str]:
     return {option for p in command.params for option in (*p.opts, *p.secondary_opts)} | {"--help", "-h"}
 
 
-@cache
-def _options_of_benchmark(name: str) -> set[str]:
-    """Options of a benchmark, read from its source: importing them all would take a minute."""
+def _options_of_benchmark(name: str, read: set[str]) -> set[str]:
+    """Options of a benchmark, from its source and what that imports: importing them all would take a minute."""
+    if name in read:
+        return set()
+    read.add(name)
     place = ROOT / "benchmarks" / name.replace(".", "/")
     path = place / "__main__.py" if place.is_dir() else place.with_suffix(".py")
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -80,5 +81,5 @@ def _options_of_benchmark(name: str) -> set[str]:
         if isinstance(node, ast.FunctionDef) and "Annotated" in ast.dump(node.args):
             options |= {f"--{a.arg.replace('_', '-')}" for a in (*node.args.args, *node.args.kwonlyargs)}
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("benchmarks."):
-            options |= _options_of_benchmark(str(node.module).removeprefix("benchmarks."))
+            options |= _options_of_benchmark(str(node.module).removeprefix("benchmarks."), read)
     return options

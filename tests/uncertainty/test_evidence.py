@@ -86,5 +86,5 @@ def test_evidence_in_files(tmp_path: Path) -> None:
     (tmp_path / "evidence" / "other.json").write_text("{")
     with pytest.raises(InputError, match="not evidence"):
         read_evidence(tmp_path)
-    with pytest.raises(InputError, match="no evidence"):
+    with pytest.raises(InputError, match="no quality features"):
         read_evidence(tmp_path / "nowhere")
