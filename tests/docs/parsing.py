@@ -70,7 +70,7 @@ def _options(command: Any) -> set[str]:
 @cache
 def _options_of_benchmark(name: str) -> set[str]:
     """Options of a benchmark, read from its source: importing them all would take a minute."""
-    tree = ast.parse((ROOT / "benchmarks" / f"{name}.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "benchmarks" / (name.replace(".", "/") + ".py")).read_text(encoding="utf-8"))
     options = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("--"):
