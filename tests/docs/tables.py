@@ -32,6 +32,8 @@ NOT_RUN = {
     "pip install 'ivos[annotate]'": "installs what is running",
     "ivos train propagation -o run_synthetic": "validates for minutes; tests/training/test_train_command.py runs it",
     'ivos train propagation "anatomy.scans=[unlabelled]" -o run_anatomy': "validates for minutes",
+    'ivos train calibration "anatomy.scans=[unlabelled]" "anatomy.held_out=[\'unlabelled/*\']" '
+    "init=run_anatomy/fast.safetensors -o run_anatomy": "needs a training that is not run here",
     'ivos train refinement "anatomy.scans=[unlabelled]" volumes=2 -o run_refinement': "validates for minutes",
     "ivos propagate scan.nii.gz --annotations slices.nii.gz --checkpoint run_anatomy/fast.safetensors"
     " -o labels.nii.gz": "needs a training that is not run here",

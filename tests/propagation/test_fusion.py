@@ -71,9 +71,13 @@ def test_structures_never_sum_to_more_than_one() -> None:
 
 
 def test_the_likeliest_class_and_its_probability() -> None:
-    classes, confidence = decide(Masks.of(np.array([[[0.2, 0.5, 0.1]], [[0.7, 0.1, 0.1]]], np.float32)))
+    masks = Masks.of(np.array([[[0.2, 0.5, 0.1]], [[0.7, 0.1, 0.1]]], np.float32))
+    classes, confidence = decide(masks)
     assert classes.tolist() == [[2, 1, 0]]
     assert confidence.tolist() == [[round(0.7 * 255), round(0.5 * 255), round(0.8 * 255)]]
+    classes, confidence = decide(masks, temperature=2)  # logits ln(7 / 3) and ln 4 halved
+    assert classes.tolist() == [[2, 1, 0]]
+    np.testing.assert_allclose(confidence / 255, [[0.604, 0.5, 2 / 3]], atol=0.004)
 
 
 @given(arrays(np.float32, (2, 9, 7), elements=st.floats(0, 1, width=32)), st.booleans())

@@ -163,9 +163,7 @@ def check_one(where: Where, *, overwrite: bool) -> None:
         InputError: one of these.
     """
     if where != Where() or overwrite:
-        raise InputError(
-            "--workers, --cluster, --upload-to and --overwrite are for many scans; leave them out for one"
-        )
+        raise InputError("--workers, --cluster, --upload-to and --overwrite are for many scans; leave them out for one")
 
 
 def with_series(found: Found, series: str | None, stack: int | None) -> Found:

@@ -65,7 +65,7 @@ def write_finished(
         structures: label ids of its masks, ascending.
         locked: those of them that stay as they are.
     """
-    classes, sure = decide(finished.masks)
+    classes, sure = decide(finished.masks, finished.temperature)
     guess = np.array([0, *(0 if structure in locked else structure for structure in structures)], np.uint8)[classes]
     free = [structure for structure in structures if structure not in locked]
     _guess(change, axis, finished.index, guess, free, sure)

@@ -11,6 +11,7 @@ import torch
 
 from ivos.errors import InputError
 from ivos.files import replacing
+from ivos.nets.calibration import calibration_of
 from ivos.nets.downloaded import check_downloaded
 from ivos.nets.fast import FastNet
 from ivos.nets.fusion import OURS, FusionNet
@@ -104,9 +105,12 @@ def load_fast(path: Path | None = None) -> FastNet:
     """The small network with the bundled weights, or with those of a file, ready for inference.
 
     Raises:
-        InputError: no such file, not a checkpoint, or weights of another network.
+        InputError: no such file, not a checkpoint, weights of another network, or a calibration that is not possible.
     """
-    return _ready(FastNet(), BUNDLED if path is None else path)
+    source = BUNDLED if path is None else path
+    network = _ready(FastNet(), source)
+    network.calibration = calibration_of(source)
+    return network
 
 
 def load_scribble(path: Path) -> ScribbleNet:
@@ -161,7 +165,7 @@ def fusion_of(weights: Weights, path: Path) -> FusionNet:
 def save_propagation(network: FastNet | STCN | StrokesNet | FusionNet | RefineNet, path: Path) -> None:
     """Write the weights of a network that propagates, or makes masks of strokes, as safetensors in float16.
 
-    What is beyond float16 stays as it is.
+    What is beyond float16 stays as it is. A calibration is kept as metadata.
 
     Raises:
         InputError: the folder cannot be written to, or the weights are not finite.
@@ -170,9 +174,10 @@ def save_propagation(network: FastNet | STCN | StrokesNet | FusionNet | RefineNe
 
     given = network.state_dict()
     check_finite(given, path)
-    weights = {name: _narrowed(value) for name, value in given.items()}
+    weights = {name: _narrowed(value).contiguous() for name, value in given.items()}
+    metadata = network.calibration.metadata() if isinstance(network, FastNet) else None
     with replacing(path) as temporary:
-        save_file({name: value.contiguous() for name, value in weights.items()}, temporary)
+        save_file(weights, temporary, metadata or None)
 
 
 def read_weights(path: Path) -> Weights:

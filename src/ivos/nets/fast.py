@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ivos.nets.blocks import Residual, conv, residuals, upsampled
+from ivos.nets.calibration import Calibration
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -68,10 +69,14 @@ class FastNet(nn.Module):
 
     Args:
         channels: at strides 2, 4, 8 and 16.
+
+    Attributes:
+        calibration: of its mask logits, fitted after training; kept beside the weights, not learned.
     """
 
     def __init__(self, channels: tuple[int, int, int, int] = (32, 64, 96, 128)) -> None:
         super().__init__()
+        self.calibration = Calibration()
         c2, c4, c8, c16 = channels
         self.encode4 = nn.Sequential(nn.PixelUnshuffle(4), conv(32, _IMAGE_CHANNELS), Residual(_IMAGE_CHANNELS))
         self.encode8 = nn.Sequential(conv(_IMAGE_CHANNELS, 64, stride=2), *residuals(3, 64))
@@ -121,7 +126,7 @@ class FastNet(nn.Module):
         y = self.up4(torch.cat([x4, upsampled(y)], 1))
         y = self.up2(torch.cat([x2, upsampled(y)], 1))
         prior = _PRIOR * (evidence[:, _CARRIED : _CARRIED + 1] - 0.5)  # there is something to improve on from the start
-        return prior + F.pixel_shuffle(self.out(y), 2), presence + 2
+        return self.calibration(prior + F.pixel_shuffle(self.out(y), 2), scalars), presence + 2
 
     def _recalled(self, query: Tensor, memory: Remembered) -> Tensor:
         """Values at the places of a query (B, 48, h, w), by softmax of cosine similarity: (B, 48, h, w)."""

@@ -20,6 +20,7 @@ from ivos.nets.checkpoints import (
     load_xmem,
     read_networks,
 )
+from ivos.nets.fast import FastNet
 from ivos.nets.imagenet import load_imagenet, load_resnet
 from ivos.nets.published import published
 from ivos.nets.reference_file import ReferenceInfo, is_reference, load_reference, save_reference
@@ -181,7 +182,8 @@ def _saving(network: nn.Module, read: Weights) -> Callable[[Path], None]:
         state = network.state_dict()
         weights = {name: v.to(precision) if v.is_floating_point() else v for name, v in state.items()}
         with replacing(path) as temporary:
-            save_file({name: value.contiguous() for name, value in weights.items()}, temporary)
+            metadata = network.calibration.metadata() if isinstance(network, FastNet) else None
+            save_file({name: value.contiguous() for name, value in weights.items()}, temporary, metadata or None)
 
     return save
 

@@ -30,7 +30,13 @@ _TRACED_SIDE = 32  # of the views that OpenVINO learns the network's operations 
 
 
 class Runner(Protocol):
-    """Answers for B structures at once, in views of S x S pixels; several may ask at a time."""
+    """Answers for B structures at once, in views of S x S pixels; several may ask at a time.
+
+    Attributes:
+        temperature: of its probabilities: see :class:`ivos.nets.calibration.Calibration`.
+    """
+
+    temperature: float
 
     def remember(self, shown: Tensor) -> Remembered:
         """Keys and values of drawn views (B, 3, S, S): wide and close contrast, and the mask."""
@@ -76,6 +82,7 @@ class TorchRunner:
         self._network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self._device = device
         self._bfloat16 = has_bfloat16(device)
+        self.temperature = network.calibration.temperature
 
     @torch.inference_mode()
     def remember(self, shown: Tensor) -> Remembered:

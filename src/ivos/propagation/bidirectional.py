@@ -78,11 +78,13 @@ class Propagated:
         masks: probabilities of the K annotated structures on it.
         passes: what the forward and the backward pass said of it; None where there was one alone, and on annotated
             slices.
+        temperature: of the probabilities: see :func:`ivos.propagation.fusion.decide`.
     """
 
     index: int
     masks: Masks
     passes: tuple[Masks, Masks] | None = None
+    temperature: float = 1.0
 
 
 def steps(annotations: Annotations) -> int:
@@ -111,16 +113,17 @@ def walk(
     """
     first, last = annotations.slices[0], annotations.slices[-1]
     packed: dict[int, PackedMasks] = {}
-    fuses = engine.fuses and fusion is None
+    fuses, temperature = engine.fuses and fusion is None, float(getattr(engine, "temperature", 1.0))
     for image, masks, _ in sweep(stack, annotations, engine, range(first, len(stack)), {}, tells=False):
         index = image.index
         if index <= last:
             packed[index] = PackedMasks.pack(masks)
             yield None
         else:
-            yield Propagated(index, masks)
+            yield Propagated(index, masks, temperature=temperature)
     for image, masks, forward in sweep(stack, annotations, engine, range(last, -1, -1), packed, tells=fuses):
-        yield _finish(annotations, image.index, forward or masks, masks, None if fuses else fusion or fuse)
+        done = _finish(annotations, image.index, forward or masks, masks, None if fuses else fusion or fuse)
+        yield replace(done, temperature=temperature)
 
 
 def sweep(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -119,8 +120,12 @@ def aligned(patches: Sequence[Patch | None]) -> tuple[tuple[int, int] | None, li
     return (top, left), [np.zeros(shape, np.float32) if p is None else p.dense(shape) for p in moved]
 
 
-def decide(masks: Masks) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]:
+def decide(masks: Masks, temperature: float = 1.0) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]:
     """The likeliest class of every pixel (H, W) and its probability.
+
+    Args:
+        masks: of K structures.
+        temperature: what the logit of that probability is divided by.
 
     Returns:
         0 for background and k for structure k of 1..K; the probability as 0..255.
@@ -132,7 +137,15 @@ def decide(masks: Masks) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]:
             likelier = patch.values > confidence[patch.place]
             confidence[patch.place][likelier] = patch.values[likelier]
             classes[patch.place][likelier] = number
-    return classes, np.rint(np.clip(confidence, 0.0, 1.0) * 255).astype(np.uint8)
+    levels = np.rint(np.clip(confidence, 0.0, 1.0) * 255).astype(np.uint8)
+    return classes, levels if temperature == 1 else _tempered(temperature)[levels]
+
+
+@cache
+def _tempered(temperature: float) -> npt.NDArray[np.uint8]:
+    """For a probability of n / 255 what becomes of it."""
+    likely = (np.arange(256) / 255) ** (1 / temperature)
+    return np.asarray(np.rint(255 * likely / (likely + likely[::-1])), np.uint8)
 
 
 @dataclass(frozen=True)

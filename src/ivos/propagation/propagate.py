@@ -127,15 +127,15 @@ def propagate_along(
     total = steps(annotations)
     soft = None if refiner is None else SoftLabels(len(stack), stack.array.shape[1:], len(annotations.structures))
 
-    def write(index: int, masks: Masks) -> None:
-        classes, sure = decide(masks)
+    def write(index: int, masks: Masks, temperature: float = 1.0) -> None:
+        classes, sure = decide(masks, temperature)
         np.moveaxis(labels, along, 0)[index] = ids[classes]
         np.moveaxis(confidence, along, 0)[index] = sure
 
     for done, finished in enumerate(walk(stack, annotations, engine or create_engine("fast")), start=1):
         if finished is not None:
             if soft is None:
-                write(finished.index, finished.masks)
+                write(finished.index, finished.masks, finished.temperature)
             else:
                 soft.keep(finished.index, finished.masks)
         if progress is not None:

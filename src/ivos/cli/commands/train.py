@@ -22,6 +22,8 @@ Given = Annotated[
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder of the run; one that is there goes on.")]
 
+Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")]
+
 Restart = Annotated[
     bool,
     typer.Option("--restart", help="Begin a run that is there again; what is there is kept in a folder beside."),
@@ -79,6 +81,28 @@ def propagation(output: Output, given: Given = None, restart: Restart = False, g
     engine = settings.network.name
     weights = (train_stcn if engine == "stcn" else train_fast)(settings, output, on_change=on_change)
     _say(f"Weights: {weights}. Use them: ivos propagate ... --engine {engine} --checkpoint {weights}")
+
+
+@train.command()
+def calibration(output: Folder, given: Given = None) -> None:
+    """Fit threshold and temperature of the engine `fast` (init=FILE) on what anatomy or data hold out of its training.
+
+    A propagation then grows as often as it loses, and a probability of 90 % means 90 %. Takes minutes.
+    """
+    try:
+        from ivos.training.propagation_settings import PropagationSettings
+
+        settings = load_settings(PropagationSettings, given or [])
+        if settings.network.name != "fast":
+            raise InputError("network.name=stcn: a calibration is for the engine fast")
+        from ivos.training.fast.calibrate import calibrate
+    except ModuleNotFoundError as error:
+        raise InputError(f"training needs {error.name}: pip install 'ivos[train]'") from error
+
+    silence_lightning()
+    with progress_bar("Trying calibrations") as progress:
+        weights = calibrate(settings, output, progress)
+    _say(f"Weights: {weights}. Use them: ivos propagate ... --engine fast --checkpoint {weights}")
 
 
 @train.command()

@@ -1,7 +1,8 @@
-"""Carries masks with the small network: every structure in a view of its own, many of them in one batch."""
+"""Carries masks with the small network: every structure, or piece of one, in its own view, many in one batch."""
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 
     from ivos.nets.runners import Runner
     from ivos.propagation.engines.protocol import Slice
-    from ivos.propagation.patch import Patch
-    from ivos.propagation.tracking import Reference
+    from ivos.propagation.tracking import Piece, Reference
     from ivos.types import BoolArray, FloatArray
 
 
@@ -34,12 +34,15 @@ class FastEngine:
 
     Args:
         runner: what computes the network.
+
+    Attributes:
+        temperature: what the logits of its masks are divided by for a confidence.
     """
 
     fuses = True
 
     def __init__(self, runner: Runner) -> None:
-        self._runner = runner
+        self._runner, self.temperature = runner, runner.temperature
         self.reset()
 
     def reset(self) -> None:
@@ -56,6 +59,7 @@ class FastEngine:
         for track, patch, drawn in zip(self._tracks, masks.patches, known, strict=True):
             track.index, track.mask = image.index, patch
             if drawn:
+                track.start()
                 track.learn(image.index, image.image, patch)
         arrived = self._last is not None and self._last.index == image.index
         self._anchors = self._anchors.replaced(known, masks) if arrived else masks
@@ -66,13 +70,13 @@ class FastEngine:
         if self._last is None:
             raise RuntimeError("predict before observe")
         flow = self._flow(image, self._last, opposite)
-        self._anchors = moved(self._anchors, flow)
+        self._anchors, shape = moved(self._anchors, flow), self._anchors.shape
         steps = self._steps(self._last, image, opposite, flow)
         found = [(track, step) for track, step in zip(self._tracks, steps, strict=True) if track.look(step.opposite)]
-        answers = dict(zip((id(track) for track, _ in found), self._answers(found), strict=True)) if found else {}
-        shape = self._anchors.shape
-        patches = tuple(_pasted(track, answers.get(id(track)), shape) for track in self._tracks)
-        masks = Masks(shape, patches).limited()
+        looks = [(track, piece, step) for track, step in found for piece in track.pieces]
+        answers = self._answers(looks) if looks else iter(())
+        arrived = {id(track): track.arrive(list(islice(answers, len(track.pieces))), shape) for track, _ in found}
+        masks = Masks(shape, tuple(arrived.get(id(track)) for track in self._tracks)).limited()
         for track, patch in zip(self._tracks, masks.patches, strict=True):
             track.index, track.mask = image.index, patch
         self._last, self._held = image, masks.total()
@@ -103,13 +107,13 @@ class FastEngine:
             for patch, anchor in zip(said, self._anchors.patches, strict=True)
         ]
 
-    def _answers(self, found: Sequence[tuple[Track, Step]]) -> Iterator[FloatArray]:
-        """What the network says of the structures that there is something of: (S, S) each."""
-        nearest = [track.nearest(step.index) for track, step in found]
+    def _answers(self, looks: Sequence[tuple[Track, Piece, Step]]) -> Iterator[FloatArray]:
+        """What the network says of the pieces of structures that there is something of: (S, S) each."""
+        nearest = [track.nearest(step.index, piece) for track, piece, step in looks]
         self._learn(nearest)
-        for first in range(0, len(found), VIEWS_AT_ONCE):
+        for first in range(0, len(looks), VIEWS_AT_ONCE):
             part = slice(first, first + VIEWS_AT_ONCE)
-            seen = shown([track for track, _ in found[part]], [step for _, step in found[part]])
+            seen = shown(looks[part])
             yield from self._runner.answer(seen.evidence, seen.scalars, self._memory(nearest[part])).numpy()
 
     def _learn(self, nearest: Sequence[Sequence[Reference]]) -> None:
@@ -135,10 +139,6 @@ class FastEngine:
             torch.cat([torch.cat([part.keys for part in parts], 1) for parts in kept]),
             torch.cat([torch.cat([part.values for part in parts], 1) for parts in kept]),
         )
-
-
-def _pasted(track: Track, answer: FloatArray | None, shape: tuple[int, int]) -> Patch | None:
-    return None if answer is None or track.view is None else track.view.paste(answer, shape)
 
 
 def _create(options: EngineOptions) -> FastEngine:

@@ -44,6 +44,9 @@ class Engine(Protocol):
     Attributes:
         fuses: whether ``predict`` takes what the pass from the other side said into account, so that its answer stands
             for both.
+
+    An engine whose probabilities are too sure may have a ``temperature`` beside: what their logits are divided by where
+    they are given out as confidence.
     """
 
     fuses: bool

@@ -104,7 +104,7 @@ class FastTraining(Training):
 
 def _gathered(walk: Rollout) -> tuple[Shown, FloatArray, FloatArray]:
     """What the network is shown of a walk, what is true, and where nothing is said of it."""
-    return shown([walk.track], [walk.step()]), walk.truth, walk.ignored
+    return shown([(walk.track, walk.piece, walk.step())]), walk.truth, walk.ignored
 
 
 def _loss(logits: Tensor, presence: Tensor, target: Tensor, known: Tensor) -> Tensor:

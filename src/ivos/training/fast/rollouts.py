@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.propagation.patch import Patch
-from ivos.propagation.tracking import VIEW_PIXELS, Reference, Step, Track
+from ivos.propagation.tracking import VIEW_PIXELS, Piece, Reference, Step, Track
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -59,16 +59,19 @@ class Rollout:
         self._begin(example.walked, opposed=False)
 
     @property
+    def piece(self) -> Piece:
+        """The structure as it is looked at: a walk follows it in one view."""
+        return self.track.pieces[0]
+
+    @property
     def truth(self) -> FloatArray:
         """What the view shows of the true structure on the slice that the walk comes to: (S, S), 0..1."""
-        assert self.track.view is not None  # noqa: S101 - look comes first
-        return self.track.view.cut(self.example.masks[self._ahead[0]].astype(np.float32), VIEW_PIXELS)
+        return self.piece.view.cut(self.example.masks[self._ahead[0]].astype(np.float32), VIEW_PIXELS)
 
     @property
     def ignored(self) -> FloatArray:
         """Where in the view the labels say nothing: (S, S), 0..1."""
-        assert self.track.view is not None  # noqa: S101 - look comes first
-        return self.track.view.cut(self.example.ignored[self._ahead[0]].astype(np.float32), VIEW_PIXELS)
+        return self.piece.view.cut(self.example.ignored[self._ahead[0]].astype(np.float32), VIEW_PIXELS)
 
     def look(self) -> bool:
         """Turn to the structure; where nothing is left of it, go on to what the walk has beside, or finish."""
@@ -102,14 +105,13 @@ class Rollout:
 
     def nearest(self) -> list[Reference]:
         """The drawn slices to read from on the slice that the walk comes to."""
-        return self.track.nearest(self.example.numbers[self._ahead[0]])
+        return self.track.nearest(self.example.numbers[self._ahead[0]], self.piece)
 
     def advance(self, probabilities: FloatArray) -> None:
         """Go on from the network's answer (S, S)."""
-        assert self.track.view is not None  # noqa: S101 - look comes first
         position = self._ahead[0]
         height, width = self.example.masks[position].shape
-        said = self.track.view.paste(probabilities, (height, width))
+        said = self.track.arrive([probabilities], (height, width))
         self._count(position, said)
         self._said[position] = said
         self.track.mask = said
@@ -126,7 +128,8 @@ class Rollout:
         example, first = self.example, positions[0]
         drawn = [first, *range(len(example.walked), len(example.numbers))]
         drawn += [positions[-1]] if example.between else []
-        self.track = Track(example.numbers[first], Patch.of(example.masks[first].astype(np.float32)))
+        mask = Patch.of(example.masks[first].astype(np.float32))
+        self.track = Track(example.numbers[first], mask, most_pieces=1)
         for position in drawn:
             mask = Patch.of(example.masks[position].astype(np.float32))
             self.track.learn(example.numbers[position], example.image(position), mask)
