@@ -36,7 +36,7 @@ from ivos.training.data.store import StoredScan
 from ivos.training.reference.methods import Supervised
 from ivos.training.reference.slices import LabelledSlices, collated
 from ivos.training.reference.supervised_loss import LossSettings, SupervisedLoss
-from ivos.training.samplers import InfiniteSampler
+from ivos.training.streaming import InfiniteSampler
 from ivos.volume.windows import CT_WINDOWS_HU, channels
 
 if TYPE_CHECKING:

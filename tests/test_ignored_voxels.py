@@ -24,7 +24,7 @@ from ivos.training.reference.boundary import active_boundary
 from ivos.training.reference.slices import IGNORED, LabelledSlices, collated
 from ivos.training.stcn.clips import ClipSamples
 from ivos.training.stcn.deform import BEYOND
-from ivos.training.stcn.whole_scans import carried
+from ivos.training.stcn.module import propagate_scan
 from ivos.volume.labels import IGNORE, scheme_from_names, structures_in
 from tests.propagation.scenes import RecordingEngine, dice, moving_discs, volume_of
 
@@ -94,7 +94,7 @@ def test_clips_leave_them_out(stored: list[Path]) -> None:
 
 
 def test_whole_scans_are_validated_without_them(stored: list[Path]) -> None:
-    found, score = carried(RecordingEngine(), StoredScan(stored[0]))
+    found, score = propagate_scan(RecordingEngine(), StoredScan(stored[0]))
     assert structures_in(found) == [3]
     true, ignored = left_open().array == 3, left_open().array == IGNORE
     left = np.arange(len(true)) != true.sum(axis=(1, 2)).argmax()

@@ -13,7 +13,7 @@ import ivos as package
 from ivos.config import load_settings
 from ivos.phantom import abdomen
 from ivos.training.data.prepare import prepare
-from ivos.training.optimiser import share_of_rate
+from ivos.training.module import share_of_rate
 from ivos.training.reference.settings import ReferenceSettings
 from ivos.training.reference.train import train_reference
 from ivos.training.run_settings import OptimiserSettings

@@ -9,15 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ivos.errors import InputError
-from ivos.propagation.annotations import Annotations
-from ivos.propagation.bidirectional import SliceStack
-from ivos.propagation.engines.flow import FlowEngine
 from ivos.propagation.masks import Masks
 from ivos.uncertainty.case_file import read_evidence, write_evidence
-from ivos.uncertainty.cycle import add_cycle
 from ivos.uncertainty.features import QualityFeatures
-from ivos.volume.windows import windows_for
-from tests.propagation.scenes import moving_discs
 
 PROBABILITIES = arrays(np.float32, (2, 6, 5), elements=st.floats(0, 0.5, width=32))
 
@@ -55,23 +49,6 @@ def test_agreement_is_symmetric_and_whole_with_itself(one: np.ndarray, other: np
     shared, total = (pair.astype(np.float64).sum(axis=(1, 2))[known] for pair in (np.minimum(one, other), one + other))
     np.testing.assert_allclose(ab[known], 2 * shared / total, rtol=1e-3, atol=1e-6)
     assert np.isnan(ab[~known]).all()
-
-
-def test_a_good_result_comes_back_to_the_drawn_slice_and_a_shifted_one_does_not() -> None:
-    scan, labels = moving_discs()
-    stack = SliceStack(scan.array, windows_for(scan), (1.0, 1.0))
-    drawn = np.zeros_like(labels.array)
-    drawn[5] = labels.array[5]
-    annotations = Annotations(drawn, (3, 8), frozenset({5}))
-    shifted = np.roll(labels.array, 25, axis=2)
-    shifted[5] = labels.array[5]
-    returned = []
-    for result in (labels.array, shifted):
-        evidence = QualityFeatures.of(len(drawn), 2)
-        add_cycle(evidence, stack, annotations, result, FlowEngine())
-        returned.append(evidence.agreements["cycle"].dsc())
-    assert returned[0].min() > 0.85
-    assert returned[1].max() < 0.5
 
 
 def test_evidence_in_files(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 from ivos.config import load_settings
 from ivos.errors import InputError
-from ivos.training.checkpoints import BEST, LAST
-from ivos.training.optimiser import stretched
+from ivos.training.callbacks import BEST, LAST
+from ivos.training.module import stretched
 from ivos.training.record import RECORD, DataRecord, changes, read_record, write_record
 
 if TYPE_CHECKING:

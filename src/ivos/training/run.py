@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,16 +16,18 @@ from lightning.pytorch.tuner.tuning import Tuner
 from ivos.config import load_settings, save_settings
 from ivos.device import has_bfloat16, pick_device
 from ivos.errors import InputError
-from ivos.training.checkpoints import BEST, LAST, Checkpoints, WholeCheckpoints, read_checkpoint
+from ivos.nets.checkpoints import save_propagation
+from ivos.training.callbacks import BEST, LAST, Checkpoints, FiniteOnly, WholeCheckpoints, read_checkpoint
 from ivos.training.continuing import BEST_BEFORE, SETTINGS, OnChange, begin, continued, is_first_process, set_aside
-from ivos.training.finite import FiniteOnly
 from ivos.training.record import write_record
 from ivos.training.run_settings import RunSettings
-from ivos.training.samplers import InfiniteSampler
+from ivos.training.streaming import InfiniteSampler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from torch import nn
 
     from ivos.training.module import Training
     from ivos.training.record import DataRecord
@@ -33,6 +36,8 @@ _log = logging.getLogger(__name__)
 
 _RATES, _TRIED = (1e-6, 1e-1), 100  # the finder's range, and over how many batches it goes through it
 _MAY_CHANGE = {"steps", "validate_every", "save_every", "patience", "precision", "devices", "nodes", "log_to"}
+
+_SCANS_PER_SEED = 10**10  # synthetic scans of different seeds have different numbers
 
 Kind = TypeVar("Kind", bound=RunSettings)
 
@@ -128,6 +133,45 @@ class Run:
         """Numbers of the samples that come after those of the steps done, where batches are of that size."""
         first = self.done * self.settings.optimiser.accumulate * batch * self.trainer.world_size
         return InfiniteSampler(first + self.trainer.global_rank, self.trainer.world_size)
+
+    def first_scan(self, per_step: int = 1) -> int:
+        """Number of the first synthetic scan that this process still has to learn from.
+
+        Args:
+            per_step: scans that a step takes at most, of each process.
+        """
+        world = self.trainer.world_size
+        start = (self.settings.seed + 1) * _SCANS_PER_SEED
+        return start + self.done * per_step * world + self.trainer.global_rank
+
+    def fit_network(
+        self,
+        network: nn.Module,
+        build: Callable[[Any, Any, float], Training],
+        batches: Any,
+        validating: Any,
+        file: str,
+    ) -> Path:
+        """Train a copy of a network, and save its running average.
+
+        Args:
+            network: to start from.
+            build: the module for a network, the settings and a learning rate.
+            batches: what a DataLoader gives.
+            validating: likewise; not used where the run does not validate.
+            file: name of the weights' file in the run's folder.
+
+        Returns:
+            The weights' file.
+        """
+        module = self.fit(
+            lambda rate: build(copy.deepcopy(network).train().requires_grad_(), self.settings, rate),
+            batches,
+            validating,
+        )
+        if self.is_first:
+            save_propagation(module.averaged_network, self.folder / file)
+        return self.folder / file
 
     def fit(self, made: Callable[[float], Training], batches: Any, validating: Any) -> Training:
         """Train, from the last checkpoint where there is one.

@@ -1,13 +1,14 @@
-"""Endless examples from scan after scan, made on the way."""
+"""What the trainings' data loaders share: sample numbers and examples without end, and processes of low priority."""
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
-from torch.utils.data import IterableDataset, get_worker_info
+from torch.utils.data import DataLoader, IterableDataset, Sampler, get_worker_info
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,13 +16,26 @@ if TYPE_CHECKING:
 Example = TypeVar("Example")
 
 
+class InfiniteSampler(Sampler[int]):
+    """The sample numbers ``first``, ``first + step``, ``first + 2 * step`` and so on."""
+
+    def __init__(self, first: int, step: int) -> None:
+        self._first, self._step = first, step
+
+    def __iter__(self) -> Iterator[int]:
+        number = self._first
+        while True:
+            yield number
+            number += self._step
+
+
 class StreamingDataset(IterableDataset[Example]):
-    """Examples from scan after scan, mixed, so that those of one scan do not come together.
+    """Infinite examples, generated scan by scan and shuffled in a buffer so that those of one scan are spread out.
 
     Args:
-        stream: tells apart what is drawn for one kind of examples from the others.
-        waiting: examples that are mixed.
-        first: number of the first scan, to go on where a training stopped.
+        stream: part of the random seed, different for each kind of example.
+        waiting: size of the shuffle buffer, in examples.
+        first: number of the first scan; a resumed training starts where it stopped.
         step: from one scan to the next, where several processes share them; each one's workers share its scans.
     """
 
@@ -31,7 +45,7 @@ class StreamingDataset(IterableDataset[Example]):
 
     @abstractmethod
     def examples(self, number: int, rng: np.random.Generator) -> Iterator[Example]:
-        """Those of the scan of a number."""
+        """The examples of one scan, given by its number."""
 
     def __iter__(self) -> Iterator[Example]:
         """Examples without end."""
@@ -47,3 +61,25 @@ class StreamingDataset(IterableDataset[Example]):
                 if len(waiting) >= self._waiting:
                     yield waiting.pop(int(rng.integers(len(waiting))))
             number += step
+
+
+def streaming_loader(examples: StreamingDataset[Example], workers: int) -> DataLoader[Any]:
+    """Single examples from worker processes that leave the cores to the training.
+
+    Args:
+        examples: to load.
+        workers: processes; 0 loads in this one.
+    """
+    return DataLoader(
+        examples,
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=32 if workers else None,
+        worker_init_fn=lower_priority,
+    )
+
+
+def lower_priority(worker: int) -> None:  # noqa: ARG001
+    """Lower the priority of a worker process: the training waits for all its threads at every layer."""
+    if hasattr(os, "nice"):
+        os.nice(10)

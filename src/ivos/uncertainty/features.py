@@ -53,7 +53,7 @@ class QualityFeatures:
         probable: sum of the probabilities.
         certain: sum of the probabilities of the labelled pixels.
         entropy: sum of the binary entropies of the probabilities, in bits.
-        agreements: by name, of two answers: the passes, several networks, both stages, a cycle.
+        agreements: by name, of two answers: of two passes, of several networks, of both stages.
     """
 
     voxels: PerSlice

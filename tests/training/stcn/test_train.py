@@ -43,7 +43,7 @@ def test_training_reads_as_the_engine_does() -> None:
     engine.observe(slices[0], Masks.of(first), np.ones(2, bool))
     expected = [engine.predict(image, None).dense() for image in slices[1:]]
     with torch.no_grad():
-        found = ClipPass(network, normalised(torch.from_numpy(images)[None]), structures=2).carried(
+        found = ClipPass(network, normalised(torch.from_numpy(images)[None]), structures=2).propagate(
             torch.from_numpy(first)[None]
         )
     for t in (1, 2):

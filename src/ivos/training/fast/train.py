@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import os
 from collections.abc import Callable
 from functools import partial
 from itertools import islice
@@ -13,7 +11,7 @@ from lightning.pytorch import seed_everything
 from torch.utils.data import DataLoader
 
 from ivos.errors import InputError
-from ivos.nets.checkpoints import load_fast, save_propagation
+from ivos.nets.checkpoints import load_fast
 from ivos.nets.fast import FastNet
 from ivos.training.anatomy.volumes import AnatomyVolumes, StoredVolumes, files_by_use, sources_of
 from ivos.training.data.cases import chosen_cases
@@ -24,6 +22,7 @@ from ivos.training.fast.rollouts import Rollouts
 from ivos.training.fast.scans import LabelledScan, OwnScans, part_in_turn, synthetic
 from ivos.training.record import record_of
 from ivos.training.run import Run, resolved
+from ivos.training.streaming import streaming_loader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +36,8 @@ Volumes = Callable[[int], LabelledScan]
 
 _STEPS, _RATE = 10_000, 2e-3
 _TUNING_STEPS, _TUNING_RATE = 1000, 5e-4
-_WALKS = 32  # under way at once
-_APART = 10**10  # numbers of scans for each seed
+_ROLLOUTS = 32  # under way at once
+_APART = 10**10  # numbers of volumes for each seed
 _HELD_OUT, _HELD_OUT_FIRST = 64, 10**9  # walks over scans that no training sees
 _PER_HELD_OUT_SCAN = 4
 
@@ -63,42 +62,23 @@ def train_fast(settings: PropagationSettings, folder: Path, *, on_change: OnChan
     steps, rate = (_TUNING_STEPS if tuning else _STEPS), (_TUNING_RATE if continues else _RATE)
     settings = resolved(settings, folder, steps=steps, rate=rate, on_change=on_change)
     seed_everything(settings.seed, verbose=False)
-    begun = load_fast(settings.init) if continues or settings.init is not None else FastNet()
+    initial = load_fast(settings.init) if continues or settings.init is not None else FastNet()
     cases = None if settings.data is None else chosen_cases(settings.data, folder, settings.seed)
     training = [] if cases is None else [StoredScan(path) for path in cases.training]
     validating = [] if cases is None else [StoredScan(path) for path in cases.validating]
     record = record_of(settings, cases, made_of=files_by_use(settings.anatomy))
     run = Run(folder, settings, validates=not tuning or bool(validating), record=record, on_change=on_change)
     learned, held_out_volumes = _volumes(settings, folder)
-    world = run.trainer.world_size
-    first = (
-        (settings.seed + 1) * _APART + run.done * world + run.trainer.global_rank
+    examples = Examples(
+        OwnScans(training) if tuning else learned, first=run.first_scan(), step=run.trainer.world_size
     )  # a step begins less than one scan
-    examples: DataLoader[Any] = DataLoader(
-        Examples(
-            OwnScans(training) if tuning else learned,
-            first=first,
-            step=world,
-        ),
-        batch_size=None,
-        num_workers=settings.workers,
-        prefetch_factor=32 if settings.workers else None,
-        worker_init_fn=_give_way,
-    )
     held_out: DataLoader[Any] = DataLoader(
         _held_out(validating, held_out_volumes) if run.validates else [],  # type: ignore[arg-type]
         batch_size=_HELD_OUT // 2,
         collate_fn=list,
     )
-
-    def made(rate: float) -> FastTraining:
-        network = copy.deepcopy(begun).train().requires_grad_()
-        return FastTraining(network, settings, rate)
-
-    module = run.fit(made, Rollouts(examples, _WALKS), held_out)
-    if run.is_first:
-        save_propagation(module.averaged_network, folder / "fast.safetensors")
-    return folder / "fast.safetensors"
+    rollouts = Rollouts(streaming_loader(examples, settings.workers), _ROLLOUTS)
+    return run.fit_network(initial, FastTraining, rollouts, held_out, "fast.safetensors")
 
 
 def _volumes(settings: PropagationSettings, folder: Path) -> tuple[Volumes, Volumes]:
@@ -119,9 +99,3 @@ def _held_out(scans: Sequence[StoredScan], volumes: Volumes) -> list[Example]:
     """Walks to validate on: over parts of scans in turn, or over volumes that no training sees."""
     source = partial(part_in_turn, scans) if scans else volumes
     return list(islice(Examples(source, first=_HELD_OUT_FIRST, per_scan=_PER_HELD_OUT_SCAN), _HELD_OUT))
-
-
-def _give_way(worker: int) -> None:  # noqa: ARG001
-    """Let the training have the cores when it wants them: it waits for all its threads at every layer."""
-    if hasattr(os, "nice"):
-        os.nice(10)

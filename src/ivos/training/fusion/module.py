@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from ivos.propagation.corrections.difference_aware import to_fuse
-from ivos.training.checkpoints import SCORE
+from ivos.training.callbacks import SCORE
 from ivos.training.module import Training
 
 if TYPE_CHECKING:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import seed_everything
 from torch.utils.data import DataLoader
 
-from ivos.nets.checkpoints import save_propagation
 from ivos.nets.fusion import OURS, FusionNet
 from ivos.propagation.engines.registry import create_engine
 from ivos.training.fusion.data import FusionData, NamedData, samples_in
@@ -51,7 +49,7 @@ def train_fusion(
     """
     settings = resolved(settings, folder, steps=_STEPS, rate=_RATE, on_change=on_change)
     seed_everything(settings.seed, verbose=False)
-    begun, engine = FusionNet(OURS), create_engine("fast")
+    initial, engine = FusionNet(OURS), create_engine("fast")
     first = (settings.seed + 1) * _APART
     held_out = samples_in(folder / "samples", range(min(_HELD_OUT, settings.scans)), engine)
     samples = samples_in(folder / "samples", range(first, first + settings.scans), engine, progress)
@@ -60,11 +58,10 @@ def train_fusion(
         NamedData(FusionData(samples, settings.seed)), batch_size=settings.batch, sampler=run.samples(settings.batch)
     )
     validating: DataLoader[Any] = DataLoader(FusionData(held_out), batch_size=settings.batch)
-
-    def made(rate: float) -> FusionTraining:
-        return FusionTraining(copy.deepcopy(begun), settings, rate)
-
-    module = run.fit(made, training, validating)
-    if run.is_first:
-        save_propagation(module.averaged_network, folder / "fusion.safetensors")
-    return folder / "fusion.safetensors"
+    return run.fit_network(
+        initial,
+        FusionTraining,
+        training,
+        validating,
+        "fusion.safetensors",
+    )

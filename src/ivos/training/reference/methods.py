@@ -56,7 +56,6 @@ class Supervised:
         self._supervised = supervised
 
     def loss(self, labelled: Batch, unlabelled: Batch | None, progress: float) -> dict[str, Tensor]:  # noqa: ARG002
-        """See :class:`Method`."""
         return {"supervised": self._supervised(_logits(self.networks[0], labelled), labelled["labels"])}
 
 
@@ -79,7 +78,6 @@ class CrossPseudo:
         self._weight, self._rectified = weight, rectified
 
     def loss(self, labelled: Batch, unlabelled: Batch | None, progress: float) -> dict[str, Tensor]:
-        """See :class:`Method`."""
         if unlabelled is None:
             raise ValueError("cross pseudo supervision needs unlabelled slices")
         both = {key: torch.cat([labelled[key], unlabelled[key]]) for key in labelled}
@@ -115,7 +113,6 @@ class Consistency:
         self._weight = weight
 
     def loss(self, labelled: Batch, unlabelled: Batch | None, progress: float) -> dict[str, Tensor]:  # noqa: ARG002
-        """See :class:`Method`."""
         if unlabelled is None:
             raise ValueError("consistency needs unlabelled slices")
         network = cast("ReferenceNetwork", self.networks[0])

@@ -17,7 +17,7 @@ from ivos.metrics.overlap import dsc
 from ivos.nets.imagenet import load_imagenet
 from ivos.nets.reference_file import ReferenceInfo, load_weights, save_reference
 from ivos.segmentation.reference_networks import ReferenceNetwork, ReferenceNetworks
-from ivos.training.checkpoints import SCORE
+from ivos.training.callbacks import SCORE
 from ivos.training.data.cases import ChosenCases, chosen_cases
 from ivos.training.data.store import UNKNOWN, StoredScan
 from ivos.training.module import Training

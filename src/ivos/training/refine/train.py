@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from multiprocessing import get_context
@@ -14,7 +13,7 @@ from lightning.pytorch import seed_everything
 from torch.utils.data import DataLoader
 
 from ivos.files import replacing
-from ivos.nets.checkpoints import load_refine, save_propagation
+from ivos.nets.checkpoints import load_refine
 from ivos.nets.refine import RefineNet
 from ivos.propagation.engines.registry import create_engine
 from ivos.training.anatomy.volumes import AnatomyVolumes, files_by_use, sources_of
@@ -62,14 +61,12 @@ def train_refinement(
     """
     settings = resolved(settings, folder, steps=_STEPS, rate=_RATE, on_change=on_change)
     seed_everything(settings.seed, verbose=False)
-    begun = load_refine(settings.init) if settings.init is not None else RefineNet()
+    initial = load_refine(settings.init) if settings.init is not None else RefineNet()
     record = record_of(settings, made_of=files_by_use(settings.anatomy))
     run = Run(folder, settings, validates=True, record=record, on_change=on_change)
     files, held_out_files = _prepare(settings, folder / "crops", progress)
-    world = run.trainer.world_size
-    first = (settings.seed + 1) * _APART + run.done * settings.batch * world + run.trainer.global_rank
     samples: DataLoader[Any] = DataLoader(
-        Samples(files, first=first, step=world),
+        Samples(files, first=run.first_scan(settings.batch), step=run.trainer.world_size),
         batch_size=settings.batch,
         num_workers=settings.workers,
         collate_fn=collate,
@@ -79,14 +76,13 @@ def train_refinement(
         batch_size=1,
         collate_fn=collate,
     )
-
-    def made(rate: float) -> RefinementTraining:
-        return RefinementTraining(copy.deepcopy(begun).train().requires_grad_(), settings, rate)
-
-    module = run.fit(made, samples, held_out)
-    if run.is_first:
-        save_propagation(module.averaged_network, folder / "refine.safetensors")
-    return folder / "refine.safetensors"
+    return run.fit_network(
+        initial,
+        RefinementTraining,
+        samples,
+        held_out,
+        "refine.safetensors",
+    )
 
 
 def _prepare(settings: RefinementSettings, folder: Path, progress: Progress | None) -> tuple[list[Path], list[Path]]:

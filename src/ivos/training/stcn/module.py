@@ -13,19 +13,22 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ivos.metrics.overlap import dsc
 from ivos.nets.stcn import STCN, KeyFeatures, aggregate
 from ivos.propagation.engines.stcn import STCNEngine
 from ivos.propagation.engines.working_grid import normalised
-from ivos.training.checkpoints import SCORE
-from ivos.training.data.store import StoredScan
+from ivos.propagation.propagate import propagate
+from ivos.training.callbacks import SCORE
+from ivos.training.data.store import UNKNOWN, StoredScan
 from ivos.training.module import Training
 from ivos.training.pictures import log_picture
 from ivos.training.stcn.deform import BEYOND
-from ivos.training.stcn.whole_scans import carried
+from ivos.volume.labels import structures_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +36,10 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from ivos.propagation.engines.protocol import Engine
     from ivos.training.propagation_settings import PropagationSettings, STCNSettings
     from ivos.training.stcn.clips import Clips
+    from ivos.types import Array
 
 _VALIDATION_BYTES = 10**9
 
@@ -68,7 +73,7 @@ class STCNTraining(Training):
         labels = batch["labels"]
         clip = ClipPass(self.network, normalised(batch["images"]), structures=max(1, int(labels.max())))
         first = clip.masks(labels[:, 0])
-        found = {0: clip.there_and_back(first)} if bool(batch["cycle"]) else clip.carried(first)
+        found = {0: clip.propagate_back_and_forth(first)} if bool(batch["cycle"]) else clip.propagate(first)
         share = _hardest(self.progress, self._own.bootstrapped)
         loss = torch.stack([_loss(shares, labels[:, t], share) for t, shares in found.items()]).mean()
         self.log("loss", loss, prog_bar=True, batch_size=len(labels), sync_dist=True)
@@ -84,7 +89,7 @@ class STCNTraining(Training):
                 working_size=self._own.size,
             )
             with torch.autocast(self.device.type, enabled=False):  # as the engine is used
-                found, score = carried(engine, scan := StoredScan(path))
+                found, score = propagate_scan(engine, scan := StoredScan(path))
             if number == 0:
                 log_picture(self, scan, found)
             if not math.isnan(score):
@@ -92,12 +97,12 @@ class STCNTraining(Training):
 
 
 @dataclass(frozen=True)
-class _Remembered:
+class _Memory:
     keys: Tensor  # (B, 64, N)
     values: Tensor  # (B, K * 512, N)
 
-    def with_another(self, other: _Remembered) -> _Remembered:
-        return _Remembered(torch.cat([self.keys, other.keys], 2), torch.cat([self.values, other.values], 2))
+    def append(self, other: _Memory) -> _Memory:
+        return _Memory(torch.cat([self.keys, other.keys], 2), torch.cat([self.values, other.values], 2))
 
 
 class ClipPass:
@@ -120,31 +125,31 @@ class ClipPass:
         numbers = torch.arange(1, self._structures + 1, device=labels.device)
         return (labels[:, None] == numbers[:, None, None]).to(self._images)
 
-    def carried(self, first: Tensor) -> dict[int, Tensor]:
+    def propagate(self, first: Tensor) -> dict[int, Tensor]:
         """Shares (B, K + 1, S, S) on every slice after the first, from its masks and from the answers before."""
-        memory, found, there = self._remembered(0, first), {}, first.amax((2, 3)) > 0
+        memory, found, there = self._memorise(0, first), {}, first.amax((2, 3)) > 0
         for t in range(1, self._images.shape[1]):
             found[t] = self._read(t, memory, there)
             if t + 1 < self._images.shape[1]:
-                memory = memory.with_another(self._remembered(t, found[t][:, 1:]))
+                memory = memory.append(self._memorise(t, found[t][:, 1:]))
         return found
 
-    def there_and_back(self, first: Tensor) -> Tensor:
+    def propagate_back_and_forth(self, first: Tensor) -> Tensor:
         """Shares (B, K + 1, S, S) on the first slice, from the answers on the others alone."""
         there, last = first.amax((2, 3)) > 0, self._images.shape[1] - 1
-        memory = self._remembered(last, self.carried(first)[last][:, 1:])
+        memory = self._memorise(last, self.propagate(first)[last][:, 1:])
         for t in range(last - 1, 0, -1):
-            memory = memory.with_another(self._remembered(t, self._read(t, memory, there)[:, 1:]))
+            memory = memory.append(self._memorise(t, self._read(t, memory, there)[:, 1:]))
         return self._read(0, memory, there)
 
-    def _remembered(self, t: int, masks: Tensor) -> _Remembered:
+    def _memorise(self, t: int, masks: Tensor) -> _Memory:
         others = masks.sum(1, keepdim=True) - masks
         image, f16 = (self._for_each(part) for part in (self._images[:, t], self._features[t].f16))
         values = self._network.encode_value(image, f16, masks.flatten(0, 1)[:, None], others.flatten(0, 1)[:, None])
         keys = self._features[t].key.flatten(2)
-        return _Remembered(keys, values.float().reshape(len(masks), -1, keys.shape[2]))
+        return _Memory(keys, values.float().reshape(len(masks), -1, keys.shape[2]))
 
-    def _read(self, t: int, memory: _Remembered, there: Tensor) -> Tensor:
+    def _read(self, t: int, memory: _Memory, there: Tensor) -> Tensor:
         """Shares (B, K + 1, S, S) of slice t; the affinity is that of the engine's memory, over all its places."""
         seen = self._features[t]
         query, height, width = seen.key.flatten(2), *seen.key.shape[2:]
@@ -172,3 +177,21 @@ def _hardest(progress: float, between: tuple[float, float]) -> float:
     first, last = between
     left = (last - progress) / max(last - first, 1e-9)
     return 0.15 + 0.85 * min(max(left, 0.0), 1.0)
+
+
+def propagate_scan(engine: Engine, scan: StoredScan) -> tuple[Array, float]:
+    """A scan's labels (Z, Y, X) from the slices that show most of a structure, and their mean DSC on the others.
+
+    The DSC counts where the labels say something, and is NaN where no labelled slice is left.
+    """
+    labels = scan.labels()
+    ignored = labels.array == UNKNOWN
+    truth = np.where(ignored, 0, labels.array)
+    ids = structures_in(truth)
+    largest = sorted({int((truth == label).sum(axis=(1, 2)).argmax()) for label in ids})
+    drawn = np.zeros_like(truth)
+    drawn[largest] = truth[largest]
+    found = propagate(scan.scan(), labels.with_array(drawn), engine=engine, axis="axial", complete=largest).labels.array
+    left = np.setdiff1d(np.arange(len(truth)), largest)
+    scores = [dsc((found[left] == label) & ~ignored[left], truth[left] == label) for label in ids]
+    return found, float(np.nanmean(scores)) if not np.isnan(scores).all() else math.nan

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from lightning.pytorch import seed_everything
 from torch.utils.data import DataLoader
 
 from ivos.errors import InputError
-from ivos.nets.checkpoints import load_stcn, save_propagation
+from ivos.nets.checkpoints import load_stcn
 from ivos.nets.imagenet import load_resnet
 from ivos.nets.stcn import STCN
 from ivos.training.data.cases import chosen_cases
@@ -47,7 +47,7 @@ def train_stcn(settings: PropagationSettings, folder: Path, *, on_change: OnChan
     assert settings.data is not None  # noqa: S101 - the settings see to it
     own = cast("STCNSettings", settings.network)
     seed_everything(settings.seed, verbose=False)
-    begun = _begun(settings, own)
+    initial = _initial_network(settings, own)
     cases = chosen_cases(settings.data, folder, settings.seed)
     record = record_of(settings, cases, unlabelled=own.learn_from.cycle > 0)
     run = Run(folder, settings, validates=bool(cases.validating), record=record, on_change=on_change)
@@ -67,25 +67,23 @@ def train_stcn(settings: PropagationSettings, folder: Path, *, on_change: OnChan
         collate_fn=collated_clips,
     )
     scans: DataLoader[Any] = DataLoader(cases.validating, batch_size=1, collate_fn=list)  # type: ignore[arg-type]
-
-    def made(rate: float) -> STCNTraining:
-        network = copy.deepcopy(begun).train().requires_grad_()
-        published = settings.init is not None or own.imagenet is not None
-        return STCNTraining(network, settings, rate, frozen_norms=published)
-
-    module = run.fit(made, clips, scans)
-    if run.is_first:
-        save_propagation(module.averaged_network, folder / "stcn.safetensors")
-    return folder / "stcn.safetensors"
+    published = settings.init is not None or own.imagenet is not None
+    return run.fit_network(
+        initial,
+        partial(STCNTraining, frozen_norms=published),
+        clips,
+        scans,
+        "stcn.safetensors",
+    )
 
 
-def _begun(settings: PropagationSettings, own: STCNSettings) -> STCN:
+def _initial_network(settings: PropagationSettings, own: STCNSettings) -> STCN:
     """The network that the training begins with."""
     if settings.init is not None:
-        begun = load_stcn(settings.init)
-        if begun.encoder_name != own.key_encoder:
-            raise InputError(f"{settings.init}: its key encoder is {begun.encoder_name}, not {own.key_encoder}")
-        return begun
+        initial = load_stcn(settings.init)
+        if initial.encoder_name != own.key_encoder:
+            raise InputError(f"{settings.init}: its key encoder is {initial.encoder_name}, not {own.key_encoder}")
+        return initial
     network = STCN(encoder=own.key_encoder)
     if own.imagenet is not None:
         for encoder, path in zip((network.key_encoder, network.value_encoder.resnet), own.imagenet, strict=True):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import copy
-import os
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import seed_everything
 from torch.utils.data import DataLoader
 
-from ivos.nets.checkpoints import load_strokes, save_propagation
+from ivos.nets.checkpoints import load_strokes
 from ivos.nets.strokes import StrokesNet
 from ivos.training.record import record_of
 from ivos.training.run import Run, resolved
+from ivos.training.streaming import streaming_loader
 from ivos.training.strokes.drawings import PromptRollouts
 from ivos.training.strokes.examples import Examples
 from ivos.training.strokes.module import StrokesTraining
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from ivos.training.strokes.settings import StrokesSettings
 
 _STEPS, _RATE = 10_000, 2e-3
-_APART = 10**10  # numbers of scans for each seed
 _HELD_OUT, _HELD_OUT_FIRST = 96, 2 * 10**9  # slices of scans that no training sees
 
 
@@ -45,33 +43,19 @@ def train_strokes(settings: StrokesSettings, folder: Path, *, on_change: OnChang
     """
     settings = resolved(settings, folder, steps=_STEPS, rate=_RATE, on_change=on_change)
     seed_everything(settings.seed, verbose=False)
-    begun = load_strokes(settings.init) if settings.init is not None else StrokesNet()
+    initial = load_strokes(settings.init) if settings.init is not None else StrokesNet()
     run = Run(folder, settings, validates=True, record=record_of(settings), on_change=on_change)
-    world = run.trainer.world_size
-    first = (settings.seed + 1) * _APART + run.done * world + run.trainer.global_rank  # a step begins less than a scan
-    examples: DataLoader[Any] = DataLoader(
-        Examples(first=first, step=world),
-        batch_size=None,
-        num_workers=settings.workers,
-        prefetch_factor=32 if settings.workers else None,
-        worker_init_fn=_give_way,
-    )
+    examples = Examples(first=run.first_scan(), step=run.trainer.world_size)  # a step begins less than one scan
     held_out: DataLoader[Any] = DataLoader(
         list(islice(Examples(first=_HELD_OUT_FIRST), _HELD_OUT)),  # type: ignore[arg-type]
         batch_size=_HELD_OUT // 2,
         collate_fn=list,
     )
-
-    def made(rate: float) -> StrokesTraining:
-        return StrokesTraining(copy.deepcopy(begun).train().requires_grad_(), settings, rate)
-
-    module = run.fit(made, PromptRollouts(examples, settings.batch), held_out)
-    if run.is_first:
-        save_propagation(module.averaged_network, folder / "strokes.safetensors")
-    return folder / "strokes.safetensors"
-
-
-def _give_way(worker: int) -> None:  # noqa: ARG001
-    """Let the training have the cores when it wants them: it waits for all its threads at every layer."""
-    if hasattr(os, "nice"):
-        os.nice(10)
+    rollouts = PromptRollouts(streaming_loader(examples, settings.workers), settings.batch)
+    return run.fit_network(
+        initial,
+        StrokesTraining,
+        rollouts,
+        held_out,
+        "strokes.safetensors",
+    )
