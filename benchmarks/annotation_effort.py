@@ -36,7 +36,7 @@ from ivos.propagation.annotations import Annotations
 from ivos.propagation.bidirectional import SliceStack, walk
 from ivos.propagation.fusion import decide
 from ivos.uncertainty.features import QualityFeatures
-from ivos.uncertainty.suggest import rank, take
+from ivos.uncertainty.suggest import collect_features, rank
 from ivos.volume.windows import windows_for
 
 if TYPE_CHECKING:
@@ -78,13 +78,13 @@ class Scene:
 
     def scores(self, drawn: Sequence[int]) -> tuple[float, float]:
         """Mean DSC with these slices drawn, on all and on the other slices."""
-        return self._propagated(frozenset(drawn))[0]
+        return self._result(frozenset(drawn))[0]
 
     def suggested(self, drawn: Sequence[int]) -> int:
         """The slice to draw next."""
-        return self._propagated(frozenset(drawn))[1]
+        return self._result(frozenset(drawn))[1]
 
-    def _propagated(self, drawn: frozenset[int]) -> tuple[tuple[float, float], int]:
+    def _result(self, drawn: frozenset[int]) -> tuple[tuple[float, float], int]:
         if drawn not in self._done:
             self._done[drawn] = self._propagate(drawn)
         return self._done[drawn]
@@ -99,7 +99,7 @@ class Scene:
         ids = np.array([0, *present], labels.dtype)
         for finished in walk(self._stack, annotations, self._engine):
             if finished is not None:
-                take(evidence, finished)
+                collect_features(evidence, finished)
                 found[finished.index] = ids[decide(finished.masks)[0]]
         next_slices = rank(evidence, annotations, count=1).slices
         free = next(n for n in range(len(self) + 1) if n not in drawn)
@@ -129,8 +129,8 @@ def halving(scene: Scene, slices: int) -> list[Curve]:
     return [_one_by_one(scene, drawn)]
 
 
-def planned(scene: Scene, slices: int) -> list[Curve]:
-    """Evenly, for each number anew."""
+def evenly_planned(scene: Scene, slices: int) -> list[Curve]:
+    """Evenly spaced, chosen separately for each number."""
     return [[scene.scores([int((i + 0.5) * len(scene) / n) for i in range(n)]) for n in range(1, slices + 1)]]
 
 
@@ -145,7 +145,7 @@ WAYS: dict[str, Callable[[Scene, int], list[Curve]]] = {
     "random": at_random,
     "halving": halving,
     "suggested": suggested,
-    "planned": planned,
+    "planned": evenly_planned,
 }
 
 

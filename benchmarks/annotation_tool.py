@@ -29,7 +29,7 @@ import psutil
 import typer
 from playwright.sync_api import sync_playwright
 
-from benchmarks.measure import markdown, measured
+from benchmarks.measure import markdown, measure_call
 from benchmarks.speed import phantom, scan_and_slices
 from ivos.errors import InputError
 from ivos.io.write import write_volume
@@ -127,7 +127,7 @@ def server_on(scans: Path) -> Iterator[tuple[str, psutil.Process]]:
 
 
 @contextmanager
-def served(scan: Path) -> Iterator[Server]:
+def serve(scan: Path) -> Iterator[Server]:
     """`ivos annotate` on a scan."""
     began = time.perf_counter()
     with server_on(scan) as (address, process):
@@ -279,13 +279,13 @@ def main(
     size: Annotated[int, typer.Option(min=64, help="Rows and columns.")] = 512,
 ) -> None:
     """Time what a person waits for, then use the server for an hour."""
-    small = measured(phantom).result
+    small = measure_call(phantom).result
     scan, drawn = scan_and_slices(small, slices, size, halved=False)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_volume(folder / "scan.nii.gz", scan)
         write_volume(folder / "drawn.nii.gz", drawn.with_array(drawn.array, small.labels.names))
-        with served(folder / "scan.nii.gz") as server:
+        with serve(folder / "scan.nii.gz") as server:
             table = waiting(server, folder / "drawn.nii.gz")
             print(markdown([f"{slices} slices of {size} x {size}", "takes"], table), flush=True)
             rows = memory_rows(server, folder / "ivos-work", minutes)

@@ -43,7 +43,7 @@ class Case:
 
 
 def cases_of(scan: Path | None, labels: Path | None, phantoms: int, shape: Shape = _PHANTOM_SHAPE) -> list[Case]:
-    """One pair of files, or so many phantoms of a shape."""
+    """One pair of files, or a number of phantoms of a shape."""
     if (scan is None) != (labels is None):
         raise typer.BadParameter("--scan and --labels go together")
     if scan is not None:

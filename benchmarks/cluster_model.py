@@ -89,7 +89,7 @@ class Storage:
         self.moved_mb = 0.0
 
     def transfer(self, size_mb: float, action: Callable[[], None]) -> None:
-        """Have something happen when so many MB have come through."""
+        """Schedule an event for when the given number of MB has been transferred."""
         self._advance()
         self._count += 1
         self.moved_mb += size_mb
@@ -107,9 +107,9 @@ class Storage:
         if self._transfers:
             needed, number, _ = self._transfers[0]
             seconds = max(0.0, needed - self._given_mb) / self._pace_mb()
-            self._clock.after(seconds, lambda: self._ended(number, self._count))
+            self._clock.after(seconds, lambda: self._end_transfer(number, self._count))
 
-    def _ended(self, number: int, count: int) -> None:
+    def _end_transfer(self, number: int, count: int) -> None:
         """The first transfer is through, unless others have come since that was foreseen."""
         if not self._transfers or self._transfers[0][1] != number or count != self._count:
             return
@@ -125,7 +125,7 @@ class Worker:
 
     Attributes:
         alive: whether what it does still counts.
-        in_hand: scans it was given and has not told the end of.
+        in_hand: scans assigned and not reported as finished.
         read: how many of them wait to be worked on.
         reading: how many wait to be read, or are.
         working: whether it computes.
@@ -194,9 +194,9 @@ class Cohort:
         needed_s = self._costs.driver_s + self._costs.commits_s
         self._driver_free = max(self._clock.now, self._driver_free) + needed_s
         self.told_s += needed_s
-        self._clock.after(self._driver_free - self._clock.now, lambda: self._given(worker))
+        self._clock.after(self._driver_free - self._clock.now, lambda: self._assign(worker))
 
-    def _given(self, worker: Worker) -> None:
+    def _assign(self, worker: Worker) -> None:
         worker.reading.append(None)
         if len(worker.reading) == 1:
             self._storage.transfer(self._costs.read_mb, lambda: self._has_read(worker))

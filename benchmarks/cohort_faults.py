@@ -52,7 +52,7 @@ class Course:
         output: its folder.
         job: what is done.
         address: of the cluster.
-        fault: is called once, with the name of a worker that has a case in hand.
+        fault: called once, with the name of a worker that is processing a case.
     """
 
     cases: Sequence[Case]
@@ -94,7 +94,7 @@ def main(
         rows["worker killed"] = course("worker", _kill_worker).run()
         rows["node killed"] = course("node", lambda _: _kill_node(cluster)).run()
         another_node(cluster)
-        rows["driver killed, run again"] = _driver_killed(course("driver"), place / "cases", seconds)
+        rows["driver killed, run again"] = _kill_driver(course("driver"), place / "cases", seconds)
         (place / "cases" / "0001.txt").write_text("crash")
         rows["a scan that crashes its process"] = course("crash").run()
         (place / "cases" / "0001.txt").write_text("scan")
@@ -108,10 +108,10 @@ def main(
 def _figures(rows: Sequence[Row], output: Path, job: SleepingJob, seconds: float) -> list[str]:
     whole = [row for row in rows if row.state == "done" and _size(output / f"{row.name}.bin") == job.size_bytes]
     aside = sum(row.state in ("refused", "lost") for row in rows)
-    told = (job.log or output).read_text().splitlines()
-    written = Counter(line for line in told if line.startswith("written"))
+    lines = (job.log or output).read_text().splitlines()
+    written = Counter(line for line in lines if line.startswith("written"))
     again = sum(written.values()) - len(written)
-    lost = len(told) - sum(written.values()) - len(written)
+    lost = len(lines) - sum(written.values()) - len(written)
     return [str(len(rows)), str(len(whole)), str(aside), str(lost), str(again), f"{seconds:.1f}"]
 
 
@@ -129,7 +129,7 @@ def _kill_node(cluster: Any) -> None:
     threading.Thread(target=cluster.remove_node, args=(node, False)).start()
 
 
-def _driver_killed(course: Course, cases: Path, seconds: float) -> list[str]:
+def _kill_driver(course: Course, cases: Path, seconds: float) -> list[str]:
     """A driver in a process of its own, killed when it is a third through; this process goes on with its run."""
     started = time.perf_counter()
     arguments = [

@@ -5,7 +5,7 @@ python -m benchmarks.cohort_scaling [--work 40] [--read-mb 80] [--storage-mb 100
 A discrete-event model of what `ivos.cohort` does on a Ray cluster: one driver hands scans out one after the other and
 commits twice to the manifest for each; a worker has two scans, so that one is read while the other is worked on; all
 read from and write to one storage, whose bandwidth they share equally; some scans take longer than others, a few far
-longer; workers die at random, what they had in hand is given out again at the end. The defaults are of CPU workers with
+longer; workers die at random, their unfinished scans are reassigned at the end. The defaults are of CPU workers with
 4 cores; measure your own with `python -m benchmarks.cohort` and with `ivos segment --report`.
 """
 
@@ -20,7 +20,7 @@ from benchmarks.measure import markdown
 
 _COHORTS = (2_000, 1_000_000)
 _MACHINES = (1, 4, 16, 64, 256, 1024)
-_SIMULATED = 20_000  # scans, or 20 a worker where that is more; what follows goes on at the pace of their middle third
+_SIMULATED = 20_000  # scans, or 20 a worker where that is more; the rest is extrapolated from the middle third
 
 
 def main(

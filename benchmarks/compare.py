@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmarks.measure import markdown, measured
+from benchmarks.measure import markdown, measure_call
 from benchmarks.scores import mean
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def compare(task: Task, cases: list[Case], engines: list[Contender], *, per_stru
     findings: Findings = {engine.name: [] for engine in engines}
     for case in cases:
         for engine in engines:
-            run = measured(_run, task, case, engine)
+            run = measure_call(_run, task, case, engine)
             scores: list[Score] = run.result
             findings[engine.name] += [(case, score) for score in scores]
             figures = [f"{mean(s.dsc for s in scores):.3f}", f"{mean(s.overshoot for s in scores):.3f}"]

@@ -32,7 +32,7 @@ _TESTED, _FIRST_TESTED = 3, 100
 def main(
     scans: Annotated[int, typer.Option(min=1, help="Labelled scans to train on.")] = 10,
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 1000,
-    folder: Annotated[Path | None, typer.Option(help="Keep scans and run here; a run that is there goes on.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Keep scans and run here; an existing run is resumed.")] = None,
 ) -> None:
     """Fine-tune the bundled network and compare."""
     with tempfile.TemporaryDirectory() as temporary:

@@ -33,9 +33,9 @@ from ivos.nets.reference import reference_network
 from ivos.phantom import abdomen
 from ivos.training.data.prepare import load_manifest, prepare
 from ivos.training.data.store import StoredScan
+from ivos.training.reference.losses import LossSettings, SupervisedLoss
 from ivos.training.reference.methods import Supervised
-from ivos.training.reference.slices import LabelledSlices, collated
-from ivos.training.reference.supervised_loss import LossSettings, SupervisedLoss
+from ivos.training.reference.slices import LabelledSlices, collate
 from ivos.training.streaming import InfiniteSampler
 from ivos.volume.windows import CT_WINDOWS_HU, channels
 
@@ -74,7 +74,7 @@ def main(
     """Read slices from every form of file, then train with and without reading."""
     with tempfile.TemporaryDirectory() as temporary:
         place = (folder or Path(temporary)) / f"{scans}_{slices}_{size}"
-        cases = [_written(place, number, slices, size) for number in range(scans)]
+        cases = [_write_files(place, number, slices, size) for number in range(scans)]
         prepare(place / "nii.gz", place / "store")
         stored = [place / "store" / case.file for case in load_manifest(place / "store").cases]
         forms = _forms(cases, stored)
@@ -87,7 +87,7 @@ def main(
         print(markdown([f"steps of {_BATCH} slices", "ms/step", "waiting, ms", "waiting", "longer than kept"], rows))
 
 
-def _written(place: Path, number: int, slices: int, size: int) -> dict[str, list[Path]]:
+def _write_files(place: Path, number: int, slices: int, size: int) -> dict[str, list[Path]]:
     """A phantom's files by suffix, NIfTI in the layout of nnU-Net; those that are there stay as they are."""
     name = f"phantom_{number:02d}"
     files = {".npy": [place / "npy" / f"{name}_{z:04d}.npy" for z in range(slices)]}
@@ -109,10 +109,10 @@ def _forms(cases: list[dict[str, list[Path]]], stored: list[Path]) -> list[Form]
     packed, plain, arrays = ([case[suffix] for case in cases] for suffix in (".nii.gz", ".nii", ".npy"))
     opened = {path: StoredScan(path) for path in stored}
     return [
-        Form(".nii.gz, whole scan read", packed, lambda paths, z: _seen(*(read(path).array[z] for path in paths))),
-        Form(".nii, whole scan read", plain, lambda paths, z: _seen(*(read(path).array[z] for path in paths))),
-        Form(".nii, slice read by ITK", plain, lambda paths, z: _seen(*(_region(path, z) for path in paths))),
-        Form(".npy for every slice", arrays, lambda paths, z: _seen(*np.load(paths[z]))),
+        Form(".nii.gz, whole scan read", packed, lambda paths, z: _as_slice(*(read(path).array[z] for path in paths))),
+        Form(".nii, whole scan read", plain, lambda paths, z: _as_slice(*(read(path).array[z] for path in paths))),
+        Form(".nii, slice read by ITK", plain, lambda paths, z: _as_slice(*(_region(path, z) for path in paths))),
+        Form(".npy for every slice", arrays, lambda paths, z: _as_slice(*np.load(paths[z]))),
         Form("store", [[path] for path in stored], lambda paths, z: opened[paths[0]].slice(z)),
     ]
 
@@ -128,7 +128,7 @@ def _region(path: Path, z: int) -> Array:
     return array
 
 
-def _seen(image: Array, labels: Array) -> Slice:
+def _as_slice(image: Array, labels: Array) -> Slice:
     return channels(image, CT_WINDOWS_HU), labels.astype(np.int16)
 
 
@@ -155,20 +155,20 @@ def _step_rows(stored: list[Path], side: int, steps: int) -> list[list[str]]:
     structures = sorted({label for path in stored for label in StoredScan(path).info.volumes_ml or {}})
     dataset = LabelledSlices(stored, structures, size=side, neighbours=0, seed=0)
     loaders = [
-        DataLoader(dataset, _BATCH, sampler=InfiniteSampler(0, 1), num_workers=n, collate_fn=collated) for n in (0, 1)
+        DataLoader(dataset, _BATCH, sampler=InfiniteSampler(0, 1), num_workers=n, collate_fn=collate) for n in (0, 1)
     ]
     sources: dict[str, Iterable[Batch]] = {"batch kept": itertools.repeat(next(iter(loaders[0])))}
     sources |= {f"loader, workers: {n}": loader for n, loader in enumerate(loaders)}
     rows, kept_ms = [], 0.0
     for name, source in sources.items():
-        step_ms, waiting_ms = _timed(iter(source), len(structures) + 1, side, steps)
+        step_ms, waiting_ms = _time_steps(iter(source), len(structures) + 1, side, steps)
         kept_ms = kept_ms or step_ms
         shares = [f"{waiting_ms / step_ms:.1%}", f"{step_ms / kept_ms - 1:+.1%}"]
         rows.append([f"{side} x {side}, {name}", f"{step_ms:.1f}", f"{waiting_ms:.2f}", *shares])
     return rows
 
 
-def _timed(batches: Iterator[Batch], classes: int, side: int, steps: int) -> tuple[float, float]:
+def _time_steps(batches: Iterator[Batch], classes: int, side: int, steps: int) -> tuple[float, float]:
     """Milliseconds of a step, and those of them in which it waits for its batch."""
     torch.manual_seed(0)
     device = pick_device()

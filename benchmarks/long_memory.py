@@ -22,7 +22,7 @@ import numpy as np
 import torch
 import typer
 
-from benchmarks.measure import markdown, measured
+from benchmarks.measure import markdown, measure_call
 from benchmarks.speed import phantom, scan_and_slices
 from ivos.nets.checkpoints import load_stcn, load_xmem
 from ivos.nets.stcn import STCN
@@ -90,7 +90,7 @@ def main(
     setting = Setting(slices, size, budget_mb * 10**6, stcn, xmem, bfloat16)
     rows = []
     for name in wanted:
-        found = measured(seconds_of_slices, name, setting)
+        found = measure_call(seconds_of_slices, name, setting)
         first, last = (float(np.mean(part)) for part in _both_ends(found.result))
         rows.append(
             [_ENGINES[name], f"{first:.3f}", f"{last:.3f}", f"{last / first:.2f}", f"{found.peak_mb / 1000:.2f}"]

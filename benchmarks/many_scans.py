@@ -52,7 +52,7 @@ def propagations(count: Count = 100) -> None:
     def once() -> None:
         ivos.propagate(scan, drawn)
 
-    _print("propagations", _measured(once, count))
+    _print("propagations", _memory_after_each(once, count))
 
 
 @app.command()
@@ -70,7 +70,7 @@ def sessions(count: Count = 100) -> None:
         session.click(middle, _STRUCTURE, positive=[(48, 48)])
         session.undo()
 
-    _print("sessions", _measured(once, count))
+    _print("sessions", _memory_after_each(once, count))
 
 
 @app.command()
@@ -83,7 +83,7 @@ def page(count: Count = 50) -> None:
         for number in range(count):
             ivos.write(folder / f"scan_{number:03d}.nii.gz", scan.with_array(scan.array + number))
         with server_on(folder) as (address, process), browser_page() as tab:
-            rows = _every(list(_visited(tab, address, process)))
+            rows = _every(list(_visit(tab, address, process)))
     print(markdown(["scans opened", "server, MB", "by its own count, MB", "scripts of the page, MB"], rows))
 
 
@@ -97,7 +97,7 @@ def _scan() -> tuple[Volume, Volume]:
     return phantom.scan, phantom.labels.with_array(drawn)
 
 
-def _measured(do: Callable[[], None], count: int) -> list[float]:
+def _memory_after_each(do: Callable[[], None], count: int) -> list[float]:
     """Resident memory in MB after each time."""
     process, held = psutil.Process(), []
     for _ in range(count):
@@ -119,7 +119,7 @@ def _every(rows: list[list[str]]) -> list[list[str]]:
     return [row for number, row in enumerate(rows, start=1) if number == 1 or number % step == 0]
 
 
-def _visited(tab: Page, address: str, process: psutil.Process) -> Iterator[list[str]]:
+def _visit(tab: Page, address: str, process: psutil.Process) -> Iterator[list[str]]:
     """A row for each scan, once it has been worked on."""
     tab.goto(address)
     with httpx2.Client(base_url=address, timeout=600) as client:

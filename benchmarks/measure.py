@@ -28,7 +28,7 @@ class Measured:
     peak_mb: float
 
 
-def measured(function: Callable[..., Any], *arguments: Any) -> Measured:
+def measure_call(function: Callable[..., Any], *arguments: Any) -> Measured:
     """Run ``function(*arguments)`` in a fresh process."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)

@@ -23,13 +23,13 @@ FIRST_SEED = 5000
 _CONFIGS = Path(__file__).parent.parent / "configs" / "laptop" / "reference"
 
 
-def trained(prepared: Path, method: str, run: Path, changes: Sequence[str]) -> list[Path]:
+def train_networks(prepared: Path, method: str, run: Path, changes: Sequence[str]) -> list[Path]:
     """The weights' files of a training on all labelled cases by the laptop recipe of that name.
 
     Args:
         prepared: folder of the prepared cohort.
         method: the recipe.
-        run: the run's folder; a run that ended there is not repeated, one that was stopped goes on.
+        run: the run's folder; a run that ended there is not repeated, one that was stopped is resumed.
         changes: ``key=value`` settings beside those of the recipe.
     """
     settings = laptop(method, prepared, changes)
@@ -43,7 +43,7 @@ def laptop(method: str, prepared: Path, changes: Sequence[str]) -> ReferenceSett
     return load_settings(ReferenceSettings, given)
 
 
-def prepared(place: Path) -> Path:
+def prepare_cohort(place: Path) -> Path:
     """The prepared cohort in a folder, made where it is not there."""
     write_cohort(place / "raw")
     prepare(place / "raw", place / "prepared")
@@ -57,7 +57,9 @@ def networks(place: Path, steps: int) -> list[Path]:
         place: folder of the cohort, ``prepared/`` and the run; what is there is not made again.
         steps: optimiser steps.
     """
-    return trained(prepared(place), "cps", place / "cps", ["data.size=96", "data.batch=4", f"steps={steps}"])
+    return train_networks(
+        prepare_cohort(place), "cps", place / "cps", ["data.size=96", "data.batch=4", f"steps={steps}"]
+    )
 
 
 def write_cohort(folder: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.cases import largest_slice
-from benchmarks.scores import carried
+from benchmarks.scores import propagate_slices
 from ivos.files import replacing
 from ivos.types import Axis
 from ivos.volume.boxes import bounding_box
@@ -44,7 +44,7 @@ def save_worst(folder: Path, found: list[tuple[Case, Score]], engine: Contender,
     for rank, (case, score) in enumerate(sorted(found, key=lambda item: item[1].dsc)[:worst], start=1):
         scan, labels = case.load()
         drawn = largest_slice(labels, score.structure)
-        result = carried(scan, labels, [drawn], [score.structure], engine.load()) == score.structure
+        result = propagate_slices(scan, labels, [drawn], [score.structure], engine.load()) == score.structure
         title = f"{case.name}: {score.name}, {engine.name}, DSC {score.dsc:.3f}"
         name = f"{rank} {case.name} {score.name} {engine.name}"
         paths.append(save_sheet(folder, name, title, scan, labels.array == score.structure, result, drawn))
@@ -62,14 +62,14 @@ def save_tiles(folder: Path, name: str, title: str, tiles: Sequence[Picture]) ->
     sheet = np.hstack([part for tile in tiles for part in (tile, between)][:-1])
     place = folder / (re.sub(r"\W+", "_", name) + ".png")
     with replacing(place) as path:
-        _titled(sheet, title).save(path)
+        _add_title(sheet, title).save(path)
     return place
 
 
 def prompt_tile(scan: Volume, index: int, truth: Mask, found: Mask, strokes: Strokes, text: str) -> Picture:
     """The surroundings of a structure (H, W) on a slice: it, the mask that was found, and what prompted that."""
     box = bounding_box(truth, margin=round(_MARGIN_MM / scan.geometry.spacing_mm[2])) or (slice(None), slice(None))
-    tile = _enlarged(scan, index, box)
+    tile = _enlarge(scan, index, box)
     inside = np.zeros(truth.shape, bool)
     if strokes.box is not None:
         top, left, bottom, right = strokes.box
@@ -77,7 +77,7 @@ def prompt_tile(scan: Volume, index: int, truth: Mask, found: Mask, strokes: Str
     shown = (strokes.positive, _WANTED, -1), (strokes.negative, _UNWANTED, -1), (inside, _WANTED, 1)
     for mask, colour, thickness in (*shown, (truth, _TRUTH, 2), (found, _FOUND, 1)):
         _outline(tile, mask[box], colour, thickness)
-    return _written(tile, text)
+    return _write_text(tile, text)
 
 
 def _tiles(scan: Volume, truth: Mask, found: Mask, drawn: int) -> list[Picture]:
@@ -87,11 +87,11 @@ def _tiles(scan: Volume, truth: Mask, found: Mask, drawn: int) -> list[Picture]:
     box = bounding_box(seen, margin=round(_MARGIN_MM / scan.geometry.spacing_mm[2])) or (slice(None), slice(None))
     tiles = []
     for index in shown:
-        tile = _enlarged(scan, index, box)
+        tile = _enlarge(scan, index, box)
         _outline(tile, truth[index][box], _TRUTH, 2)
         _outline(tile, found[index][box], _FOUND, 1)
         away = "drawn" if index == drawn else f"{index - drawn:+d}"
-        tiles.append(_written(tile, f"slice {scan.source_index(Axis.AXIAL, index)}, {away}"))
+        tiles.append(_write_text(tile, f"slice {scan.source_index(Axis.AXIAL, index)}, {away}"))
     return tiles
 
 
@@ -106,7 +106,7 @@ def _most_wrong(truth: Mask, found: Mask) -> list[int]:
     return sorted(chosen)
 
 
-def _enlarged(scan: Volume, index: int, box: tuple[slice, ...]) -> Picture:
+def _enlarge(scan: Volume, index: int, box: tuple[slice, ...]) -> Picture:
     """Part of a slice in grey, in its right proportions."""
     grey = channels(scan.array[index][box], windows_for(scan))[0]
     sides_mm = [count * mm for count, mm in zip(grey.shape, scan.geometry.spacing_mm[1:], strict=True)]
@@ -123,14 +123,14 @@ def _outline(tile: Picture, mask: Mask, colour: tuple[int, int, int], thickness:
     cv2.drawContours(tile, contours, -1, colour, thickness, cv2.LINE_AA)
 
 
-def _written(tile: Picture, text: str) -> Picture:
+def _write_text(tile: Picture, text: str) -> Picture:
     image = Image.fromarray(tile)
     font = ImageFont.load_default(14)
     ImageDraw.Draw(image).text((6, 4), text, fill=_PLAIN, font=font, stroke_width=1, stroke_fill=(0, 0, 0))
     return np.asarray(image)
 
 
-def _titled(sheet: Picture, title: str) -> Image.Image:
+def _add_title(sheet: Picture, title: str) -> Image.Image:
     """The sheet under its title and the meaning of the colours."""
     image = Image.new("RGB", (sheet.shape[1], sheet.shape[0] + _HEAD), (16, 16, 16))
     image.paste(Image.fromarray(sheet), (0, _HEAD))

@@ -74,9 +74,9 @@ def main(
     courses: dict[str, list[_Course]] = {name: [] for name in chosen}
     for case in cases_of(scan, labels, phantoms):
         for name in chosen:
-            courses[name].append(_worked(case, name, rounds))
-            told = " ".join(f"{value:.3f}" for value in courses[name][-1].dscs)
-            print(f"{case.name}, {name}: {told} in {courses[name][-1].seconds[-1]:.0f} s", flush=True)
+            courses[name].append(_annotate(case, name, rounds))
+            scores = " ".join(f"{value:.3f}" for value in courses[name][-1].dscs)
+            print(f"{case.name}, {name}: {scores} in {courses[name][-1].seconds[-1]:.0f} s", flush=True)
     longest = [max(courses[name][n].seconds[-1] for name in chosen) for n in range(len(courses[chosen[0]]))]
     rows = []
     for name in chosen:
@@ -89,7 +89,7 @@ def main(
     print(markdown(["way", *titles, "area, rounds", "area, time", "seconds"], rows))
 
 
-def _worked(case: Case, way: str, rounds: int) -> _Course:
+def _annotate(case: Case, way: str, rounds: int) -> _Course:
     """One scan from nothing by one way."""
     scan, truth = case.load()
     structures = measurable(truth)
@@ -101,7 +101,7 @@ def _worked(case: Case, way: str, rounds: int) -> _Course:
         index = _slice_for(session, truth.array, structures, done, way) if number else _fullest(truth.array, structures)
         done.add(index)
         started = time.perf_counter()
-        touched = _scribbled(session, index, truth.array[index], structures)
+        touched = _scribble(session, index, truth.array[index], structures)
         if touched and number:
             for _ in session.correct(index, touched):
                 pass
@@ -145,7 +145,7 @@ def _slice_for(session: InteractiveSession, truth: Array, structures: list[int],
     return int(lost.argmax())
 
 
-def _scribbled(session: InteractiveSession, index: int, truth: Array, structures: list[int]) -> list[int]:
+def _scribble(session: InteractiveSession, index: int, truth: Array, structures: list[int]) -> list[int]:
     """Scribble on a slice where it is wrong, structure by structure, and again; the structures that were."""
     touched = set()
     for _ in range(_TRIES):

@@ -46,7 +46,7 @@ class Score:
     present: tuple[bool, ...]
 
 
-def carried(scan: Volume, labels: Volume, drawn: list[int], structures: list[int], engine: Engine) -> Array:
+def propagate_slices(scan: Volume, labels: Volume, drawn: list[int], structures: list[int], engine: Engine) -> Array:
     """Labels from the true ones of ``structures`` on the axial slices ``drawn``, all structures walked together."""
     array = np.zeros_like(labels.array)
     array[drawn] = np.where(np.isin(labels.array[drawn], structures), labels.array[drawn], 0)
@@ -55,7 +55,7 @@ def carried(scan: Volume, labels: Volume, drawn: list[int], structures: list[int
 
 def scores_of(scan: Volume, labels: Volume, drawn: list[int], structures: list[int], engine: Engine) -> list[Score]:
     """A score for each of ``structures`` that is on a drawn slice."""
-    found = carried(scan, labels, drawn, structures, engine)
+    found = propagate_slices(scan, labels, drawn, structures, engine)
     return [
         _score(found == k, labels.array == k, drawn, k, labels.names.get(k, f"label {k}"))
         for k in structures

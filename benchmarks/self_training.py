@@ -22,9 +22,9 @@ import numpy as np
 import typer
 
 from benchmarks.measure import markdown
-from benchmarks.phantom_cohort import FIRST_SEED, SHAPE, laptop, prepared
+from benchmarks.phantom_cohort import FIRST_SEED, SHAPE, laptop, prepare_cohort
 from ivos.io.read import read_labels
-from ivos.loop.records import read_judgements
+from ivos.loop.records import read_decisions
 from ivos.loop.rounds import run_loop
 from ivos.loop.settings import LoopSettings
 from ivos.metrics.overlap import dsc
@@ -38,7 +38,7 @@ from ivos.training.reference.train import train_reference
 from ivos.volume.labels import ignored_in
 
 if TYPE_CHECKING:
-    from ivos.pseudo_labels import TrustRule
+    from ivos.pseudo_labels import ScoreRule
     from ivos.training.reference.settings import ReferenceSettings
 
 _RULES = ("none", "worst-structure", "ivos", "all")
@@ -55,7 +55,7 @@ def main(
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as temporary:
         place = folder or Path(temporary)
-        train = laptop("supervised", prepared(place), [*_QUICK, f"steps={steps}"])
+        train = laptop("supervised", prepare_cohort(place), [*_QUICK, f"steps={steps}"])
         start = place / "self_training" / "start"
         weights = train_reference(train, start)
         first = _test_dsc(place, weights)
@@ -77,7 +77,7 @@ def _loop(train: ReferenceSettings, start: Path, folder: Path, rule: str) -> lis
     """The weights of each round; round 0 is the start that all rules have in common."""
     if not (folder / "round_0").exists():
         shutil.copytree(start, folder / "round_0" / "run")
-    chosen = PseudoLabelSettings(rule=cast("TrustRule", rule))
+    chosen = PseudoLabelSettings(rule=cast("ScoreRule", rule))
     run_loop(LoopSettings(train=train, pseudo_label=chosen, rounds=_ROUNDS), folder)
     return [sorted((folder / f"round_{n}" / "run").glob("reference*.safetensors")) for n in range(_ROUNDS + 1)]
 
@@ -93,7 +93,7 @@ def _without(train: ReferenceSettings, weights: list[Path], folder: Path) -> lis
 
 def _labels(folder: Path) -> list[str]:
     """How many scans were accepted, the share of structures that were, and their DSC with the truth."""
-    judgements = read_judgements(folder)
+    judgements = read_decisions(folder)
     structures = [s for judged in judgements.values() for s in judged.structures]
     kept = [s for judged in judgements.values() if judged.accepted for s in judged.structures if s.trusted]
     scores = []

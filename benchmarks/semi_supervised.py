@@ -20,11 +20,11 @@ import torch
 import typer
 
 from benchmarks.measure import markdown
-from benchmarks.phantom_cohort import trained, write_cohort
+from benchmarks.phantom_cohort import train_networks, write_cohort
 from ivos.nets.reference_file import load_reference
 from ivos.training.data.prepare import load_manifest, prepare
 from ivos.training.data.store import StoredScan
-from ivos.training.reference.train import segmented, volume_dsc
+from ivos.training.reference.train import segment_scan, volume_dsc
 
 _METHODS = ("supervised", "cps", "consistency")
 _QUICK = ("data.size=64", "data.batch=4")
@@ -47,7 +47,7 @@ def main(
             started, scores = time.perf_counter(), []
             for seed in range(seeds):
                 run = place / f"{name}_{seed}"
-                weights = trained(place / "prepared", name, run, [f"steps={steps}", f"seed={seed}", *_QUICK])
+                weights = train_networks(place / "prepared", name, run, [f"steps={steps}", f"seed={seed}", *_QUICK])
                 scores.append(_test_dsc(place / "prepared", weights[0]))
             minutes = (time.perf_counter() - started) / 60
             rows.append([name, *(f"{s:.3f}" for s in scores), f"{np.mean(scores):.3f}", f"{minutes:.1f}"])
@@ -58,7 +58,7 @@ def _test_dsc(prepared: Path, weights: Path) -> float:
     network, info = load_reference(weights)
     tested = [case for case in load_manifest(prepared).cases if case.split == "test"]
     scans = [StoredScan(prepared / case.file) for case in tested]
-    scores = [volume_dsc(segmented(network, scan, info, torch.device("cpu")), scan, info) for scan in scans]
+    scores = [volume_dsc(segment_scan(network, scan, info, torch.device("cpu")), scan, info) for scan in scans]
     return float(np.nanmean(scores))
 
 

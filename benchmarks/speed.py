@@ -17,7 +17,7 @@ import typer
 
 from benchmarks.cases import largest_slice
 from benchmarks.engines import Checkpoint, Contender, Engines, FastCheckpoint, contenders
-from benchmarks.measure import markdown, measured
+from benchmarks.measure import markdown, measure_call
 from ivos.phantom import abdomen
 from ivos.propagation.propagate import propagate
 from ivos.volume.geometry import Geometry
@@ -35,7 +35,7 @@ def phantom() -> Phantom:
 
 def scan_and_slices(small: Phantom, slices: int, size: int, *, halved: bool) -> tuple[Volume, Volume]:
     """A phantom stretched to the size asked for, slice by slice, with the largest slice of each organ drawn."""
-    labels = _halved(small.labels) if halved else small.labels.array
+    labels = _halve(small.labels) if halved else small.labels.array
     numbers = np.linspace(0, len(labels) - 1, slices).round().astype(int)
     scan, drawn = np.empty((slices, size, size), np.int16), np.zeros((slices, size, size), np.uint8)
     for z, number in enumerate(numbers):
@@ -47,7 +47,7 @@ def scan_and_slices(small: Phantom, slices: int, size: int, *, halved: bool) -> 
     return Volume.from_array(scan, grid, modality="CT"), Volume.from_array(drawn, grid)
 
 
-def _halved(labels: Volume) -> Array:
+def _halve(labels: Volume) -> Array:
     """Labels with every organ cut by a sagittal plane through the middle of its largest slice."""
     array = labels.array.copy()
     highest = max(labels.names)
@@ -76,11 +76,11 @@ def main(
 ) -> None:
     """Walk over a long scan with 13 structures and with 26."""
     rows = []
-    small = measured(phantom).result  # not in this process: the peak of a process counts in those that it starts
+    small = measure_call(phantom).result  # not in this process: the peak of a process counts in those that it starts
     for contender in contenders(engine, checkpoint, fast_checkpoint):
         first_s = 0.0
         for halved in (False, True):
-            run = measured(walk_it, small, slices, size, halved, contender)
+            run = measure_call(walk_it, small, slices, size, halved, contender)
             structures, seconds = run.result
             first_s = first_s or seconds
             row = [f"{slices} x {size} x {size}, {contender.name}", str(structures), f"{seconds:.1f}"]

@@ -61,7 +61,7 @@ class PlainSTCN:
     @torch.inference_mode()
     def observe(self, image: Slice, masks: Masks, known: BoolArray) -> None:  # noqa: ARG002
         """Remember an annotated slice."""
-        pixels = _normalised(image)
+        pixels = _normalise(image)
         features = self._network.encode_key(pixels)
         self._remember(pixels, features, aggregate(torch.from_numpy(masks.dense()))[1:], temporary=False)
 
@@ -71,11 +71,11 @@ class PlainSTCN:
         if self._last is not None:
             index, pixels, features, masks = self._last
             self._remember(pixels, features, masks, temporary=index % _MEMORY_EVERY != 0)
-        pixels = _normalised(image)
+        pixels = _normalise(image)
         features = self._network.encode_key(pixels)
         affinity = self._affinity(features.key[0].flatten(1))  # (N, P)
         values = torch.cat(self._values, 2)  # (K, 512, N)
-        parts = [self._decoded(part @ affinity, features) for part in torch.split(values, self._at_once)]
+        parts = [self._decode(part @ affinity, features) for part in torch.split(values, self._at_once)]
         shares = aggregate(torch.cat(parts))
         self._last = (image.index, pixels, features, shares[1:])
         return Masks.of(shares[1:].numpy())
@@ -87,14 +87,14 @@ class PlainSTCN:
         numbers = range(len(masks))
         others = torch.stack([sum((masks[m] for m in numbers if m != n), torch.zeros_like(masks[0])) for n in numbers])
         values = [
-            self._encoded(image, features.f16, *pair)
+            self._encode(image, features.f16, *pair)
             for pair in zip(torch.split(masks, self._at_once), torch.split(others, self._at_once), strict=True)
         ]
         self._keys.append(features.key[0].flatten(1))
         self._values.append(torch.cat(values).flatten(2))
         self._last_is_temporary = temporary
 
-    def _encoded(self, image: Tensor, f16: Tensor, masks: Tensor, others: Tensor) -> Tensor:
+    def _encode(self, image: Tensor, f16: Tensor, masks: Tensor, others: Tensor) -> Tensor:
         count, encoder = len(masks), self._network.value_encoder
         seen = torch.cat([image.repeat(count, 1, 1, 1), masks[:, None], others[:, None]], 1)  # (K, 5, H, W)
         value_f16, _, _ = encoder.resnet(seen)
@@ -109,7 +109,7 @@ class PlainSTCN:
         best, where = similarity.topk(_TOP_K, dim=0)
         return torch.zeros_like(similarity).scatter_(0, where, best.softmax(0))
 
-    def _decoded(self, readout: Tensor, features: KeyFeatures) -> Tensor:
+    def _decode(self, readout: Tensor, features: KeyFeatures) -> Tensor:
         count, decoder = len(readout), self._network.decoder
         height, width = features.key.shape[2:]
         maps = readout.reshape(count, -1, height, width)
@@ -131,7 +131,7 @@ def _up(block: UpsampleBlock, skip: Tensor, x: Tensor) -> Tensor:
     return _block(block.out_conv, block.skip_conv(skip) + larger)
 
 
-def _normalised(image: Slice) -> Tensor:
+def _normalise(image: Slice) -> Tensor:
     return torch.from_numpy((image.image - _MEAN) / _STD)[None]
 
 

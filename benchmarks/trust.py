@@ -3,7 +3,7 @@
 python -m benchmarks.trust [--folder DIR] [--steps 3000] [--fit 24] [--test 16] [--plot FILE.svg]
 
 The reference networks of benchmarks.two_stages (trained first, unless the folder has them) segment phantoms in two
-stages; an estimator is fitted on some, and tried on others. Single figures of the evidence stand beside it. `caught` is
+stages; an estimator is fitted on some, and tried on others. Single features are compared with it. `caught` is
 the share of structures with a DSC below 0.7 that are found at a false alarm for every tenth other one.
 """
 
@@ -25,8 +25,7 @@ from ivos.metrics.overlap import dsc
 from ivos.phantom import abdomen
 from ivos.segmentation.segmenter import Segmenter
 from ivos.segmentation.settings import SegmentationSettings
-from ivos.uncertainty.estimate import Observation, fit
-from ivos.uncertainty.quality import caught, quality
+from ivos.uncertainty.estimate import Observation, assess_estimates, detection_rate, fit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -51,11 +50,11 @@ def main(
     with tempfile.TemporaryDirectory() as temporary:
         weights = networks(folder or Path(temporary), steps)
         segmenter = Segmenter(SegmentationSettings(reference=tuple(weights)))
-        estimator, _ = fit(_observed(segmenter, range(_FIT_SEED, _FIT_SEED + fitted)), segmenter.made_by)
-        tried = _observed(segmenter, range(_TEST_SEED, _TEST_SEED + tested))
-    print_judged(estimator, tried)
+        estimator, _ = fit(_observe(segmenter, range(_FIT_SEED, _FIT_SEED + fitted)), segmenter.made_by)
+        tried = _observe(segmenter, range(_TEST_SEED, _TEST_SEED + tested))
+    print_accuracy(estimator, tried)
     estimates, true = [estimator.estimate(o.structure, o.figures) for o in tried], [o.dsc for o in tried]
-    bins = _binned(estimates, true)
+    bins = _bin(estimates, true)
     print(
         markdown(
             ["estimated DSC", "structures", "true DSC, mean", "SD"],
@@ -69,18 +68,18 @@ def main(
             path.write_text(line_plot(at, curves, "estimated DSC, %", "true DSC, mean"), encoding="utf-8")
 
 
-def print_judged(estimator: Estimator, tried: Sequence[Observation]) -> None:
+def print_accuracy(estimator: Estimator, tried: Sequence[Observation]) -> None:
     """How well an estimator does on structures that it was not fitted on, and each of its figures by itself."""
     true = [o.dsc for o in tried]
-    judged = quality([estimator.estimate(o.structure, o.figures) for o in tried], true)
-    rows = [["estimate", str(len(true)), f"{judged.pearson:.3f}", f"{judged.caught:.2f}"]]
+    judged = assess_estimates([estimator.estimate(o.structure, o.figures) for o in tried], true)
+    rows = [["estimate", str(len(true)), f"{judged.pearson:.3f}", f"{judged.detection_rate:.2f}"]]
     rows += [_alone(name, tried) for name in estimator.figures if name != "log_ml"]
     print(markdown(["by", "structures", "Pearson r", "caught"], rows))
     inside = f"{judged.covered:.0%} within the 90 % interval"
     print(f"\nMean error {judged.mean_error:.3f}; {inside}; {judged.bad} bad ones.\n")
 
 
-def _observed(segmenter: Segmenter, seeds: Iterable[int]) -> list[Observation]:
+def _observe(segmenter: Segmenter, seeds: Iterable[int]) -> list[Observation]:
     """Every structure that was found on phantoms."""
     observations = []
     for seed in seeds:
@@ -97,10 +96,15 @@ def _alone(name: str, observations: Sequence[Observation]) -> list[str]:
     known = [(o.figures[name], o.dsc) for o in observations if np.isfinite(o.figures.get(name, np.nan))]
     figure, true = np.array(known).T
     score = -figure if name == "entropy" else figure
-    return [f"{name} alone", str(len(known)), f"{np.corrcoef(score, true)[0, 1]:.3f}", f"{caught(score, true):.2f}"]
+    return [
+        f"{name} alone",
+        str(len(known)),
+        f"{np.corrcoef(score, true)[0, 1]:.3f}",
+        f"{detection_rate(score, true):.2f}",
+    ]
 
 
-def _binned(estimates: Sequence[Estimate], true: Sequence[float]) -> list[tuple[float, int, float, float]]:
+def _bin(estimates: Sequence[Estimate], true: Sequence[float]) -> list[tuple[float, int, float, float]]:
     """Groups of the same size by rising estimate: mean estimate, count, mean and standard deviation of the true DSC."""
     order = np.argsort([e.dsc for e in estimates])
     groups = [group for group in np.array_split(order, _BINS) if group.size]

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
-from benchmarks.measure import markdown, measured
+from benchmarks.measure import markdown, measure_call
 from benchmarks.phantom_cohort import networks
 from benchmarks.speed import phantom, scan_and_slices
 from ivos.metrics.evaluation import evaluate, means
@@ -82,7 +82,7 @@ def two_stages(
 
 
 def true_references(_: list[Path], *, every: int = _EVERY) -> Segmenter:
-    """True labels on every so many slices, propagated: no reference network can do better."""
+    """True labels on every nth slice, propagated: no reference network can do better."""
     engine = create_engine("fast")
 
     def segmented(scan: Volume, labels: Volume) -> Volume:
@@ -164,13 +164,13 @@ def main(
         rows = []
         for name, way in WAYS.items():
             if only is None or any(word in name for word in only):
-                taken = measured(run, way, scans, weights)
+                taken = measure_call(run, way, scans, weights)
                 overlap, surface, continuous, pieces, seconds = taken.result
                 row = [f"{overlap:.3f}", f"{surface:.3f}", f"{continuous:.3f}", f"{pieces:.2f}"]
                 rows.append([name, *row, f"{seconds:.1f}", f"{taken.peak_mb:.0f}"])
                 print(rows[-1], flush=True)
         if only is None:
-            taken = measured(run_large, measured(phantom).result, weights)
+            taken = measure_call(run_large, measure_call(phantom).result, weights)
             rows.append(["two stages, 300 x 512 x 512", *[""] * 4, f"{taken.result:.1f}", f"{taken.peak_mb:.0f}"])
         print(markdown(["way", "DSC", "NSD 2 mm", "continuity", "pieces", "s a scan", "peak MB"], rows))
 

@@ -29,7 +29,7 @@ def go_on():
     return len(list(session.propagate()))
 def stroke():
     shape = (40, 40)
-    strokes = Strokes.none(shape).drawn(click(shape, 5, 5), positive=True)
+    strokes = Strokes.none(shape).with_stroke(click(shape, 5, 5), positive=True)
     return segmenter(np.zeros((3, *shape), np.float32), strokes, np.zeros(shape, bool)).sum()
 def without_network(): return ivos.propagate(scan, drawn_on(labels, 2), engine=NearestEngine()).labels.array.sum()
 

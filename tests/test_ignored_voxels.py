@@ -21,7 +21,7 @@ from ivos.training.fast.scans import part_in_turn
 from ivos.training.propagation_settings import LearnFrom, PropagationSettings, STCNSettings
 from ivos.training.reference import losses
 from ivos.training.reference.boundary import active_boundary
-from ivos.training.reference.slices import IGNORED, LabelledSlices, collated
+from ivos.training.reference.slices import IGNORED, LabelledSlices, collate
 from ivos.training.stcn.clips import ClipSamples
 from ivos.training.stcn.deform import BEYOND
 from ivos.training.stcn.module import propagate_scan
@@ -71,9 +71,9 @@ def test_they_have_no_colour_of_a_structure() -> None:
 )
 def test_no_loss_of_slices_sees_them(stored: list[Path], loss: Any) -> None:
     slices = LabelledSlices(stored, [3], size=48, neighbours=0, seed=1)
-    labels = collated([slices[number] for number in range(6)])["labels"]
+    labels = collate([slices[number] for number in range(6)])["labels"]
     beyond = LabelledSlices(stored, [3, UNKNOWN], size=48, neighbours=0, seed=1)  # which calls them a structure
-    ignored = collated([beyond[number] for number in range(6)])["labels"] == 2
+    ignored = collate([beyond[number] for number in range(6)])["labels"] == 2
     assert ignored.any()
     assert (labels[ignored] == IGNORED).all()
     logits = torch.randn((6, 2, 48, 48), generator=torch.Generator().manual_seed(0), requires_grad=True)

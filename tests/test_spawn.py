@@ -59,10 +59,10 @@ def test_examples_are_the_same_in_a_process_that_was_started_anew(datasets: list
 
 
 def test_what_workers_are_given_besides_can_be_sent() -> None:
-    from ivos.training.reference.slices import collated
-    from ivos.training.stcn.clips import collated_clips
+    from ivos.training.reference.slices import collate
+    from ivos.training.stcn.clips import collate_clips
 
-    given: list[Callable[..., Any]] = [collated, collated_clips]
+    given: list[Callable[..., Any]] = [collate, collate_clips]
     assert pickle.loads(pickle.dumps(given)) == given  # noqa: S301 - our own
 
 

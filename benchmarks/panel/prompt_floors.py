@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ivos.prompts.views import obeyed
+from ivos.prompts.views import apply_strokes
 from ivos.volume.boxes import bounding_box
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def region_growing(image: FloatArray, strokes: Strokes, mask: BoolArray) -> Floa
     like = np.abs(window - np.median(window[seeds])) < _TOLERANCE
     if strokes.box is not None:
         like &= _within(strokes)
-    return obeyed((like | mask).astype(np.float32), strokes, seeds)
+    return apply_strokes((like | mask).astype(np.float32), strokes, seeds)
 
 
 def grab_cut(image: FloatArray, strokes: Strokes, mask: BoolArray) -> FloatArray:
@@ -50,7 +50,7 @@ def grab_cut(image: FloatArray, strokes: Strokes, mask: BoolArray) -> FloatArray
         empty = np.zeros((1, 65)), np.zeros((1, 65))
         cv2.grabCut(seen.astype(np.uint8), part, None, *empty, _ROUNDS, cv2.GC_INIT_WITH_MASK)
     answer[place] = np.isin(part, (cv2.GC_PR_FGD, cv2.GC_FGD))
-    return obeyed(answer, strokes, mask)
+    return apply_strokes(answer, strokes, mask)
 
 
 def _within(strokes: Strokes) -> BoolArray:

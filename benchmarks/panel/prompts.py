@@ -16,7 +16,7 @@ from benchmarks.panel.prompt_floors import grab_cut, region_growing
 from ivos.metrics.overlap import dsc
 from ivos.prompts.prompts import Strokes, click, scribble
 from ivos.prompts.segmenters import stroke_segmenter
-from ivos.training.strokes.simulated import along, deepest, largest_error
+from ivos.training.strokes.simulated import deepest_pixel, largest_error, points_along
 from ivos.volume.boxes import bounding_box
 from ivos.volume.windows import channels, windows_for
 
@@ -52,11 +52,11 @@ class Question:
     def once(self) -> dict[str, Strokes]:
         """One scribble along the structure, and the box that it just fits into."""
         strokes, _ = self.nothing
-        line = scribble(strokes.shape, along(self.truth, np.random.default_rng(0))) & self.truth
+        line = scribble(strokes.shape, points_along(self.truth, np.random.default_rng(0))) & self.truth
         place = bounding_box(self.truth)
         assert place is not None  # noqa: S101 - a structure is not empty
         box = (place[0].start, place[1].start, place[0].stop, place[1].stop)
-        return {"scribble": strokes.drawn(line, positive=True), "box": replace(strokes, box=box)}
+        return {"scribble": strokes.with_stroke(line, positive=True), "box": replace(strokes, box=box)}
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def clicked(segmenter: StrokeSegmenter, question: Question) -> list[tuple[Stroke
         if error is None:
             break
         region, missing = error
-        strokes = strokes.drawn(click(strokes.shape, *deepest(region)) & region, positive=missing)
+        strokes = strokes.with_stroke(click(strokes.shape, *deepest_pixel(region)) & region, positive=missing)
         mask = np.asarray(segmenter(question.image, strokes, mask) > 0.5)
         rounds.append((strokes, mask))
         if number >= max(SHOWN_CLICKS) and dsc(mask, question.truth) >= WANTED_DSC:

@@ -67,7 +67,7 @@ def test_mean_of_probabilities(predictions: list[Path], tmp_path: Path) -> None:
     (predictions[1] / "probabilities" / "b" / "8_disc.nii.gz").unlink()
     done = ivos("ensemble", *predictions, "-o", tmp_path / "joined", "--rule", "mean-probability")
     assert done.returncode == 1, done
-    assert "b: no probabilities of labels that others have them of: 8" in done.stderr
+    assert "b: lacks probabilities that other predictions have, of labels: 8" in done.stderr
     joined = package.read_labels(tmp_path / "joined" / "a.nii.gz")
     np.testing.assert_array_equal(joined.array, TRUTH.array)  # one is sure, though two would each say background
 

@@ -16,7 +16,7 @@ from PIL import Image
 import ivos as package
 from ivos.cli.cohort_command import run_or_rebuild
 from ivos.cli.cohort_options import Where
-from ivos.metrics.evaluation import Score, paired
+from ivos.metrics.evaluation import Score, common_cases
 from ivos.pipelines.evaluate import EvaluateJob
 from ivos.pipelines.protocol import Case
 from ivos.report.boxplot import Group, box_plot
@@ -87,7 +87,7 @@ def test_a_report_of_folders(cohort: Path) -> None:
 @pytest.mark.slow
 def test_over_processes_scores_are_the_same_and_a_run_goes_on(cohort: Path) -> None:
     found, true, report = cohort / "runs" / "first", cohort / "truth", cohort / "report"
-    pairs = paired(found, true).items()
+    pairs = common_cases(found, true).items()
     cases = [Case(name, {"prediction": str(one), "truth": str(other)}) for name, (one, other) in pairs]
     before = run_or_rebuild(EvaluateJob(), cases, report, Where())  # in a process that has loaded what takes long
     words = ("evaluate", found, true, "--json")

@@ -95,7 +95,7 @@ def test_it_is_joined_and_judged(rule: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(package.read_labels(tmp_path / "judged" / "a.nii.gz").array, MASK.array)
     done = ivos("pseudo-label", *folders, "-o", tmp_path / "other", "--ignore-label", 255)
     assert done.returncode == 1
-    assert "label 255, 'ignore', which is no structure" in done.stderr
+    assert "label 255, 'ignore', which is not a structure" in done.stderr
 
 
 def test_predictions_may_have_different_ids_for_ignore(tmp_path: Path) -> None:

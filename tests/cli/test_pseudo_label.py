@@ -57,7 +57,7 @@ def test_labels_manifest_and_page(predictions: list[Path], tmp_path: Path) -> No
     done = ivos("pseudo-label", *predictions, "-o", out, "--scans", tmp_path / "images")
     assert done.returncode == 0, done
     told = done.stdout.splitlines()
-    assert told == [f"2 of 3 scans accepted: {out / 'review.html'}", "left out: c: no structure is trusted: ball, disc"]
+    assert told == [f"2 of 3 scans accepted: {out / 'review.html'}", "left out: c: no structure accepted: ball, disc"]
     assert labels_in(out) == {"a.nii.gz", "b.nii.gz"}
     whole, open_ = (package.read_labels(out / f"{case}.nii.gz") for case in "ab")
     np.testing.assert_array_equal(whole.array, TRUTH.array)
@@ -76,7 +76,7 @@ def test_labels_manifest_and_page(predictions: list[Path], tmp_path: Path) -> No
     assert "http" not in page
     assert page.index("<td>b</td>") < page.index("<td>c</td>") < page.index("<td>a</td>")
     assert (
-        'title="disc: left open; mean DSC with the consensus 0.667, 0.85 is asked for; in 2 of 3 predictions"' in page
+        'title="disc: left open; mean DSC with the consensus 0.667, threshold 0.85; in 2 of 3 predictions"' in page
     )
     pictures = re.findall(r"data:image/jpeg;base64,([^\"]+)", page)
     assert len(pictures) == 3
@@ -149,14 +149,14 @@ def test_change_since_the_previous_round(predictions: list[Path], tmp_path: Path
     assert done.returncode == 0, done
     assert labels_in(tmp_path / "out") == {"a.nii.gz"}
     reasons = {case["case"]: case["reason"] for case in manifest(tmp_path / "out")["cases"]}
-    assert reasons["b"].startswith("trust 0.")
-    assert reasons["c"] == "nothing of the previous round to compare with"
+    assert reasons["b"].startswith("score 0.")
+    assert reasons["c"] == "no previous round to compare with"
     lost = ivos(
         *("pseudo-label", second, "-o", tmp_path / "lost", "--rule", "change", "--previous", first),
         *("--threshold", 0, "--scans", tmp_path / "images"),
     )
     assert lost.returncode == 0, lost
-    assert "accepted, but look at it: b: trust 0." in lost.stdout
+    assert "accepted, but look at it: b: score 0." in lost.stdout
     assert "gone since the previous round: disc" in lost.stdout
     worst = manifest(tmp_path / "lost")["cases"][0]
     assert (worst["case"], worst["change"]) == ("b", {"most": "disc", "dsc": 0.0, "vanished": {"8": "disc"}})
@@ -176,7 +176,7 @@ def test_what_is_named_ignore_is_no_structure(predictions: list[Path], tmp_path:
     (third / "dataset.json").write_text('{"labels": {"background": 0, "all": [3, 8], "ignore": 9}}')
     done = ivos("pseudo-label", first, third, "-o", tmp_path / "two")
     assert done.returncode == 1
-    assert "ivos: a: prediction 2 has label 255, 'ignore', which is no structure" in done.stderr
+    assert "ivos: a: prediction 2 has label 255, 'ignore', which is not a structure" in done.stderr
 
 
 def test_by_mean_probability(predictions: list[Path], tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import ivos
 from ivos.errors import InputError
-from ivos.loop.corrections import REVIEW, corrections, read_correction
+from ivos.loop.labelling import REVIEW, corrections, read_correction
 from ivos.volume.labels import ignored_in
 from tests.propagation.scenes import volume_of
 
@@ -27,7 +27,7 @@ def test_they_are_found_by_case_whatever_program_named_them(tmp_path: Path) -> N
     assert {case: path.name for case, path in found.items()} == {"a": "a.seg.nrrd", "b": "b-label.nii.gz"}
     assert [path.name for path in others] == ["other.nii.gz"]
     ivos.write(tmp_path / REVIEW / "a.nii.gz", LABELS)
-    with pytest.raises(InputError, match=r"a\.seg\.nrrd: the case 'a' is there twice, as a\.nii\.gz too"):
+    with pytest.raises(InputError, match=r"a\.seg\.nrrd: the case 'a' has two files; the other is a\.nii\.gz"):
         corrections(tmp_path, ["a"])
 
 

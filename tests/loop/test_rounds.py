@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 import ivos as package
 from ivos.config import load_settings
 from ivos.errors import InputError
-from ivos.loop.records import read_judgements, read_rounds, write_rounds
+from ivos.loop.records import read_decisions, read_rounds, write_rounds
 from ivos.loop.rounds import run_loop
 from ivos.loop.settings import LoopSettings
 from ivos.training.data.prepare import prepare
@@ -64,7 +64,7 @@ def test_the_second_round_learns_from_pseudo_labels(cohort: Path, whole: Path) -
     first, second = run_loop(settings(cohort), whole)  # nothing is left to do
     assert (first.labelled, first.pseudo_labelled) == (2, 0)
     assert second.labelled == 2
-    judgements = read_judgements(whole / "round_1")
+    judgements = read_decisions(whole / "round_1")
     assert set(judgements) == {"case3", "case4"}
     assert second.pseudo_labelled == sum(judged.accepted for judged in judgements.values())
     assert first.validation_dsc is not None
@@ -106,7 +106,7 @@ def test_a_person_s_labels_outrank_pseudo_labels(cohort: Path, whole: Path, tmp_
 
     rounds = run_loop(settings(cohort, rule="worst-structure"), tmp_path, work, look)
     assert seen == [(0, 0), (0, 1), (1, 1), (1, 2)]
-    judgements = read_judgements(tmp_path / "round_1")
+    judgements = read_decisions(tmp_path / "round_1")
     assert judgements["case3"].corrected
     assert judgements["case4"].corrected
     assert rounds[1].labelled == 4
@@ -131,7 +131,7 @@ def test_change_is_measured_from_the_round_before(cohort: Path, tmp_path: Path) 
         update={"patience": 9, "pseudo_label": chosen.pseudo_label.model_copy(update={"threshold": 0.0})}
     )
     run_loop(chosen, tmp_path)
-    first, second = (read_judgements(tmp_path / f"round_{n}") for n in (1, 2))
+    first, second = (read_decisions(tmp_path / f"round_{n}") for n in (1, 2))
     assert not any(judged.accepted for judged in first.values())  # there is nothing before
     assert all(judged.trust is not None for judged in second.values())
     assert any(judged.accepted for judged in second.values())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ivos.phantom import Phantom, random_shapes
-from ivos.phantom.degrade import moved
+from ivos.phantom.degrade import simulate_motion
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_brightness_changes_where_packed_structures_meet(cases: list[Phantom]) -
 def test_motion_takes_labels_along() -> None:
     labels = np.zeros((6, 32, 32), np.uint8)
     labels[:, 10:20, 12:24] = 1
-    pairs = [moved(labels.astype(np.float32), labels, np.random.default_rng(seed)) for seed in range(40)]
+    pairs = [simulate_motion(labels.astype(np.float32), labels, np.random.default_rng(seed)) for seed in range(40)]
     assert 0.05 < np.mean([(masks != labels).any() for _, masks in pairs]) < 0.5
     for image, masks in pairs:
         assert np.abs(image - masks).max() < 0.8  # a pixel between two is mixed, and goes to the nearer

@@ -124,7 +124,7 @@ def test_nothing_drawn_changes_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(SEGMENTERS))
 def test_what_is_not_of_one_slice_is_refused(name: str) -> None:
-    with pytest.raises(InputError, match="give all three of one slice"):
+    with pytest.raises(InputError, match="all three must be of the same slice"):
         SEGMENTERS[name](np.zeros((3, 8, 9), np.float32), Strokes.none((8, 8)), np.zeros((8, 8), bool))
 
 
@@ -140,12 +140,12 @@ def test_strokes_that_do_not_fit_together_are_refused() -> None:
 def test_a_later_stroke_takes_an_earlier_one_back() -> None:
     shape = (10, 10)
     line, dot = scribble(shape, [(5, 1), (5, 8)], width=1), click(shape, 5, 5, radius=0)
-    strokes = Strokes.none(shape).drawn(line, positive=True).drawn(dot, positive=False)
+    strokes = Strokes.none(shape).with_stroke(line, positive=True).with_stroke(dot, positive=False)
     assert line.sum() == 8
     assert dot.sum() == 1
     np.testing.assert_array_equal(strokes.positive, line & ~dot)
     np.testing.assert_array_equal(strokes.negative, dot)
-    again = strokes.drawn(dot, positive=True)
+    again = strokes.with_stroke(dot, positive=True)
     np.testing.assert_array_equal(again.positive, line)
     assert not again.negative.any()
 
@@ -170,8 +170,8 @@ def test_a_click_a_scribble_or_a_box_finds_a_disc(
         middle = int(rows.mean())
         line = scribble((96, 96), [(middle, int(columns[3])), (middle, int(columns[-4]))])
         for strokes, least in (
-            (none.drawn(at(disc), positive=True), 0.8),
-            (none.drawn(line, positive=True), 0.85),
+            (none.with_stroke(at(disc), positive=True), 0.8),
+            (none.with_stroke(line, positive=True), 0.85),
             (Strokes(none.positive, none.negative, box), 0.85),
         ):
             answer = ours(image, strokes, empty)
@@ -184,10 +184,10 @@ def test_a_correction_leaves_the_rest(
 ) -> None:
     image, bright, grey = slice_and_discs
     none = Strokes.none((96, 96))
-    without = ours(image, none.drawn(at(bright), positive=False), bright | grey) > 0.5
+    without = ours(image, none.with_stroke(at(bright), positive=False), bright | grey) > 0.5
     assert not without[at(bright)].any()
     assert dice(without & grey, grey) > 0.95
-    both = ours(image, none.drawn(at(grey), positive=True), bright) > 0.5
+    both = ours(image, none.with_stroke(at(grey), positive=True), bright) > 0.5
     assert dice(both & bright, bright) > 0.95
     assert dice(both & ~bright, grey) > 0.8
 
@@ -196,7 +196,7 @@ def test_strokes_at_the_edge_of_a_slice(ours: SmallStrokeSegmenter) -> None:
     truth = np.zeros((70, 50), bool)
     truth[:18, :22] = True
     image = channels(np.where(truth, 150, -50) + np.random.default_rng(0).normal(0, 8, truth.shape), CT_WINDOWS_HU)
-    strokes = Strokes.none((70, 50)).drawn(scribble((70, 50), [(0, 0), (15, 18)]), positive=True)
+    strokes = Strokes.none((70, 50)).with_stroke(scribble((70, 50), [(0, 0), (15, 18)]), positive=True)
     assert dice(ours(image, strokes, np.zeros_like(truth)) > 0.5, truth) > 0.8
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import ivos as package
-from ivos.loop.records import Judgement, Round, RoundFiles, write_judgements, write_rounds
+from ivos.loop.records import Round, RoundFiles, ScanDecision, write_decisions, write_rounds
 from ivos.loop.settings import LoopSettings
-from ivos.pseudo_labels import PseudoLabelSettings, judge
+from ivos.pseudo_labels import PseudoLabelSettings, accept
 from ivos.report.loop import write_loop_pages
 from ivos.training.data.cases import ChosenCases
 from ivos.training.data.store import store
@@ -59,15 +59,15 @@ def without(*lost: int) -> Volume:
 def pseudo_labelled(folder: Path, number: int, how: PseudoLabelSettings, lacking: dict[str, list[list[int]]]) -> None:
     """A round whose three views of each case lack some structures; "d" is a case that a person has corrected."""
     files = RoundFiles(folder, number)
-    judgements = {"d": Judgement(corrected=True, accepted=True, reason="corrected by hand")}
+    judgements = {"d": ScanDecision(corrected=True, accepted=True, reason="corrected by hand")}
     for case, lost in lacking.items():
         views = [without(*structures) for structures in lost]
         for name, view in zip(VIEWS, views, strict=True):
             package.write(files.predictions / name / f"{case}.nii.gz", view)
         before = RoundFiles(folder, number - 1).consensus / f"{case}.nii.gz"
-        judged = judge(views, how, package.read_labels(before) if before.exists() else None)
+        judged = accept(views, how, package.read_labels(before) if before.exists() else None)
         package.write(files.consensus / f"{case}.nii.gz", judged.consensus)
-        judgements[case] = Judgement(
+        judgements[case] = ScanDecision(
             corrected=False,
             accepted=judged.accepted,
             reason=judged.reason,
@@ -75,7 +75,7 @@ def pseudo_labelled(folder: Path, number: int, how: PseudoLabelSettings, lacking
             structures=judged.structures,
             change=judged.change,
         )
-    write_judgements(files, judgements)
+    write_decisions(files, judgements)
 
 
 def ended(folder: Path, *dscs: float | None) -> None:
@@ -187,7 +187,7 @@ def test_the_review_page_of_a_round(folder: Path, cases: ChosenCases) -> None:
     assert order == sorted(order)
     assert 'href="consensus/b.nii.gz"' in text
     assert 'href="labels/d.nii.gz"' in text
-    assert "1 of 2 structures left open: disc" in told
+    assert "1 of 2 structures excluded: disc" in told
     assert "disc outlined in white" in told
     assert "The next round learns from them instead of pseudo-labels" in told
     assert text.count("data:image/jpeg") == 3

@@ -12,7 +12,7 @@ import ivos as package
 from ivos.config import load_settings
 from ivos.errors import InputError
 from ivos.training.anatomy.volumes import files_by_use
-from ivos.training.continuing import begin
+from ivos.training.continuing import start_record
 from ivos.training.data.cases import chosen_cases
 from ivos.training.data.prepare import load_manifest, prepare
 from ivos.training.propagation_settings import PropagationSettings
@@ -81,14 +81,14 @@ def test_the_same_command_over_more_cases_says_so_and_continues_when_told(
 ) -> None:
     before = _weights(work)
     _train(work, "steps=2")
-    assert "has ended at step 2; nothing is left to train" in caplog.text
+    assert "finished at step 2; there is nothing to train" in caplog.text
     _add(work / "raw", [6, 7])
     prepare(work / "raw", work / "prepared")
     new = {case.info.case: case.fold for case in load_manifest(work / "prepared").cases if case.draw}
     assert set(new) == {"case_6", "case_7"}
     with pytest.raises(InputError, match=r"data have changed since step 2: new for .*case_6.*--restart.*--continue"):
         _train(work, "steps=2")
-    with pytest.raises(InputError, match="ended at step 2: give more steps with --continue"):
+    with pytest.raises(InputError, match="finished at step 2: give more steps with --continue"):
         _train(work, "steps=2", on_change="continue")
     with pytest.raises(InputError, match="data have changed"):
         _train(work, "steps=4")
@@ -137,7 +137,7 @@ def test_a_run_does_not_go_on_across_a_new_split(work: Path) -> None:
 
 def test_other_settings_begin_again_when_told(work: Path) -> None:
     for on_change in ("refuse", "continue"):
-        with pytest.raises(InputError, match="holds a run with seed=0, not 1; begin it again with --restart"):
+        with pytest.raises(InputError, match="holds a run with seed=0, not 1; start over with --restart"):
             _train(work, "steps=2", "seed=1", on_change=on_change)
     _train(work, "steps=2", "seed=1", on_change="restart")
     run = ("train", "reference", f"data.scans={work / 'prepared'}", "-o", work / "run", "--restart", "--continue")
@@ -149,13 +149,13 @@ def test_more_steps_after_patience_ended_it(begun: Path, tmp_path: Path, caplog:
     still = ("optimiser.rate=1e-9", "optimiser.schedule=constant", "optimiser.warm_up=0", "patience=1")
     _train(tmp_path, *still, "steps=20")
     _train(tmp_path, *still, "steps=20")
-    assert "has ended at step 4; nothing is left" in caplog.text
+    assert "finished at step 4; there is nothing" in caplog.text
     with pytest.raises(InputError, match=r"ended at step 4 of 20.*patience.*steps=30, --restart.*constant stays as"):
         _train(tmp_path, *still, "steps=30")
     _train(tmp_path, *still, "steps=30", on_change="continue")
-    assert "trains on from step 4 to step 30" in caplog.text
+    assert "continues from step 4 to step 30" in caplog.text
     _train(tmp_path, *still, "steps=30")
-    assert "has ended at step 6; nothing is left" in caplog.text
+    assert "finished at step 6; there is nothing" in caplog.text
 
 
 def _record(**uses: str) -> DataRecord:
@@ -168,9 +168,9 @@ def _record(**uses: str) -> DataRecord:
 
 def test_what_crosses_from_learning_to_holding_out_is_final() -> None:
     before = _record(a1="training", b1="validation", c1="test", d1="unused", e1="unlabelled")
-    assert not changes(before, before).told
-    assert not changes(before, _record(**{**_uses(before), "f1": "unused"})).told
-    assert changes(before, _record(**{**_uses(before), "f1": "training"})).told == ("new for training: f1",)
+    assert not changes(before, before).descriptions
+    assert not changes(before, _record(**{**_uses(before), "f1": "unused"})).descriptions
+    assert changes(before, _record(**{**_uses(before), "f1": "training"})).descriptions == ("new for training: f1",)
     assert changes(before, _record(**{**_uses(before), "d1": "validation"})).final is None
     assert changes(before, _record(**{**_uses(before), "e1": "training"})).final is None
     for moved in ({"a1": "test"}, {"a1": "validation"}, {"b1": "training"}, {"c1": "unlabelled"}, {"e1": "validation"}):
@@ -191,16 +191,16 @@ def test_volumes_that_were_made_of_other_files_are_never_learned_from(tmp_path: 
     before = record_of(settings, made_of=files_by_use(settings.anatomy))
     assert [case.use for case in before.cases.values()] == ["training", "validation"]
     (tmp_path / "run" / "volumes").mkdir(parents=True)
-    begin(tmp_path / "run", before)
-    begin(tmp_path / "run", before)
+    start_record(tmp_path / "run", before)
+    start_record(tmp_path / "run", before)
     assert (tmp_path / "run" / "volumes").exists()
     package.write(tmp_path / "maps" / "heart" / "a.nii.gz", moving_discs(slices=3, size=16, seed=1)[1])
     package.write(tmp_path / "maps" / "heart" / "c.nii.gz", moving_discs(slices=4, size=16)[1])
     now = record_of(settings, made_of=files_by_use(settings.anatomy))
     change = changes(before, now)
     assert change.final == "what it learns from was made of the files as they were"
-    assert "new for training" in change.told[0]
-    begin(tmp_path / "run", now)
+    assert "new for training" in change.descriptions[0]
+    start_record(tmp_path / "run", now)
     assert not (tmp_path / "run" / "volumes").exists()
     assert (tmp_path / "run" / "before_1" / "volumes").exists()
 

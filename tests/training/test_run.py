@@ -13,7 +13,7 @@ import ivos as package
 from ivos.config import load_settings
 from ivos.phantom import abdomen
 from ivos.training.data.prepare import prepare
-from ivos.training.module import share_of_rate
+from ivos.training.module import rate_factor
 from ivos.training.reference.settings import ReferenceSettings
 from ivos.training.reference.train import train_reference
 from ivos.training.run_settings import OptimiserSettings
@@ -68,7 +68,7 @@ def test_it_ends_when_nothing_gets_better_and_keeps_the_best(prepared: Path, tmp
 @pytest.mark.parametrize("schedule", ["poly", "cosine", "late", "multistep"])
 def test_rates_rise_and_fall(schedule: str) -> None:
     chosen = OptimiserSettings.model_validate({"schedule": schedule, "warm_up": 9, "drops": (0.5, 0.8)})
-    rates = [share_of_rate(chosen, 100, step) for step in range(101)]
+    rates = [rate_factor(chosen, 100, step) for step in range(101)]
     assert rates[0] == pytest.approx(0.1, abs=0.01)
     assert max(rates) > 0.8
     assert rates[100] == pytest.approx(0.01 if schedule == "multistep" else 0)

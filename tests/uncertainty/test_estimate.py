@@ -9,8 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivos.errors import InputError
-from ivos.uncertainty.estimate import Estimate, Estimator, Observation, fit, load_estimator, save_estimator
-from ivos.uncertainty.quality import caught, quality
+from ivos.uncertainty.estimate import (
+    Estimate,
+    Estimator,
+    Observation,
+    assess_estimates,
+    detection_rate,
+    fit,
+    load_estimator,
+    save_estimator,
+)
 
 
 def observations(scans: int, seed: int = 0) -> list[Observation]:
@@ -33,17 +41,17 @@ def estimator() -> Estimator:
 
 def test_what_was_fitted_holds_for_other_scans(estimator: Estimator) -> None:
     others = observations(40, seed=1)
-    judged = quality([estimator.estimate(o.structure, o.figures) for o in others], [o.dsc for o in others])
+    judged = assess_estimates([estimator.estimate(o.structure, o.figures) for o in others], [o.dsc for o in others])
     assert judged.pearson > 0.95
     assert judged.mean_error < 0.05
     assert 0.8 <= judged.covered <= 0.98
-    assert judged.caught > 0.9
+    assert judged.detection_rate > 0.9
 
 
 def test_estimates_for_scans_that_are_left_out_are_as_good_as_for_new_ones() -> None:
     seen = observations(30)
     _, held_out = fit(seen, "weights")
-    assert 0.85 <= quality(held_out, [o.dsc for o in seen]).covered <= 0.95
+    assert 0.85 <= assess_estimates(held_out, [o.dsc for o in seen]).covered <= 0.95
 
 
 def test_a_structure_s_own_offset_counts(estimator: Estimator) -> None:
@@ -69,7 +77,7 @@ def test_a_figure_that_is_missing_counts_as_usual(estimator: Estimator) -> None:
 
 
 def test_too_little_to_fit_anything() -> None:
-    with pytest.raises(InputError, match="at least 20 on 4 are needed"):
+    with pytest.raises(InputError, match="at least 20 on 4 are required"):
         fit(observations(3), "")
 
 
@@ -85,8 +93,8 @@ def test_an_estimator_in_a_file_is_the_same(estimator: Estimator, tmp_path: Path
 
 def test_alarms_are_counted_at_one_false_one_in_ten() -> None:
     dsc = [0.9] * 10 + [0.5, 0.6, 0.1]
-    assert caught([1.0] * 9 + [0.4] + [0.3, 0.7, 0.2], dsc) == pytest.approx(1.0)
-    assert caught([0.5] * 10 + [0.3, 0.7, 0.2], dsc) == pytest.approx(2 / 3)
-    assert math.isnan(caught([0.5] * 2, [0.8, 0.9]))
-    exact = quality([Estimate(d, d, d) for d in dsc], dsc)
+    assert detection_rate([1.0] * 9 + [0.4] + [0.3, 0.7, 0.2], dsc) == pytest.approx(1.0)
+    assert detection_rate([0.5] * 10 + [0.3, 0.7, 0.2], dsc) == pytest.approx(2 / 3)
+    assert math.isnan(detection_rate([0.5] * 2, [0.8, 0.9]))
+    exact = assess_estimates([Estimate(d, d, d) for d in dsc], dsc)
     assert (exact.pearson, exact.mean_error, exact.covered, exact.bad) == pytest.approx((1.0, 0.0, 1.0, 3))

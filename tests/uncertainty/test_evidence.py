@@ -61,7 +61,7 @@ def test_evidence_in_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="different weights"):
         read_evidence(tmp_path)
     (tmp_path / "evidence" / "other.json").write_text("{")
-    with pytest.raises(InputError, match="not evidence"):
+    with pytest.raises(InputError, match="not a file of quality features"):
         read_evidence(tmp_path)
     with pytest.raises(InputError, match="no quality features"):
         read_evidence(tmp_path / "nowhere")

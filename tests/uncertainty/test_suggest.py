@@ -15,10 +15,9 @@ from ivos.propagation.bidirectional import Propagated, SliceStack, walk
 from ivos.propagation.engines.nearest import NearestEngine
 from ivos.propagation.masks import Masks
 from ivos.types import Axis
-from ivos.uncertainty.expected_errors import expected_errors
+from ivos.uncertainty.expected_errors import expected_errors, expected_unseen_structures
 from ivos.uncertainty.features import QualityFeatures
-from ivos.uncertainty.suggest import rank, suggest, take
-from ivos.uncertainty.unseen_structures import expected_unseen_structures
+from ivos.uncertainty.suggest import collect_features, rank, suggest
 from ivos.volume.windows import windows_for
 from tests.propagation.scenes import drawn_on, moving_discs
 
@@ -49,7 +48,7 @@ def scene(
         given = {k: (sure or {}).get(k, {}).get(n, 0.98) for k in structures}
         likely = np.array([np.where(labels[n] == k, given[k], 0) for k in structures], np.float32)
         masks = annotations.masks(n) if n in drawn else Masks.of(likely)
-        take(evidence, Propagated(n, masks))
+        collect_features(evidence, Propagated(n, masks))
     return evidence, annotations
 
 
@@ -120,12 +119,12 @@ def test_an_end_that_fades_is_suggested_as_one() -> None:
     labels[10, 1:11, 1:11] = 3
     annotations = Annotations(labels, (3,))
     evidence = QualityFeatures.of(SLICES, 1)
-    take(evidence, Propagated(10, annotations.masks(10)))
+    collect_features(evidence, Propagated(10, annotations.masks(10)))
     for n in range(11, 30):  # smaller and less sure slice by slice, without an end
         fading = np.zeros((1, 12, 12), np.float32)
         size = max(2, 10 - (n - 10))
         fading[0, 1 : 1 + size, 1 : 1 + size] = max(0.52, 0.98 - 0.04 * (n - 10))
-        take(evidence, Propagated(n, Masks.of(fading)))
+        collect_features(evidence, Propagated(n, Masks.of(fading)))
     first = rank(evidence, annotations).slices[0]
     assert 11 < first.index < 24
     assert first.why == "end"
@@ -203,8 +202,8 @@ def test_from_scan_and_slices_as_from_the_walk_that_has_just_been() -> None:
     annotations, evidence = annotations_along(drawn, Axis.AXIAL, complete=True), QualityFeatures.of(12, 2)
     for finished in walk(SliceStack(scan.array, windows_for(scan, "auto"), (1, 1)), annotations, NearestEngine()):
         if finished is not None:
-            take(evidence, finished)
-    assert evidence.agreements["passes"].said[5].min() > 0
+            collect_features(evidence, finished)
+    assert evidence.agreements["passes"].area_sum[5].min() > 0
     assert rank(evidence, annotations, count=3) == found
     assert found.axis == 0
     assert {s.structure for s in found.by_structure} == {3, 8}

@@ -37,12 +37,14 @@ def clicked(shape: tuple[int, int], positive: Points, negative: Points) -> Strok
     strokes = Strokes.none(shape)
     for points, inside in ((negative, False), (positive, True)):
         for row, column in points:
-            strokes = strokes.drawn(click(shape, row, column), positive=inside)
+            strokes = strokes.with_stroke(click(shape, row, column), positive=inside)
     return strokes
 
 
 def added(strokes: Strokes, more: Strokes) -> Strokes:
     """Strokes and later ones together: where they contradict each other the later ones count."""
     box: Box | None = strokes.box if more.box is None else more.box
-    whole = strokes.drawn(more.negative & ~more.positive, positive=False).drawn(more.positive, positive=True)
+    whole = strokes.with_stroke(more.negative & ~more.positive, positive=False).with_stroke(
+        more.positive, positive=True
+    )
     return replace(whole, box=box)

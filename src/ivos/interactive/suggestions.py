@@ -16,7 +16,7 @@ from ivos.errors import InputError
 from ivos.interactive.history import FIGURES_ALONG
 from ivos.interactive.span import stated_annotations
 from ivos.uncertainty.features import Agreement, QualityFeatures
-from ivos.uncertainty.suggest import rank, take
+from ivos.uncertainty.suggest import collect_features, rank
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,10 +40,12 @@ def suggestion_features(finished: Propagated, structures: Sequence[int], before:
         before: the figures (6, 256) of the slice so far, which stay for other structures.
     """
     evidence = QualityFeatures.of(finished.index + 1, len(structures))
-    take(evidence, finished)
+    collect_features(evidence, finished)
     agreement = evidence.agreements.get(_PASSES)
     figures = [evidence.voxels, evidence.probable, evidence.certain, evidence.entropy]
-    figures += [np.zeros_like(evidence.voxels)] * 2 if agreement is None else [agreement.shared, agreement.said]
+    figures += (
+        [np.zeros_like(evidence.voxels)] * 2 if agreement is None else [agreement.intersection, agreement.area_sum]
+    )
     after = before.copy()
     after[:, list(structures)] = [figure[finished.index] for figure in figures]
     return after

@@ -1,1 +1,1 @@
-"""Rounds of training, segmenting what has no labels, and training on what can be trusted of it."""
+"""Self-training: rounds of training, segmenting unlabelled scans, and training on accepted pseudo-labels."""

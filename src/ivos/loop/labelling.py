@@ -1,20 +1,24 @@
-"""The pseudo-labels of a round: the unlabelled scans segmented in three ways, judged, and stored to be learned from."""
+"""The pseudo-labels of a round: unlabelled scans are segmented in three ways, accepted, and stored for training."""
 
 from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING
 
+from ivos.errors import InputError
+from ivos.io.case_names import case_name, case_of
+from ivos.io.cases import files_of
 from ivos.io.read import read_labels
+from ivos.io.registry import READABLE
 from ivos.io.write import write_volume
-from ivos.loop.corrections import corrections, read_correction
-from ivos.loop.records import Judgement, RoundFiles, write_judgements
+from ivos.loop.records import RoundFiles, ScanDecision, write_decisions
 from ivos.nets.reference_file import load_reference
-from ivos.pseudo_labels import judge
+from ivos.pseudo_labels import accept
 from ivos.segmentation.segmenter import Segmenter
 from ivos.segmentation.settings import SegmentationSettings
 from ivos.training.data.store import SUFFIX, StoredScan, store
-from ivos.volume.labels import IGNORE_NAME, ignore_id
+from ivos.volume.labels import IGNORE_NAME, ignore_id, with_ignore
+from ivos.volume.volume import on_grid_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +28,49 @@ if TYPE_CHECKING:
     from ivos.volume.volume import Volume
 
     Progress = Callable[[str, int, int], None]
+    from collections.abc import Collection
+
+REVIEW = "review"
+"""The folder for them, as CASE.nii.gz."""
+
+
+def corrections(folder: Path, cases: Collection[str]) -> tuple[dict[str, Path], list[Path]]:
+    """Corrected labels by case, and files that belong to none of the cases.
+
+    Args:
+        folder: of the loop.
+        cases: scans that may be corrected.
+
+    Raises:
+        InputError: two files of one case.
+    """
+    names = {case_name(case): case for case in cases}
+    found: dict[str, Path] = {}
+    others = []
+    for path in files_of(folder / REVIEW, READABLE):
+        case = names.get(case_of(path))
+        if case in found:
+            raise InputError(f"{path}: the case '{case}' has two files; the other is {found[case].name}")
+        if case is None:
+            others.append(path)
+        else:
+            found[case] = path
+    return found, others
+
+
+def read_correction(path: Path, scan: Volume, names: Mapping[int, str]) -> Volume:
+    """Corrected labels on the grid of their scan.
+
+    Args:
+        path: the label file.
+        scan: what it belongs to.
+        names: what the loop names "ignore"; the file's own names go before it.
+
+    Raises:
+        InputError: not labels, or of another grid.
+    """
+    return on_grid_of(with_ignore(read_labels(path), names), scan, str(path))
+
 
 _log = logging.getLogger(__name__)
 
@@ -33,80 +80,82 @@ def make_pseudo_labels(
 ) -> None:
     """Segment the unlabelled scans with the networks of the round before, and store what can be learned from.
 
-    What is done stays done; a person's labels go before pseudo-labels.
+    Finished steps are not repeated; corrected labels take precedence over pseudo-labels.
 
     Args:
         settings: of the loop.
         unlabelled: stored scans.
         files: of the round.
-        progress: called with what is being done, how much of it is, and how much there is.
+        progress: called with the current phase, the items done in it and their total.
 
     Raises:
         InputError: what segmentation or reading refuse, or corrected labels that do not fit their scan.
     """
-    if files.judged.exists():
+    if files.decisions.exists():
         return
     before = RoundFiles(files.loop, files.number - 1)
-    views = _views(settings, before.weights)
+    views = _segmentation_variants(settings, before.weights)
     scans = {scan.info.case: scan for scan in map(StoredScan, unlabelled)}
-    ignored = _ignored(before.weights)
-    _corrected(files.loop, scans, ignored)  # refused before the work rather than after it
+    ignored = _ignore_names(before.weights)
+    _check_corrections(files.loop, scans, ignored)  # refused before the work rather than after it
     for name, view in views.items():
         _predict(view, list(scans.values()), files.predictions / name, progress)
-    corrected = _corrected(files.loop, scans, ignored)  # again: a person may have been quicker than the networks
-    judgements = {}
+    corrected = _check_corrections(
+        files.loop, scans, ignored
+    )  # again: a person may have been quicker than the networks
+    decisions = {}
     for case, stored in scans.items():
         scan = stored.scan()
         if case in corrected:
             labels: Volume | None = read_correction(corrected[case], scan, ignored)
-            judgements[case] = Judgement(corrected=True, accepted=True, reason="corrected by hand")
+            decisions[case] = ScanDecision(corrected=True, accepted=True, reason="corrected by hand")
         else:
             predictions = [files.predictions / name / f"{case}.nii.gz" for name in views]
-            judgements[case], labels = _judged(settings, case, predictions, files, before)
+            decisions[case], labels = _decide(settings, case, predictions, files, before)
         if labels is not None:
             write_volume(files.labels / f"{case}.nii.gz", labels)
             store(files.scans / f"{case}{SUFFIX}", scan, labels, case=case, fingerprint=case)
-    write_judgements(files, judgements)
+    write_decisions(files, decisions)
 
 
-def _corrected(folder: Path, scans: dict[str, StoredScan], ignored: Mapping[int, str]) -> dict[str, Path]:
+def _check_corrections(folder: Path, scans: dict[str, StoredScan], ignored: Mapping[int, str]) -> dict[str, Path]:
     """Corrected labels that fit their scans, by case; files of no unlabelled scan are named and passed over."""
     found, others = corrections(folder, scans)
     for path in others:
-        _log.warning("%s: of no unlabelled scan of the cohort; passed over", path)
+        _log.warning("%s: matches no unlabelled scan of the cohort; skipped", path)
     for case, path in found.items():
         read_correction(path, scans[case].scan(), ignored)
     return found
 
 
-def _ignored(weights: Sequence[Path]) -> dict[int, str]:
+def _ignore_names(weights: Sequence[Path]) -> dict[int, str]:
     """The label of what is ignored, in the files of the loop and in corrections: not every program keeps its name."""
     return {ignore_id(n for path in weights for n in load_reference(path)[1].structures): IGNORE_NAME}
 
 
-def _judged(
+def _decide(
     settings: LoopSettings, case: str, paths: Sequence[Path], files: RoundFiles, before: RoundFiles
-) -> tuple[Judgement, Volume | None]:
+) -> tuple[ScanDecision, Volume | None]:
     """What becomes of a scan, and its labels if it is accepted."""
     previous = before.consensus / f"{case}.nii.gz"
-    judged = judge(
+    found = accept(
         [read_labels(path) for path in paths],
         settings.pseudo_label,
         read_labels(previous) if previous.exists() else None,
     )
-    write_volume(files.consensus / f"{case}.nii.gz", judged.consensus)
-    judgement = Judgement(
+    write_volume(files.consensus / f"{case}.nii.gz", found.consensus)
+    decision = ScanDecision(
         corrected=False,
-        accepted=judged.accepted,
-        reason=judged.reason,
-        trust=judged.trust,
-        structures=judged.structures,
-        change=judged.change,
+        accepted=found.accepted,
+        reason=found.reason,
+        trust=found.trust,
+        structures=found.structures,
+        change=found.change,
     )
-    return judgement, judged.labels
+    return decision, found.labels
 
 
-def _views(settings: LoopSettings, weights: Sequence[Path]) -> dict[str, SegmentationSettings]:
+def _segmentation_variants(settings: LoopSettings, weights: Sequence[Path]) -> dict[str, SegmentationSettings]:
     """Three ways of segmenting with the same networks, whose agreement tells what to trust."""
 
     def with_networks(*networks: Path, **changes: object) -> SegmentationSettings:

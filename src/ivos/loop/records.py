@@ -1,4 +1,4 @@
-"""What a loop writes down, and where: its rounds, and what became of every unlabelled scan in each."""
+"""The files of a loop: its rounds, and the decision on every unlabelled scan in each."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from ivos.files import replacing
 from ivos.pseudo_labels.change import Change
-from ivos.pseudo_labels.trust import StructureTrust
+from ivos.pseudo_labels.scores import StructureScore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_ROUNDS, _JUDGED = "rounds.json", "judged.json"
+_ROUNDS, _DECISIONS = "rounds.json", "judged.json"
 
 
 class Round(BaseModel):
-    """What a round came to.
+    """Results of a round.
 
     Attributes:
         number: 0 for the first one.
@@ -38,15 +38,15 @@ class Round(BaseModel):
     seconds: float
 
 
-class Judgement(BaseModel):
-    """What became of an unlabelled scan in a round.
+class ScanDecision(BaseModel):
+    """The decision on an unlabelled scan in a round.
 
     Attributes:
         corrected: whether its labels are a person's.
         accepted: whether the round learned from it.
         reason: why, or why not.
         trust: the scan's, by the rule of the settings.
-        structures: what is known of each; nothing for a corrected scan.
+        structures: score of each; empty for a corrected scan.
         change: since the round before; None for a corrected scan, and where there is nothing to compare with.
     """
 
@@ -56,11 +56,11 @@ class Judgement(BaseModel):
     accepted: bool
     reason: str
     trust: float | None = None
-    structures: tuple[StructureTrust, ...] = ()
+    structures: tuple[StructureScore, ...] = ()
     change: Change | None = None
 
 
-_ROUNDS_IN_FILE, _JUDGEMENTS = TypeAdapter(list[Round]), TypeAdapter(dict[str, Judgement])
+_ROUNDS_IN_FILE, _DECISIONS_IN_FILE = TypeAdapter(list[Round]), TypeAdapter(dict[str, ScanDecision])
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class RoundFiles:
 
     @property
     def consensus(self) -> Path:
-        """What the predictions say together, of every scan that is not corrected."""
+        """Consensus of the predictions of every scan without correction."""
         return self.folder / "consensus"
 
     @property
@@ -111,13 +111,13 @@ class RoundFiles:
         return self.folder / "predictions"
 
     @property
-    def judged(self) -> Path:
-        """What became of each scan; it is written last."""
-        return self.folder / _JUDGED
+    def decisions(self) -> Path:
+        """The decisions on all scans; written last."""
+        return self.folder / _DECISIONS
 
 
 def read_rounds(folder: Path) -> list[Round]:
-    """The rounds that have ended.
+    """The finished rounds.
 
     Args:
         folder: of the loop.
@@ -127,7 +127,7 @@ def read_rounds(folder: Path) -> list[Round]:
 
 
 def write_rounds(folder: Path, rounds: Sequence[Round]) -> None:
-    """Write down the rounds that have ended.
+    """Write the finished rounds.
 
     Args:
         folder: of the loop.
@@ -137,22 +137,22 @@ def write_rounds(folder: Path, rounds: Sequence[Round]) -> None:
         temporary.write_bytes(_ROUNDS_IN_FILE.dump_json(list(rounds), indent=1))
 
 
-def read_judgements(folder: Path) -> dict[str, Judgement]:
-    """What became of each unlabelled scan, by case; empty for a round without pseudo-labels, or without them yet.
+def read_decisions(folder: Path) -> dict[str, ScanDecision]:
+    """Decisions on the unlabelled scans, by case; empty for a round without pseudo-labels, or before they are made.
 
     Args:
         folder: of the round.
     """
-    path = folder / _JUDGED
-    return _JUDGEMENTS.validate_json(path.read_bytes()) if path.exists() else {}
+    path = folder / _DECISIONS
+    return _DECISIONS_IN_FILE.validate_json(path.read_bytes()) if path.exists() else {}
 
 
-def write_judgements(files: RoundFiles, judgements: Mapping[str, Judgement]) -> None:
-    """Write down what became of each unlabelled scan.
+def write_decisions(files: RoundFiles, decisions: Mapping[str, ScanDecision]) -> None:
+    """Write the decisions on the unlabelled scans.
 
     Args:
         files: of the round.
-        judgements: by case.
+        decisions: by case.
     """
-    with replacing(files.judged) as temporary:
-        temporary.write_bytes(_JUDGEMENTS.dump_json(dict(judgements), indent=1))
+    with replacing(files.decisions) as temporary:
+        temporary.write_bytes(_DECISIONS_IN_FILE.dump_json(dict(decisions), indent=1))

@@ -16,9 +16,8 @@ import numpy as np
 
 from ivos.config import load_settings, save_settings
 from ivos.errors import InputError
-from ivos.loop.corrections import REVIEW
-from ivos.loop.labelling import make_pseudo_labels
-from ivos.loop.records import Round, RoundFiles, read_judgements, read_rounds, write_rounds
+from ivos.loop.labelling import REVIEW, make_pseudo_labels
+from ivos.loop.records import Round, RoundFiles, read_decisions, read_rounds, write_rounds
 from ivos.metrics.overlap import dsc
 from ivos.segmentation.segmenter import Segmenter
 from ivos.segmentation.settings import SegmentationSettings
@@ -36,25 +35,25 @@ if TYPE_CHECKING:
     from ivos.training.reference.settings import ReferenceSettings
 
 Progress = Callable[[str, int, int], None]
-"""Is told what is being done, how much of it is done, and how much there is."""
+"""Called with the current phase, the items done in it and their total."""
 
-Changed = Callable[["ChosenCases"], None]
-"""Is told that there is something new to be seen in the folder of a loop, and on which scans it works."""
+OnUpdate = Callable[["ChosenCases"], None]
+"""Called with the scans of the loop whenever its folder has new results."""
 
 _SETTINGS = "settings.yaml"
 
 
 def run_loop(
-    settings: LoopSettings, folder: Path, progress: Progress | None = None, changed: Changed | None = None
+    settings: LoopSettings, folder: Path, progress: Progress | None = None, changed: OnUpdate | None = None
 ) -> list[Round]:
     """Run the rounds.
 
-    What is done stays done: a loop that was stopped, in whatever phase, goes on where it was.
+    An interrupted loop resumes in the phase in which it stopped.
 
     Args:
         settings: of the loop.
         folder: for everything; a person's corrections go into its ``review/``.
-        progress: called with what is being done, how much of it is, and how much there is.
+        progress: called with the current phase, the items done in it and their total.
         changed: called when the loop begins, when the pseudo-labels of a round are made, and when a round has ended.
 
     Returns:
@@ -63,24 +62,24 @@ def run_loop(
     Raises:
         InputError: the folder holds another loop, or one on other data; what training, segmentation or reading refuse.
     """
-    _settle(settings, folder)
+    _check_settings(settings, folder)
     base = chosen_cases(settings.train.data, folder, settings.train.seed)
     if not base.unlabelled:
-        raise InputError(f"{settings.train.data.scans}: no unlabelled scans to make labels for")
-    _settle_data(settings, folder, base)
-    told = changed or (lambda _: None)
-    told(base)
+        raise InputError(f"{settings.train.data.scans}: no unlabelled scans to pseudo-label")
+    _check_data(settings, folder, base)
+    notify = changed or (lambda _: None)
+    notify(base)
     rounds = read_rounds(folder)
     while not has_ended(rounds, settings):
         started = time.perf_counter()
         files = RoundFiles(folder, len(rounds))
         if files.number:
             make_pseudo_labels(settings, base.unlabelled, files, progress)
-            told(base)
-        corrected, trusted = _learned_from(files)
+            notify(base)
+        corrected, trusted = _accepted_scans(files)
         cases = replace(base, training=[*base.training, *corrected], pseudo_labelled=trusted)
         weights = train_reference(_training(settings, files), files.run, cases)
-        dscs = _validated(settings, weights, base.validating, progress)
+        dscs = _validation_dscs(settings, weights, base.validating, progress)
         rounds.append(
             Round(
                 number=files.number,
@@ -91,7 +90,7 @@ def run_loop(
             )
         )
         write_rounds(folder, rounds)
-        told(base)
+        notify(base)
     return rounds
 
 
@@ -102,10 +101,10 @@ def has_ended(rounds: Sequence[Round], settings: LoopSettings) -> bool:
         rounds: that have ended.
         settings: of the loop.
     """
-    return len(rounds) > settings.rounds or stopped_rising(rounds, settings)
+    return len(rounds) > settings.rounds or has_converged(rounds, settings)
 
 
-def stopped_rising(rounds: Sequence[Round], settings: LoopSettings) -> bool:
+def has_converged(rounds: Sequence[Round], settings: LoopSettings) -> bool:
     """Whether the last rounds, as many as the settings have patience for, have no better validation DSC.
 
     Args:
@@ -125,8 +124,8 @@ def best_round(rounds: Sequence[Round]) -> Round:
     return max(rounds, key=lambda r: (r.validation_dsc or 0.0, r.number))
 
 
-def _settle(settings: LoopSettings, folder: Path) -> None:
-    """Keep the settings in the folder; how long a loop goes on may change, nothing else."""
+def _check_settings(settings: LoopSettings, folder: Path) -> None:
+    """Save the settings in the folder; only the number of rounds and the patience may change."""
     path, free = folder / _SETTINGS, {"rounds", "patience"}
     if path.exists():
         before = load_settings(type(settings), [path])
@@ -136,13 +135,13 @@ def _settle(settings: LoopSettings, folder: Path) -> None:
     save_settings(settings, path)
 
 
-def _settle_data(settings: LoopSettings, folder: Path, base: ChosenCases) -> None:
+def _check_data(settings: LoopSettings, folder: Path, base: ChosenCases) -> None:
     """Keep in the folder what the loop works on; rounds on other cases would not belong together."""
     before, now = read_record(folder), record_of(settings.train, base, unlabelled=True)
     change = None if before is None else changes(before, now)
-    if change is not None and change.told:
+    if change is not None and change.descriptions:
         raise InputError(
-            f"{folder}: the data of the loop have changed: {'; '.join(change.told)}; give another folder with -o"
+            f"{folder}: its data have changed: {'; '.join(change.descriptions)}; give another folder with -o"
         )
     write_record(folder, now)
 
@@ -155,15 +154,15 @@ def _training(settings: LoopSettings, files: RoundFiles) -> ReferenceSettings:
     return settings.train.model_copy(update={"init": tuple(before.weights), "imagenet": None})
 
 
-def _learned_from(files: RoundFiles) -> tuple[list[Path], list[Path]]:
+def _accepted_scans(files: RoundFiles) -> tuple[list[Path], list[Path]]:
     """Stored scans with corrected labels, and with pseudo-labels."""
-    taken = {case: judged for case, judged in read_judgements(files.folder).items() if judged.accepted}
+    taken = {case: judged for case, judged in read_decisions(files.folder).items() if judged.accepted}
     corrected = [files.scans / f"{case}{SUFFIX}" for case, judged in taken.items() if judged.corrected]
     trusted = [files.scans / f"{case}{SUFFIX}" for case, judged in taken.items() if not judged.corrected]
     return corrected, trusted
 
 
-def _validated(
+def _validation_dscs(
     settings: LoopSettings, weights: Sequence[Path], scans: Sequence[Path], progress: Progress | None
 ) -> list[float]:
     """DSC of every structure of every scan that validates."""

@@ -1,4 +1,4 @@
-"""What a loop may be told."""
+"""Settings of a self-training loop."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How labels compare with true ones."""
+"""Metrics of segmentations against ground truth."""

@@ -1,4 +1,4 @@
-"""Runs against each other: paired differences with their uncertainty, and the ranking of the FLARE22 challenge."""
+"""Comparison of runs: paired differences with confidence intervals, and the ranking of the FLARE22 challenge."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.errors import InputError
-from ivos.metrics.bootstrap import RESAMPLES
-from ivos.metrics.paired import holm, mean_of, paired_differences
+from ivos.metrics.paired import RESAMPLES, holm, mean_of, paired_differences
 from ivos.metrics.ranking import rank
-from ivos.metrics.run_agreement import cases_of_other_truth, check_settings, in_one_numbering
+from ivos.metrics.run_agreement import cases_with_other_truth, check_settings, in_one_numbering
 from ivos.metrics.runs import Cost, Overlap
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class Comparison:
         settings: how the scores were computed, in words; empty where that is not known of any run.
         unknown_settings: the runs whose files do not say it.
         other_truth: cases in which the true volumes are not the same in all runs.
-        notes: what is to be said of runs that were matched by the names of their structures.
+        notes: remarks on runs that were matched by structure names.
     """
 
     runs: tuple[str, ...]
@@ -112,7 +111,7 @@ def compare(runs: Sequence[Run], *, by: By = "auto", resamples: int = RESAMPLES,
         ranking=rank(_figures(runs, everywhere, measured=not unmeasured), resamples=resamples, seed=seed),
         settings=_settings(runs),
         unknown_settings=tuple(run.name for run in runs if not run.settings),
-        other_truth=tuple(cases_of_other_truth(runs)),
+        other_truth=tuple(cases_with_other_truth(runs)),
         notes=tuple(notes),
     )
 
@@ -139,7 +138,7 @@ def _rows(
     """One metric's rows: the mean over the structures, then each of them."""
     values = np.array([_table(run, cases, list(names), metric) for run in runs])  # (R, C, 1 + S)
     found = [paired_differences(values[0], other, resamples=resamples, seed=seed) for other in values[1:]]
-    corrected = [[of_run[0], *_corrected(of_run[1:])] for of_run in found]
+    corrected = [[of_run[0], *_correct_p_values(of_run[1:])] for of_run in found]
     heads: list[tuple[int | None, str]] = [(None, "mean"), *names.items()]
     return [
         Row(
@@ -163,7 +162,7 @@ def _table(run: Run, cases: Sequence[str], structures: Sequence[int], metric: st
     return np.array([[mean_of(np.array(of_case)), *of_case] for of_case in scores])
 
 
-def _corrected(differences: Sequence[Difference]) -> list[Difference]:
+def _correct_p_values(differences: Sequence[Difference]) -> list[Difference]:
     adjusted = holm([difference.p for difference in differences])
     return [replace(difference, p_holm=p) for difference, p in zip(differences, adjusted, strict=True)]
 

@@ -1,4 +1,4 @@
-"""What a program costs: running time, RAM, CPU and GPU memory, by the figures of the FLARE22 challenge.
+"""Resource use of a program: running time, RAM, CPU and GPU memory, by the figures of the FLARE22 challenge.
 
 The challenge looks at the machine every 0.1 s and ranks by running time, maximum GPU memory, the area under the GPU
 memory-time curve and the area under the CPU utilisation-time curve, with RAM beside them. The same figures here, with

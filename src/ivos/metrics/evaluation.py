@@ -1,4 +1,4 @@
-"""Labels against labels: every structure of a case, every case of a folder."""
+"""Evaluation of labels against ground truth: every structure of a case, every case of a folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ivos.io.cases import labels_by_case
 from ivos.io.pairs import read_pair
 from ivos.metrics import flare22
 from ivos.metrics.overlap import dsc
-from ivos.metrics.same_structures import match_cases, match_pair, where_said
+from ivos.metrics.same_structures import match_cases, match_pair, remove_ignored
 from ivos.metrics.surface import hd95_mm, nsd
 from ivos.volume.boxes import bounding_box
 from ivos.volume.checks import checked_labels
@@ -53,7 +53,7 @@ class Score:
         true_volume_ml: volume in the truth.
         protocol: by which rules it was computed.
         tolerance_mm: of the NSD.
-        matched_by: what told which labels of prediction and truth are the same structure, ``"id"`` or ``"name"``.
+        matched_by: what matched the labels of prediction and truth, ``"id"`` or ``"name"``.
     """
 
     case: str
@@ -103,12 +103,12 @@ def evaluate(
         InputError: the grids differ; the names contradict each other; what :func:`ivos.read_labels` would refuse;
             FLARE22: the labels or structures are not of its scheme.
     """
-    found, true = _checked(prediction, case or "prediction"), _checked(truth, f"{case} truth".strip())
-    if _names_unit(found) and not _names_unit(true):  # tools that lose the unit of micrometres lose no millimetre here
+    found, true = _check_layers(prediction, case or "prediction"), _check_layers(truth, f"{case} truth".strip())
+    if _has_unit(found) and not _has_unit(true):  # tools that lose the unit of micrometres lose no millimetre here
         true = true.on_grid_of(found.layers[0], f"{case} truth".strip())
     else:
         found = found.on_grid_of(true.layers[0], case or "prediction")
-    found, true = where_said(found, true, names, ignore)
+    found, true = remove_ignored(found, true, names, ignore)
     found, true, notes = match_pair(found, true, names, by)
     for sentence in notes:
         note(sentence)
@@ -152,13 +152,13 @@ def evaluate(
     return scores
 
 
-def _names_unit(labels: LabelLayers) -> bool:
+def _has_unit(labels: LabelLayers) -> bool:
     """Whether their file says in which unit its lengths are; only NIfTI can leave it open."""
     forms = labels.layers[0].nifti
     return forms is None or forms.names_unit
 
 
-def _checked(labels: Volume | LabelLayers, what: str) -> LabelLayers:
+def _check_layers(labels: Volume | LabelLayers, what: str) -> LabelLayers:
     return LabelLayers(tuple(checked_labels(layer, what) for layer in layers_of(labels).layers))
 
 
@@ -184,7 +184,7 @@ def _by_flare22(found: Mask, true: Mask, truth: Volume, organ: int, *, corrected
     return flare22.dsc_and_nsd(in_file(found), in_file(true), truth.source.spacing_mm, organ, corrected=corrected)
 
 
-def paired(prediction: Path, truth: Path) -> dict[str, tuple[Path, Path]]:
+def common_cases(prediction: Path, truth: Path) -> dict[str, tuple[Path, Path]]:
     """Prediction and truth of the cases that both folders have, by name and in the order of names.
 
     Raises:
@@ -197,7 +197,7 @@ def paired(prediction: Path, truth: Path) -> dict[str, tuple[Path, Path]]:
     return found
 
 
-def unpaired(prediction: Path, truth: Path) -> list[str]:
+def missing_cases(prediction: Path, truth: Path) -> list[str]:
     """The cases of a folder of true labels that a folder of predictions lacks, in the order of names."""
     return sorted(set(labels_by_case(truth)) - set(labels_by_case(prediction)))
 
@@ -243,7 +243,7 @@ def evaluate_folders(
         InputError: no labels, or no case that both folders have; where ``failed`` is not given, also a case without a
             prediction, and what :func:`evaluate` and reading refuse.
     """
-    pairs, missing = paired(prediction, truth), unpaired(prediction, truth)
+    pairs, missing = common_cases(prediction, truth), missing_cases(prediction, truth)
     if missing and failed is None:
         raise InputError(f"{prediction}: no prediction for {_some(missing, len(missing) + len(pairs))}")
     if failed is not None:

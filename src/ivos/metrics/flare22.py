@@ -84,7 +84,7 @@ def dsc_and_nsd(
     if np.isnan(overlap):
         return overlap, overlap
     surface = 0.0 if overlap < _LOWEST_DSC else _nsd(prediction, truth, spacing_mm, TOLERANCE_MM[ORGANS[organ]])
-    return _rounded(overlap), _rounded(surface)
+    return _round(overlap), _round(surface)
 
 
 def check_labels(labels: Volume, what: str, names: Mapping[int, str] | None = None) -> None:
@@ -115,7 +115,7 @@ def check_organs(ids: Sequence[int], what: str) -> None:
     """
     for label in ids:
         if label not in ORGANS:
-            raise InputError(f"{what}: label {label} is none of FLARE22's organs; {_REMEDY}")
+            raise InputError(f"{what}: label {label} is not a FLARE22 organ; {_REMEDY}")
 
 
 def _nsd(prediction: Mask, truth: Mask, spacing_mm: Triple, tolerance_mm: float) -> float:
@@ -151,6 +151,6 @@ def _distances_mm(edges: Mask, others: Mask, spacing_mm: Triple) -> npt.NDArray[
     return distances
 
 
-def _rounded(value: float) -> float:
+def _round(value: float) -> float:
     """NumPy's rounding, which is the script's: Python's differs in the last digit of ties such as 0.00625."""
     return float(np.round(value, _DECIMALS))

@@ -1,4 +1,4 @@
-"""Two runs over the same cases: their difference, its confidence interval, its signed-rank test."""
+"""Paired comparison of two runs: differences, bootstrap confidence intervals, signed-rank tests."""
 
 from __future__ import annotations
 
@@ -8,14 +8,43 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ivos.metrics.bootstrap import RESAMPLES, resampled_means
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
     Floats = npt.NDArray[np.float64]
+
+RESAMPLES = 10_000
+
+_AT_ONCE = 1_000  # resamples per batch, to bound the memory of case counts
+
+
+def resampled_means(values: Floats, *, resamples: int = RESAMPLES, seed: int = 0) -> Floats:
+    """The means of bootstrap resamples of cases: a case that is drawn brings all its figures.
+
+    Args:
+        values: (C, K) figures of C cases; NaN for missing ones.
+        resamples: B, how many.
+        seed: the same draws for the same C.
+
+    Returns:
+        (B, K); NaN where no case of a resample has the figure.
+
+    References:
+        Efron and Tibshirani: An introduction to the bootstrap, 1993.
+    """
+    generator, cases = np.random.default_rng(seed), len(values)
+    known = ~np.isnan(values)
+    both = np.concatenate([np.where(known, values, 0.0), known], axis=1)
+    means = np.empty((resamples, values.shape[1]))
+    for start in range(0, resamples, _AT_ONCE):
+        part = means[start : start + _AT_ONCE]
+        counts = generator.multinomial(cases, np.full(cases, 1 / cases), size=len(part)).astype(np.float64)
+        total, number = np.split(counts @ both, 2, axis=1)
+        part[:] = np.divide(total, number, out=np.full_like(total, np.nan), where=number > 0)
+    return means
+
 
 _FEWEST_PAIRS = 6  # with fewer the two-sided signed-rank test cannot come below 0.05
 _DECIMALS = 9  # 0.95 - 0.94 and 0.92 - 0.91 are the same difference, and are not in binary
@@ -45,9 +74,9 @@ class Difference:
 
 
 def mean_of(values: Floats) -> float:
-    """Mean of the figures that there are, NaN if there are none."""
-    told = values[~np.isnan(values)]
-    return float(told.mean()) if told.size else math.nan
+    """Mean without NaN; NaN if all are."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else math.nan
 
 
 def paired_differences(
@@ -59,7 +88,7 @@ def paired_differences(
     has, so that structures which it lacks are lacking there too.
 
     Args:
-        first: (C, K) scores of C cases; NaN where there is none.
+        first: (C, K) scores of C cases; NaN for missing ones.
         other: of the same cases.
         resamples: bootstrap resamples.
         seed: of the bootstrap.

@@ -1,4 +1,4 @@
-"""What a process and its descendants use: CPU time and memory from the kernel, GPU memory from NVIDIA's driver."""
+"""CPU time and memory of a process tree, from the kernel, and GPU memory, from the NVIDIA driver."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _ProcessUsage:
     process: psutil.Process
     cpu_s: float = 0.0  # own and that of the children that have ended
     inherited: bool = True  # by a parent in the tree, when it ends
@@ -25,7 +25,7 @@ class ProcessTree:
     """A process and its descendants, those whose parent has ended too."""
 
     def __init__(self, root: int) -> None:
-        self._seen = {root: _Seen(psutil.Process(root))}
+        self._seen = {root: _ProcessUsage(psutil.Process(root))}
         self._departed_cpu_s = 0.0
         self._cpu_s = 0.0
 
@@ -48,13 +48,15 @@ class ProcessTree:
             except (psutil.Error, OSError):
                 self._depart(pid)
                 continue
-            seen = _Seen(process, sum(times[:4]), parent in self._seen)  # user, system, and the same of ended children
+            seen = _ProcessUsage(
+                process, sum(times[:4]), parent in self._seen
+            )  # user, system, and the same of ended children
             self._seen[pid] = seen
             cpu_s, ram_bytes = cpu_s + seen.cpu_s, ram_bytes + resident_bytes
             for child in children:
                 if child not in self._seen:
                     with suppress(psutil.Error):
-                        self._seen[child] = _Seen(psutil.Process(child))
+                        self._seen[child] = _ProcessUsage(psutil.Process(child))
                         queue.append(child)
         self._cpu_s = max(self._cpu_s, cpu_s + self._departed_cpu_s)
         return self._cpu_s, ram_bytes

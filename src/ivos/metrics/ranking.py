@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ivos.metrics.bootstrap import RESAMPLES, resampled_means
+from ivos.metrics.paired import RESAMPLES, resampled_means
 from ivos.metrics.runs import Overlap
 
 if TYPE_CHECKING:
@@ -47,10 +47,10 @@ def rank(figures: Mapping[str, Floats], *, resamples: int = RESAMPLES, seed: int
     the machine. Runs with the same figure share the mean of their ranks. A run without a result for a case is last
     there in every figure, or shares the last ranks: else failing on the hard cases would be rewarded.
 
-    The five figures are told by the challenge's page, ranks before means by the page of the challenge one year before,
-    which it continues. These pages do not tell the weights, nor what is done about ties and missing results.
+    The five figures are given on the challenge's page, ranks before means on the page of the previous year's challenge,
+    which it continues. These pages do not give the weights, nor what is done about ties and missing results.
 
-    The share of resamples in which a run comes first tells how much of the order is owed to the choice of the cases.
+    The share of resamples in which a run comes first shows how much the order depends on the choice of cases.
 
     Args:
         figures: of some of ``dsc``, ``nsd``, ``seconds``, ``gpu_mb_s``, ``cpu_percent_s``, each (C, R), for C cases

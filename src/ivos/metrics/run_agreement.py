@@ -1,4 +1,4 @@
-"""Whether runs may be compared at all: the same settings, the same structures under the same ids, the same truth."""
+"""Checks that runs are comparable: the same settings, structures, label ids and ground truth."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ def _check_pair(one: Run, other: Run) -> None:
                 f"{second_mm:g} mm in {other.name}: evaluate both with the same --tolerance"
             )
     for run, lacking in ((one, other), (other, one)):
-        lost = _unscored(run, lacking)
+        lost = _unscored_structures(run, lacking)
         if lost:
             some = ", ".join(f"{label} ({run.names.get(label) or f'label {label}'})" for label in lost[:3])
             raise InputError(
-                f"structure {some} is scored in {run.name} and nowhere in {lacking.name}, though the truth has it: "
+                f"structure {some} is scored in {run.name} but not in {lacking.name}, although the truth has it: "
                 "evaluate both with the same --structures and the same truth"
             )
 
 
-def _unscored(run: Run, other: Run) -> list[int]:
+def _unscored_structures(run: Run, other: Run) -> list[int]:
     """Structures that the truth of shared cases has and that only the first of two runs has scored."""
     if not other.true_volumes_ml:
         return []
@@ -63,7 +63,7 @@ def _unscored(run: Run, other: Run) -> list[int]:
     return sorted(there - scored)
 
 
-def cases_of_other_truth(runs: Sequence[Run]) -> list[str]:
+def cases_with_other_truth(runs: Sequence[Run]) -> list[str]:
     """The cases in which a structure's true volume is not the same in all runs that have it."""
     found = set()
     for number, run in enumerate(runs):

@@ -1,4 +1,4 @@
-"""What a run has scored and cost, case by case, from the files that `ivos evaluate` and `ivos segment` write."""
+"""Scores and costs of a run by case, read from the files of `ivos evaluate` and `ivos segment`."""
 
 from __future__ import annotations
 
@@ -78,17 +78,17 @@ def read_run(path: Path, name: str | None = None) -> Run:
             structure of a case is there twice, or its scores were computed in several ways.
     """
     file = path / SCORES if path.is_dir() else path
-    run = _scored(file, name or _called(file))
+    run = _read_scores(file, name or _run_name(file))
     costs = file.with_name(EFFICIENCY)
     measured = file.name == SCORES and costs.is_file()
     return replace(run, costs=_costs(costs, run.scores)) if measured else run
 
 
-def _called(file: Path) -> str:
+def _run_name(file: Path) -> str:
     return file.resolve().parent.name if file.name == SCORES else stem_of(file)
 
 
-def _scored(file: Path, called: str) -> Run:
+def _read_scores(file: Path, called: str) -> Run:
     scores: dict[str, dict[int, Overlap]] = {}
     names: dict[int, str] = {}
     settings: dict[int, Setting] = {}
@@ -97,7 +97,7 @@ def _scored(file: Path, called: str) -> Run:
         structure = _label(row["structure"], where)
         of_case = scores.setdefault(row["case"], {})
         if structure in of_case:
-            raise InputError(f"{where}: structure {structure} of case '{row['case']}' is there twice")
+            raise InputError(f"{where}: structure {structure} of case '{row['case']}' appears twice")
         of_case[structure] = Overlap(*(_number(row, column, where, highest=1.0) for column in Overlap._fields))
         names.setdefault(structure, row["name"])
         if row.get("true_volume_ml"):
@@ -105,7 +105,7 @@ def _scored(file: Path, called: str) -> Run:
         if row.get("protocol"):
             setting = Setting(row["protocol"].strip(), _tolerance_mm(row, where))
             if settings.setdefault(structure, setting) != setting:
-                one, other = (_described(s) for s in (settings[structure], setting))
+                one, other = (_describe(s) for s in (settings[structure], setting))
                 raise InputError(f"{where}: computed by {other}, and other rows of structure {structure} by {one}")
     if not scores:
         raise InputError(f"{file}: holds no scores")
@@ -117,7 +117,7 @@ def _tolerance_mm(row: Mapping[str, str], where: str) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _described(setting: Setting) -> str:
+def _describe(setting: Setting) -> str:
     of = "" if setting.tolerance_mm is None else f", NSD at {setting.tolerance_mm:g} mm"
     return f"the protocol {setting.protocol}{of}"
 
@@ -138,15 +138,17 @@ def _settings_beside(file: Path, structures: Iterable[int]) -> dict[int, Setting
 
 
 def _costs(file: Path, scores: Mapping[str, object]) -> dict[str, Cost]:
-    """What the cases cost that have scores; GPU memory that was not measured is none: there was no GPU."""
+    """Costs of the cases with scores; GPU memory that was not measured counts as 0: there was no GPU."""
     costs = {}
     for where, row in _rows(file, ("case", *Cost._fields)):
         cost = Cost(*(_number(row, column, where) for column in Cost._fields))
         if row["case"] in costs:
-            raise InputError(f"{where}: case '{row['case']}' is there twice")
+            raise InputError(f"{where}: case '{row['case']}' appears twice")
         costs[row["case"]] = cost._replace(gpu_mb_s=0.0) if math.isnan(cost.gpu_mb_s) else cost
     if not set(costs) & set(scores):
-        raise InputError(f"{file}: has none of the cases of {SCORES} beside it; give its cases their names")
+        raise InputError(
+            f"{file}: has none of the cases of {SCORES} in the same folder; use the same case names in both"
+        )
     return costs
 
 
@@ -157,11 +159,11 @@ def _rows(file: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, s
             reader = csv.DictReader(stream, strict=True)
             missing = [column for column in columns if column not in (reader.fieldnames or ())]
             if missing:
-                raise InputError(f"{file}: has no column {', '.join(missing)}; needed are {', '.join(columns)}")
+                raise InputError(f"{file}: has no column {', '.join(missing)}; required: {', '.join(columns)}")
             for row in reader:
                 where = f"{file}, line {reader.line_num}"
                 if any(row[column] is None for column in columns):
-                    raise InputError(f"{where}: ends early; is the file whole?")
+                    raise InputError(f"{where}: incomplete row; is the file truncated?")
                 yield where, row
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror}") from error
@@ -185,5 +187,5 @@ def _number(row: Mapping[str, str], column: str, where: str, *, highest: float =
     except ValueError as error:
         raise InputError(f"{where}: {column} '{text}' is not a number") from error
     if math.isinf(value) or value < 0 or value > highest:
-        raise InputError(f"{where}: {column} {text} is not from 0 to {highest:g}")
+        raise InputError(f"{where}: {column} {text} is outside 0 to {highest:g}")
     return value

@@ -1,4 +1,4 @@
-"""Which labels of prediction, truth and several cases are the same structure, before anything is compared."""
+"""Match the label ids of prediction, ground truth and several cases before they are compared."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from ivos.metrics.evaluation import Score
     from ivos.volume.label_layers import LabelLayers
 
-_REMEDY = "bring both to one numbering, or say which counts: --by id or --by name"
+_REMEDY = "use one numbering in both, or choose with --by id or --by name"
 
 
-def where_said(
+def remove_ignored(
     prediction: LabelLayers, truth: LabelLayers, names: Mapping[int, str] | None, ignore: int | None
 ) -> tuple[LabelLayers, LabelLayers]:
     """A prediction and its truth without the voxels of which the truth says nothing.
@@ -28,7 +28,7 @@ def where_said(
         prediction: labels with the names of their file.
         truth: likewise, on the same grid.
         names: a scheme, which goes before the names of the files.
-        ignore: the label that a person says is "ignore", whatever is else said of it.
+        ignore: the label that a person says is "ignore", whatever its name.
     """
     said = {**(names or {}), **({} if ignore is None else {ignore: IGNORE_NAME})}
     found, true = (ignored_ids({**labels.names, **said}) for labels in (prediction, truth))
@@ -87,9 +87,7 @@ def match_cases(scores: Sequence[Score], by: By) -> tuple[list[Score], str | Non
     """
     if by == "id":
         return list(scores), None
-    numbering = Numbering(
-        by="auto", remedy="bring the cases to one numbering, or take --by id", what="the cases before"
-    )
+    numbering = Numbering(by="auto", remedy="use one numbering in all cases, or --by id", what="the cases before")
     by_case: dict[str, list[Score]] = {}
     for score in scores:
         by_case.setdefault(score.case, []).append(score)

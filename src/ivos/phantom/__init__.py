@@ -1,4 +1,4 @@
-"""Synthetic scans with true labels, as many as one likes, from seeds: abdomens, and random shapes."""
+"""Synthetic scans with true labels, generated from seeds: abdomens, and random shapes."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from ivos.phantom.canvas import Canvas
 from ivos.phantom.case import Phantom
 from ivos.phantom.fields import scanner_noise
 from ivos.phantom.organs import paint_organs
-from ivos.phantom.patient import Patient, drawn_grid
+from ivos.phantom.patient import Patient, random_grid
 from ivos.volume.labels import bundled_scheme
 from ivos.volume.volume import Volume
 
@@ -35,16 +35,16 @@ def abdomen(seed: int, *, shape: Shape | None = None, spacing_mm: Triple | None 
             it takes for ``shape`` to hold the body.
     """
     rng = np.random.default_rng(seed)
-    patient = Patient.drawn(rng)
-    grid = drawn_grid(rng, patient, shape, spacing_mm)
+    patient = Patient.random(rng)
+    grid = random_grid(rng, patient, shape, spacing_mm)
     canvas = Canvas(grid, rng, warp_mm=_WARP_MM, wavelength_mm=_WARP_WAVELENGTH_MM)
     paint_body(canvas, patient, rng)
     paint_organs(canvas, patient, rng)
-    scan = Volume.from_array(_scanned(canvas, patient, rng), grid, modality="CT")
+    scan = Volume.from_array(_simulate_scanner(canvas, patient, rng), grid, modality="CT")
     return Phantom(scan, scan.with_array(canvas.labels, bundled_scheme("flare22").names))
 
 
-def _scanned(canvas: Canvas, patient: Patient, rng: np.random.Generator) -> np.ndarray:
+def _simulate_scanner(canvas: Canvas, patient: Patient, rng: np.random.Generator) -> np.ndarray:
     """What the scanner makes of it: smeared a little, noisy, whole HU."""
     hu = canvas.hu
     for z in range(len(hu)):

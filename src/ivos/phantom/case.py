@@ -1,4 +1,4 @@
-"""What every generator gives."""
+"""The result of every phantom generator."""
 
 from __future__ import annotations
 

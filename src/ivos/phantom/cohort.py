@@ -1,4 +1,4 @@
-"""Many phantoms in files, laid out as the FLARE22 challenge lays out its scans."""
+"""Write cohorts of phantoms to files in the layout of the FLARE22 challenge."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def write_cohort(
 ) -> list[str]:
     """Write ``images/NAME_0000.nii.gz`` and ``labels/NAME.nii.gz`` for every case.
 
-    Every case has a seed of its own, so that a cohort that was interrupted goes on where it stopped and ends up the
-    same; cases that are there already are left as they are.
+    Every case has a seed of its own, so that an interrupted cohort can be resumed with the same
+    result; existing cases are kept.
 
     Args:
         folder: where the two folders go.

@@ -1,4 +1,4 @@
-"""Random structures painted: their sheaths, and what is in them."""
+"""Paint random structures: sheaths and contents."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ivos.phantom.forms import path, tapered
+from ivos.phantom.forms import path, random_tube
 from ivos.phantom.shapes import Ellipsoid
 from ivos.phantom.tissue import texture
 
@@ -114,7 +114,7 @@ def _paint_vessels(canvas: Canvas, inside: _Inside, rng: np.random.Generator) ->
     value = float(rng.random())
     for _ in range(int(rng.integers(1, 4))):
         line = path((low + high) / 2, 2 * inside.structure.size_mm, 1.0, rng)
-        along = inside.region.distance(tapered(line, float(rng.uniform(0.8, 2)), rng), _REACH_MM)
+        along = inside.region.distance(random_tube(line, float(rng.uniform(0.8, 2)), rng), _REACH_MM)
         canvas.paint(inside.region, np.maximum(along, inside.distance + np.float32(1)), value)
 
 

@@ -1,4 +1,4 @@
-"""What scanners and patients do to a picture, at random and in any modality."""
+"""Random image degradation: partial volume, motion, shading, blur, streaks, noise, contrast."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _BLENDED = 0.6  # share of scans whose slices are so thick that neighbours show
 _MOVED = 0.25  # share of scans whose slices have moved against each other
 
 
-def blended(intensities: Field, rng: np.random.Generator) -> Field:
+def blend_slices(intensities: Field, rng: np.random.Generator) -> Field:
     """Intensities (Z, Y, X) with something of the slices above and below in each, in most cases."""
     if rng.random() > _BLENDED:
         return intensities
@@ -21,7 +21,7 @@ def blended(intensities: Field, rng: np.random.Generator) -> Field:
     return np.asarray((1 - weight) * intensities + weight / 2 * (padded[:-2] + padded[2:]), np.float32)
 
 
-def moved(
+def simulate_motion(
     intensities: Field, labels: npt.NDArray[np.uint8], rng: np.random.Generator
 ) -> tuple[Field, npt.NDArray[np.uint8]]:
     """Intensities and labels (Z, Y, X), slices shifted in plane as by breath or a slanted gantry; most cases as is."""
@@ -41,11 +41,11 @@ def moved(
     return images, masks
 
 
-def degraded(intensities: Field, rng: np.random.Generator) -> Field:
+def degrade(intensities: Field, rng: np.random.Generator) -> Field:
     """Intensities (Z, Y, X) of about 0..1 after shading, blur, streaks, noise, contrast and windowing; 0..1 again."""
     depth, height, width = intensities.shape
     seen = intensities * _shading(intensities.shape, rng)
-    seen = _blurred(seen, float(rng.uniform(0.2, 1.1)))
+    seen = _blur(seen, float(rng.uniform(0.2, 1.1)))
     if rng.random() < 0.15:
         seen = seen + _streaks(intensities.shape, rng)
     noise, grain = float(rng.uniform(0.005, 0.09)), float(rng.uniform(0.5, 1.2))
@@ -64,7 +64,7 @@ def _shading(shape: tuple[int, ...], rng: np.random.Generator) -> Field:
     return np.asarray(np.exp(np.float32(rng.uniform(0.05, 0.25)) * field), np.float32)
 
 
-def _blurred(image: Field, sigma: float) -> Field:
+def _blur(image: Field, sigma: float) -> Field:
     return np.stack([cv2.GaussianBlur(plane, (0, 0), sigma) for plane in image])
 
 

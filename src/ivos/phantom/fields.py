@@ -1,4 +1,4 @@
-"""Smooth random fields: no two organs alike, and no noise without a grain."""
+"""Smooth random fields, and correlated noise."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Structure:
 _CUT = 0.2  # share of structures that end in a flat face
 
 
-def drawn(centre: Point, size_mm: float, extent_mm: float, rng: np.random.Generator) -> Structure:
+def random_structure(centre: Point, size_mm: float, extent_mm: float, rng: np.random.Generator) -> Structure:
     """A structure of one kind or another about a place.
 
     Args:
@@ -72,10 +72,10 @@ def _tubes(centre: Point, size: float, length: float, rng: np.random.Generator, 
     radius = float(np.clip(size * 0.35, 1.5, 11))
     across = float(rng.choice([0.25, 1.0]))  # along the slices' normal, or any way
     stem = path(np.array(centre), length, across, rng)
-    tubes = [tapered(stem, radius, rng)]
+    tubes = [random_tube(stem, radius, rng)]
     for _ in range(branches):
         start = stem[int(rng.integers(1, len(stem) - 1))]
-        tubes.append(tapered(path(start, length / 2, 1.0, rng), radius * float(rng.uniform(0.5, 0.9)), rng))
+        tubes.append(random_tube(path(start, length / 2, 1.0, rng), radius * float(rng.uniform(0.5, 0.9)), rng))
     return Structure(Union3d(tuple(tubes), blend_mm=radius) if branches else tubes[0], 0.1 * radius, radius)
 
 
@@ -91,7 +91,7 @@ def path(start: np.ndarray, length: float, across: float, rng: np.random.Generat
     return points
 
 
-def tapered(points: np.ndarray, radius: float, rng: np.random.Generator) -> Tube:
+def random_tube(points: np.ndarray, radius: float, rng: np.random.Generator) -> Tube:
     """A tube along points, its radius in mm falling or steady."""
     radii = radius * np.linspace(1, float(rng.uniform(0.35, 1.1)), len(points)) * rng.uniform(0.85, 1.15, len(points))
     return Tube(tuple((float(x), float(y), float(z)) for x, y, z in points), tuple(float(r) for r in radii))

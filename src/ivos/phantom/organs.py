@@ -39,19 +39,19 @@ class Organ:
 
 def paint_organs(canvas: Canvas, patient: Patient, rng: np.random.Generator) -> None:
     """Paint the organs, the soft ones first: what is painted later lies over them."""
-    for organ in drawn_organs(rng):
+    for organ in random_organs(rng):
         region = canvas.around(organ.shape)
         if region is None:
             continue
         distance = organ.shape.distance(region.x, region.y, region.z)
         distance = distance + np.float32(organ.bump_mm) * canvas.bumps(organ.label, region.box)
-        distance = _confined(organ, region, distance, patient)
+        distance = _confine(organ, region, distance, patient)
         texture = np.float32(organ.texture_hu) * canvas.bumps(organ.label + 1, region.box)
         canvas.paint(region, distance, patient.hu(organ.tissue) + texture, organ.label)
         _paint_inside(canvas, organ, region, distance, patient, rng)
 
 
-def drawn_organs(rng: np.random.Generator) -> list[Organ]:
+def random_organs(rng: np.random.Generator) -> list[Organ]:
     """The organs of one person, every one a little elsewhere, larger or smaller, and turned."""
 
     def near(x: float, y: float, z: float, spread_mm: float = 4.0) -> Point:
@@ -138,7 +138,7 @@ def drawn_organs(rng: np.random.Generator) -> list[Organ]:
     ]
 
 
-def _confined(organ: Organ, region: Region, distance: Field, patient: Patient) -> Field:
+def _confine(organ: Organ, region: Region, distance: Field, patient: Patient) -> Field:
     """Organs stay inside the abdominal wall, and most of them below the diaphragm."""
     distance = np.maximum(distance, cavity_distance(region, patient) + 2)
     if organ.label in (1, 2, 3, 4, 9, 11, 13):

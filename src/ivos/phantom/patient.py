@@ -1,4 +1,4 @@
-"""One person in one scanner: what differs from case to case, drawn from a seed."""
+"""Random parameters of a patient and scanner."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Patient:
     tissue_shift_hu: float
 
     @staticmethod
-    def drawn(rng: np.random.Generator) -> Patient:
+    def random(rng: np.random.Generator) -> Patient:
         """A patient of random build, phase and scanner."""
         fat_mm = float(rng.uniform(10, 30))
         return Patient(
@@ -71,7 +71,7 @@ class Patient:
         return _TISSUE_HU[tissue][self.phase] + self.tissue_shift_hu * (0.2 if tissue == "fluid" else 1.0)
 
 
-def drawn_grid(rng: np.random.Generator, patient: Patient, shape: Shape | None, spacing_mm: Triple | None) -> Geometry:
+def random_grid(rng: np.random.Generator, patient: Patient, shape: Shape | None, spacing_mm: Triple | None) -> Geometry:
     """The voxels of the scan, in mm from the body's centre.
 
     The field of view holds the body in plane, and reaches from below the kidneys to above the diaphragm.

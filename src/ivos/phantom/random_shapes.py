@@ -1,4 +1,4 @@
-"""Scans of no anatomy at all: random structures of every form, size and brightness, to learn propagation from.
+"""Scans without anatomy: random structures of every form, size and brightness, to train propagation.
 
 A network that is to follow any structure in any modality must not learn anatomy or intensities; it learns from shapes
 and contrasts that are never the same twice.
@@ -17,9 +17,9 @@ import numpy as np
 from ivos.phantom.canvas import Canvas
 from ivos.phantom.case import Phantom
 from ivos.phantom.contents import paint_structure
-from ivos.phantom.degrade import blended, degraded, moved
+from ivos.phantom.degrade import blend_slices, degrade, simulate_motion
 from ivos.phantom.fields import smooth_field
-from ivos.phantom.forms import drawn
+from ivos.phantom.forms import random_structure
 from ivos.phantom.tissue import Palette, paint_tissue
 from ivos.volume.geometry import Geometry
 from ivos.volume.volume import Volume
@@ -57,11 +57,11 @@ def random_shapes(seed: int, *, shape: Shape = (24, 128, 128), step_mm: float | 
     label, last = paint_tissue(canvas, palette, rng), (0.0, 0.0, 0.0, 1.0)
     for size in _sizes(shape[2], rng):
         centre = _next_to(last, size, rng) if rng.random() < 0.4 else _somewhere(grid, rng)
-        label += paint_structure(canvas, drawn(centre, size, shape[2], rng), label + 1, palette, rng)
+        label += paint_structure(canvas, random_structure(centre, size, shape[2], rng), label + 1, palette, rng)
         last = (*centre, size)
     _divide(canvas.labels, grid, rng)
-    intensities, labels = moved(blended(canvas.hu, rng), canvas.labels, rng)
-    scan = Volume.from_array(np.rint(1000 * degraded(intensities, rng)).astype(np.int16), grid)
+    intensities, labels = simulate_motion(blend_slices(canvas.hu, rng), canvas.labels, rng)
+    scan = Volume.from_array(np.rint(1000 * degrade(intensities, rng)).astype(np.int16), grid)
     return Phantom(scan, scan.with_array(labels))
 
 

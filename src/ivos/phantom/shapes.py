@@ -1,4 +1,4 @@
-"""Shapes as functions of place: negative inside, about the distance in mm to the surface."""
+"""Shapes as signed distance functions: negative inside, approximately in mm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What fills a random scan before structures are put in: patches of tissue, unlabelled or structures themselves."""
+"""Background tissue of random scans: patches, unlabelled or labelled as structures."""
 
 from __future__ import annotations
 

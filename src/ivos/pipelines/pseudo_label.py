@@ -13,7 +13,7 @@ from ivos.io.provenance import Provenance
 from ivos.io.read import read, read_labels
 from ivos.pipelines.outputs import LabelFiles
 from ivos.pipelines.protocol import Case, Done
-from ivos.pseudo_labels import judge
+from ivos.pseudo_labels import accept
 from ivos.pseudo_labels.predictions import (
     probabilities_of,
     read_predictions,
@@ -27,7 +27,7 @@ from ivos.volume.volume import on_grid_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ivos.pseudo_labels import Judged, PseudoLabelSettings
+    from ivos.pseudo_labels import PseudoLabels, PseudoLabelSettings
     from ivos.volume.label_matching import By
     from ivos.volume.volume import Volume
 
@@ -121,19 +121,19 @@ class PseudoLabelWorker:
             *_, previous = in_one_numbering([*labels, before], [*files, path], by)
         return Predicted(files, labels, previous)
 
-    def work(self, case: Case, data: Predicted) -> tuple[Judged, dict[str, Any]]:
+    def work(self, case: Case, data: Predicted) -> tuple[PseudoLabels, dict[str, Any]]:
         """See :class:`ivos.pipelines.protocol.Worker`."""
         job, labels, probabilities = self._job, data.labels, None
         if job.by_probability:
             probabilities = probabilities_of([path.parent for path in data.files], case.name, labels[0])
-        judged = judge(labels, job.judging, data.previous, probabilities=probabilities)
+        judged = accept(labels, job.judging, data.previous, probabilities=probabilities)
         others = dict(zip(job.predictions, labels, strict=True))
         if data.previous is not None:
             others["previous round"] = data.previous
         told = self._review(case.name, judged, others, lambda: _scan(_path(case, "scan"), labels[0]))
         return judged, told
 
-    def write(self, case: Case, result: tuple[Judged, dict[str, Any]], output: Path) -> Done:
+    def write(self, case: Case, result: tuple[PseudoLabels, dict[str, Any]], output: Path) -> Done:
         """See :class:`ivos.pipelines.protocol.Worker`; a case that is not accepted has no labels."""
         (judged, told), files, judging = result, self._job.labels, self._job.judging
         if judged.labels is None:

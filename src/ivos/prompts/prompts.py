@@ -1,4 +1,4 @@
-"""What a person draws on one slice to say what belongs to a structure, and what makes a mask of it."""
+"""Prompts on one slice (clicks, scribbles, boxes), and the protocol of what converts them to masks."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Strokes:
         """Refuse what does not fit together."""
         if self.positive.ndim != 2 or self.positive.shape != self.negative.shape:
             shapes = f"{self.positive.shape} and {self.negative.shape}"
-            raise InputError(f"strokes: positive and negative ones must be of one slice (H, W), not {shapes}")
+            raise InputError(f"strokes: positive and negative masks must have the same shape (H, W), not {shapes}")
         if self.box is not None:
             (top, left, bottom, right), (height, width) = self.box, self.shape
             if not (0 <= top < bottom <= height and 0 <= left < right <= width):
@@ -64,8 +64,8 @@ class Strokes:
         """Whether nothing is drawn."""
         return self.box is None and not self.positive.any() and not self.negative.any()
 
-    def drawn(self, pixels: BoolArray, *, positive: bool) -> Strokes:
-        """With one more stroke; what an earlier one of the other kind said of its pixels is taken back."""
+    def with_stroke(self, pixels: BoolArray, *, positive: bool) -> Strokes:
+        """A copy with one more stroke, which overrides earlier strokes of the other sign."""
         if positive:
             return replace(self, positive=self.positive | pixels, negative=self.negative & ~pixels)
         return replace(self, positive=self.positive & ~pixels, negative=self.negative | pixels)

@@ -1,4 +1,4 @@
-"""Networks that make masks of strokes, as the published one and ours do it."""
+"""Networks that convert strokes to masks: the bundled small one and the published one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ivos.device import check_not_forked, pick_device
 from ivos.errors import InputError
 from ivos.nets.checkpoints import BUNDLED_STROKES, load_scribble, load_strokes, read_weights
 from ivos.nets.loaded import LOADED
-from ivos.prompts.views import evidence, first_view, next_view, obeyed, settled
+from ivos.prompts.views import apply_prediction, apply_strokes, first_view, network_input, next_view
 from ivos.propagation.engines.protocol import Slice
 from ivos.propagation.engines.working_grid import WorkingGrid
 from ivos.propagation.masks import Masks
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ivos.prompts.prompts import Strokes, StrokeSegmenter
     from ivos.types import BoolArray, FloatArray
 
-_LOOKS = 3  # at most, at one stroke
+_MAX_VIEWS = 3  # at most, at one stroke
 _FRAME = 3  # pixels: width of the stroke that a box stands for
 _OF_PUBLISHED = "backbone.conv1.weight"  # a weight that our network has not
 
@@ -77,12 +77,12 @@ class SmallStrokeSegmenter:
             InputError: image, strokes and mask are not of one slice, or the image is not finite.
         """
         check_not_forked()
-        _of_one_slice(image, strokes, mask)
+        _check_same_slice(image, strokes, mask)
         answer, view = mask.astype(np.float32), first_view(strokes, mask)
         if view is None or strokes.empty:
-            return obeyed(answer, strokes, mask)
-        for _ in range(_LOOKS):
-            answer = settled(self._seen(evidence(image, strokes, mask, view)), view, strokes, mask)
+            return apply_strokes(answer, strokes, mask)
+        for _ in range(_MAX_VIEWS):
+            answer = apply_prediction(self._predict(network_input(image, strokes, mask, view)), view, strokes, mask)
             following = next_view(answer, strokes, view)
             if following is view:
                 break
@@ -90,7 +90,7 @@ class SmallStrokeSegmenter:
         return answer
 
     @torch.inference_mode()
-    def _seen(self, shown: FloatArray) -> FloatArray:
+    def _predict(self, shown: FloatArray) -> FloatArray:
         """The network's probabilities (S, S) for what it is shown (9, S, S)."""
         batch = torch.from_numpy(shown)[None].to(self._device, memory_format=torch.channels_last)
         return np.asarray(self._network(batch).sigmoid()[0, 0].cpu().numpy(), np.float32)
@@ -123,14 +123,14 @@ class ScribbleSegmenter:
             InputError: image, strokes and mask are not of one slice, or the image is not finite.
         """
         check_not_forked()
-        _of_one_slice(image, strokes, mask)
+        _check_same_slice(image, strokes, mask)
         if strokes.empty:
             return mask.astype(np.float32)
         windows = self._grid.image(Slice(0, image, (1.0, 1.0), ahead=image))
         drawn = self._grid.masks(Masks.of(np.stack([mask, *_as_scribbles(strokes)]).astype(np.float32)))
         hard = torch.cat([drawn[:1] > 0.5, drawn[1:] > 0]).float()  # as it was trained; a thin line stays whole
         seen = self._network(torch.cat([windows, hard[None]], 1)).sigmoid()
-        return obeyed(self._grid.restored(seen[0], strokes.shape)[0], strokes, mask)
+        return apply_strokes(self._grid.restored(seen[0], strokes.shape)[0], strokes, mask)
 
 
 def _as_scribbles(strokes: Strokes) -> tuple[BoolArray, BoolArray]:
@@ -147,11 +147,11 @@ def _as_scribbles(strokes: Strokes) -> tuple[BoolArray, BoolArray]:
     return positive, (strokes.negative | (frame & ~inside)) & ~positive
 
 
-def _of_one_slice(image: FloatArray, strokes: Strokes, mask: BoolArray) -> None:
+def _check_same_slice(image: FloatArray, strokes: Strokes, mask: BoolArray) -> None:
     if image.shape[1:] != strokes.shape or mask.shape != strokes.shape:
         raise InputError(
             f"strokes of a slice of {strokes.shape}, on an image of {image.shape[1:]} and a mask of {mask.shape}: "
-            "give all three of one slice"
+            "all three must be of the same slice"
         )
     if not np.isfinite(image).all():
         raise InputError("the image of a slice has pixels that are NaN or infinite; replace them first")

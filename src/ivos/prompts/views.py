@@ -1,4 +1,4 @@
-"""Looking at what is drawn on a slice: where, what the network is shown there, and its answer put into the slice."""
+"""Views of a slice with strokes: where to look, the network's input, and its prediction pasted into the slice."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def next_view(answer: FloatArray, strokes: Strokes, before: View) -> View:
     return view
 
 
-def evidence(image: FloatArray, strokes: Strokes, mask: BoolArray, view: View) -> FloatArray:
+def network_input(image: FloatArray, strokes: Strokes, mask: BoolArray, view: View) -> FloatArray:
     """What the network is shown in a view: (10, S, S) in the order of :data:`ivos.nets.strokes.EVIDENCE`.
 
     Args:
@@ -77,7 +77,7 @@ def evidence(image: FloatArray, strokes: Strokes, mask: BoolArray, view: View) -
     )
 
 
-def settled(seen: FloatArray, view: View, strokes: Strokes, mask: BoolArray) -> FloatArray:
+def apply_prediction(seen: FloatArray, view: View, strokes: Strokes, mask: BoolArray) -> FloatArray:
     """The network's answer (S, S) in the slice: probabilities (H, W).
 
     What it leaves as it was stays so to the pixel; strokes are obeyed; pieces without a stroke, a box or a mask in them
@@ -89,10 +89,10 @@ def settled(seen: FloatArray, view: View, strokes: Strokes, mask: BoolArray) -> 
     if change is not None:
         answer[change.place] += change.values
     answer = np.clip(answer, 0, 1)
-    return obeyed(answer, strokes, mask)
+    return apply_strokes(answer, strokes, mask)
 
 
-def obeyed(answer: FloatArray, strokes: Strokes, mask: BoolArray) -> FloatArray:
+def apply_strokes(answer: FloatArray, strokes: Strokes, mask: BoolArray) -> FloatArray:
     """Probabilities (H, W) with the strokes put in, without pieces that nothing drawn and no mask speaks for."""
     answer = answer.copy()
     answer[strokes.negative] = 0
@@ -111,8 +111,8 @@ def obeyed(answer: FloatArray, strokes: Strokes, mask: BoolArray) -> FloatArray:
 
 def _hint(strokes: Strokes, mask: BoolArray) -> Patch:
     """Pixels that are likely of the structure: strokes and mask, or the middle of the box."""
-    told = (strokes.positive | mask) & ~strokes.negative
-    hint = Patch.of(told)
+    likely = (strokes.positive | mask) & ~strokes.negative
+    hint = Patch.of(likely)
     if hint is not None:
         return hint
     if strokes.box is None:

@@ -1,10 +1,10 @@
-"""Several predictions of a scan into labels to train on: what they agree on is kept, what they do not is left open."""
+"""Pseudo-labels from several predictions of a scan: voxels without agreement are ignored."""
 
 from __future__ import annotations
 
+from ivos.pseudo_labels.acceptance import PseudoLabels, accept
 from ivos.pseudo_labels.change import Change
-from ivos.pseudo_labels.judge import Judged, judge
-from ivos.pseudo_labels.settings import PseudoLabelSettings, TrustRule
-from ivos.pseudo_labels.trust import StructureTrust
+from ivos.pseudo_labels.scores import StructureScore
+from ivos.pseudo_labels.settings import PseudoLabelSettings, ScoreRule
 
-__all__ = ["Change", "Judged", "PseudoLabelSettings", "StructureTrust", "TrustRule", "judge"]
+__all__ = ["Change", "PseudoLabelSettings", "PseudoLabels", "ScoreRule", "StructureScore", "accept"]

@@ -1,4 +1,4 @@
-"""What has changed in a scan's labels since the previous round.
+"""Changes in a scan's labels since the previous round.
 
 A share of changed voxels says little of a small organ: one that is lost altogether is a hundredth of the labelled
 voxels. So the structures are looked at one by one too.

@@ -1,4 +1,4 @@
-"""Several predictions of a case, from the files in which they lie."""
+"""Read several predictions of a case."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def refuse_other_numbering(sentence: str) -> None:
     Raises:
         InputError: always.
     """
-    raise InputError(f"{sentence}; probabilities are joined by id: bring all to one numbering, or take --by id")
+    raise InputError(f"{sentence}; probabilities are combined by label id: use one numbering in all files, or --by id")
 
 
 def probabilities_of(predictions: Sequence[Path], case: str, labels: Volume) -> dict[int, Iterator[Array]]:
@@ -99,7 +99,7 @@ def probabilities_of(predictions: Sequence[Path], case: str, labels: Volume) -> 
         missing = [str(label) for label in everywhere if label not in files]
         if missing:
             place, some = folder / PROBABILITIES / case, ", ".join(missing[:_NAMED])
-            raise InputError(f"{place}: no probabilities of labels that others have them of: {some}")
+            raise InputError(f"{place}: lacks probabilities that other predictions have, of labels: {some}")
     return {label: _maps([files[label] for files in found], labels) for label in everywhere}
 
 

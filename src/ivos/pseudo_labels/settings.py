@@ -1,4 +1,4 @@
-"""How predictions become labels: the rules by which a scan is trusted, and their thresholds."""
+"""Settings of pseudo-labels: the consensus, the rules of acceptance and their thresholds."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ivos.config import Settings
 from ivos.errors import InputError
 from ivos.segmentation.ensemble import ConsensusRule
 
-TrustRule = Literal["worst-structure", "ivos", "change", "all"]
+ScoreRule = Literal["worst-structure", "ivos", "change", "all"]
 """What a scan's trust is: see :class:`PseudoLabelSettings`."""
 
 Acceptance = Literal["per-scan", "per-structure"]
 
-_THRESHOLDS: dict[TrustRule, float] = {"worst-structure": 0.85, "ivos": 0.9, "change": 0.9, "all": 0.0}
+_THRESHOLDS: dict[ScoreRule, float] = {"worst-structure": 0.85, "ivos": 0.9, "change": 0.9, "all": 0.0}
 
 
 class PseudoLabelSettings(Settings):
@@ -38,14 +38,14 @@ class PseudoLabelSettings(Settings):
     """
 
     consensus: ConsensusRule = "majority"
-    rule: TrustRule = "worst-structure"
+    rule: ScoreRule = "worst-structure"
     threshold: float | None = Field(default=None, ge=0, le=1)
     accept: Acceptance | None = None
 
     @model_validator(mode="after")
     def _all_takes_everything(self) -> PseudoLabelSettings:
         if self.rule == "all" and (self.threshold is not None or self.accept is not None):
-            raise ValueError("rule=all takes everything: leave threshold and accept out")
+            raise ValueError("rule=all accepts everything: omit threshold and accept")
         return self
 
     @property
@@ -67,6 +67,4 @@ class PseudoLabelSettings(Settings):
             InputError: there is nothing to compare.
         """
         if predictions < 2 and self.rule in ("worst-structure", "ivos"):
-            raise InputError(
-                f"rule {self.rule} compares predictions: give two or more; for one there are change and all"
-            )
+            raise InputError(f"rule {self.rule} compares predictions: give two or more, or use the rule change or all")

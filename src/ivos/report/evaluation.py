@@ -13,7 +13,7 @@ from ivos.files import replacing
 from ivos.io.pairs import read_pair
 from ivos.io.read import read
 from ivos.metrics.evaluation import by_structure, counts, deviations, means
-from ivos.metrics.same_structures import match_pair, where_said
+from ivos.metrics.same_structures import match_pair, remove_ignored
 from ivos.report.boxplot import Group, box_plot
 from ivos.report.scan import template
 from ivos.volume.labels import scheme_from_names
@@ -182,7 +182,7 @@ def _volumes(files: CaseFiles, scores: Sequence[Score]) -> tuple[Volume, Volume,
     scan = grid.with_array(np.zeros(grid.array.shape, np.uint8)) if files.scan is None else read(files.scan)
     truth = truth.on_grid_of(scan, str(files.truth))
     prediction = prediction.on_grid_of(scan, str(files.prediction))
-    prediction, truth = where_said(prediction, truth, files.names, files.ignore)
+    prediction, truth = remove_ignored(prediction, truth, files.names, files.ignore)
     pair = match_pair(prediction, truth, files.names, files.by)[:2]
     own = {name: label for labels in pair for label, name in labels.names.items()}
     ids = {own.get(score.name, score.structure): score.structure for score in scores}

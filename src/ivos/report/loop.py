@@ -6,9 +6,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ivos.files import replacing
-from ivos.loop.corrections import REVIEW, corrections
-from ivos.loop.records import RoundFiles, read_judgements, read_rounds
-from ivos.loop.rounds import best_round, has_ended, stopped_rising
+from ivos.loop.labelling import REVIEW, corrections
+from ivos.loop.records import RoundFiles, read_decisions, read_rounds
+from ivos.loop.rounds import best_round, has_converged, has_ended
 from ivos.report.lineplot import line_plot
 from ivos.report.loop_review import write_round_review
 from ivos.report.review import PAGE as REVIEW_PAGE
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import Path
 
-    from ivos.loop.records import Judgement, Round
+    from ivos.loop.records import Round, ScanDecision
     from ivos.loop.settings import LoopSettings
     from ivos.training.data.cases import ChosenCases
 
@@ -62,15 +62,15 @@ def write_loop_pages(settings: LoopSettings, folder: Path, cases: ChosenCases) -
         temporary.write_text(page, encoding="utf-8")
 
 
-def _judged(folder: Path) -> dict[int, dict[str, Judgement]]:
+def _judged(folder: Path) -> dict[int, dict[str, ScanDecision]]:
     """By number of the round what became of the scans, of the rounds that have pseudo-labels."""
-    found: dict[int, dict[str, Judgement]] = {}
-    while RoundFiles(folder, len(found) + 1).judged.exists():
-        found[len(found) + 1] = read_judgements(RoundFiles(folder, len(found) + 1).folder)
+    found: dict[int, dict[str, ScanDecision]] = {}
+    while RoundFiles(folder, len(found) + 1).decisions.exists():
+        found[len(found) + 1] = read_decisions(RoundFiles(folder, len(found) + 1).folder)
     return found
 
 
-def _rows(rounds: Sequence[Round], judged: dict[int, dict[str, Judgement]], *, ended: bool) -> list[dict[str, Any]]:
+def _rows(rounds: Sequence[Round], judged: dict[int, dict[str, ScanDecision]], *, ended: bool) -> list[dict[str, Any]]:
     """The rounds that have ended, and the one that is going on."""
     numbers = range(len(rounds) + (not ended))
     return [
@@ -84,7 +84,7 @@ def _rows(rounds: Sequence[Round], judged: dict[int, dict[str, Judgement]], *, e
     ]
 
 
-def _counts(judgements: dict[str, Judgement]) -> dict[str, Any]:
+def _counts(judgements: dict[str, ScanDecision]) -> dict[str, Any]:
     """What can be counted of the scans of a round; None for the first one."""
     own = [judgement for judgement in judgements.values() if not judgement.corrected]
     structures = [structure.trusted for judgement in own for structure in judgement.structures]
@@ -97,7 +97,7 @@ def _counts(judgements: dict[str, Judgement]) -> dict[str, Any]:
     }
 
 
-def _plots(rounds: Sequence[Round], judged: dict[int, dict[str, Judgement]]) -> list[dict[str, Any]]:
+def _plots(rounds: Sequence[Round], judged: dict[int, dict[str, ScanDecision]]) -> list[dict[str, Any]]:
     """The validation DSC of the rounds, and how much of their pseudo-labels is trusted; what is known of it."""
     plots = []
     dscs = [math.nan if r.validation_dsc is None else r.validation_dsc for r in rounds]
@@ -115,7 +115,7 @@ def _plots(rounds: Sequence[Round], judged: dict[int, dict[str, Judgement]]) -> 
     return plots
 
 
-def _next(settings: LoopSettings, rounds: Sequence[Round], judged: dict[int, dict[str, Judgement]]) -> int:
+def _next(settings: LoopSettings, rounds: Sequence[Round], judged: dict[int, dict[str, ScanDecision]]) -> int:
     """The number of the round that takes up what is corrected now, be it one that the settings no longer ask for."""
     return max(1, len(rounds), len(judged) + (not has_ended(rounds, settings)))
 
@@ -125,10 +125,12 @@ def _again(settings: LoopSettings, rounds: Sequence[Round]) -> str | None:
     if not has_ended(rounds, settings):
         return None
     more = [f"rounds={len(rounds)}"] if len(rounds) > settings.rounds else []
-    return " ".join([*more, *([f"patience={settings.patience + 1}"] if stopped_rising(rounds, settings) else [])])
+    return " ".join([*more, *([f"patience={settings.patience + 1}"] if has_converged(rounds, settings) else [])])
 
 
-def _corrected(folder: Path, cases: Collection[str], judged: dict[int, dict[str, Judgement]]) -> dict[str, list[str]]:
+def _corrected(
+    folder: Path, cases: Collection[str], judged: dict[int, dict[str, ScanDecision]]
+) -> dict[str, list[str]]:
     """Corrected labels in the folder for them: taken up by the last round, waiting for the next, of no scan."""
     found, others = corrections(folder, cases)
     last = judged[max(judged)] if judged else {}

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from ivos.loop.records import Judgement
+    from ivos.loop.records import ScanDecision
     from ivos.pseudo_labels import PseudoLabelSettings
     from ivos.report.review_pictures import ReviewPicture
 
 
 def write_round_review(
-    settings: PseudoLabelSettings, files: RoundFiles, judgements: Mapping[str, Judgement], scans: Mapping[str, Path]
+    settings: PseudoLabelSettings, files: RoundFiles, judgements: Mapping[str, ScanDecision], scans: Mapping[str, Path]
 ) -> None:
     """Write ``review.html`` into the folder of a round: what its scans were judged to be, corrected ones at the end.
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ivos.errors import InputError
 from ivos.files import replacing
-from ivos.pseudo_labels import Change, PseudoLabelSettings, StructureTrust
+from ivos.pseudo_labels import Change, PseudoLabelSettings, StructureScore
 from ivos.report.review_pictures import Doubtful
 from ivos.report.scan import template
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from ivos.pseudo_labels import Judged
+    from ivos.pseudo_labels import PseudoLabels
     from ivos.report.review_pictures import ReviewPicture
 
 MANIFEST, PAGE = "manifest.json", "review.html"
@@ -42,11 +42,11 @@ class JudgedCase(BaseModel):
     accepted: bool
     reason: str
     trust: float | None
-    structures: tuple[StructureTrust, ...]
+    structures: tuple[StructureScore, ...]
     change: Change | None = None
 
     @staticmethod
-    def of(case: str, judged: Judged) -> JudgedCase:
+    def of(case: str, judged: PseudoLabels) -> JudgedCase:
         """The figures of what was judged."""
         return JudgedCase(
             case=case,
@@ -58,7 +58,7 @@ class JudgedCase(BaseModel):
         )
 
     @property
-    def worst(self) -> StructureTrust | None:
+    def worst(self) -> StructureScore | None:
         """The structure that is trusted least; None where nothing is known of any."""
         known = [structure for structure in self.structures if structure.trust is not None]
         return min(known, key=lambda structure: structure.trust or 0.0, default=None)

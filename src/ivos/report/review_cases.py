@@ -11,7 +11,7 @@ from ivos.report.review_pictures import PICTURED, ReviewPicture, WorstPictures, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ivos.pseudo_labels import Judged
+    from ivos.pseudo_labels import PseudoLabels
     from ivos.volume.volume import Volume
 
 
@@ -25,7 +25,7 @@ class CaseReview:
         self._pictures = WorstPictures()
 
     def __call__(
-        self, case: str, judged: Judged, others: Mapping[str, Volume], scan: Callable[[], Volume | None]
+        self, case: str, judged: PseudoLabels, others: Mapping[str, Volume], scan: Callable[[], Volume | None]
     ) -> dict[str, Any]:
         """What is to be told of a case, as JSON can hold it.
 

@@ -13,7 +13,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from ivos.errors import InputError
 from ivos.files import replacing
 from ivos.nets.checkpoints import check_finite
-from ivos.training.data.patients import listed
+from ivos.training.data.patients import list_names
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
@@ -91,11 +91,11 @@ class Checkpoints(Callback):
             trainer.save_checkpoint(self._folder / LAST)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a run that goes on must know."""
+        """The state that a resumed run needs."""
         return {"best": self._best, "waited": self._waited}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take it up; without the best checkpoint nothing has been best, and a run that had ended waits again."""
+        """Restore the state; without a best checkpoint the best score is reset, and a stopped run waits again."""
         there = (self._folder / BEST).exists()
         self._best = state_dict["best"] if there else float("-inf")
         self._waited = 0 if self.ended(state_dict) or not there else state_dict["waited"]
@@ -111,7 +111,7 @@ class WholeCheckpoints(TorchCheckpointIO):
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint of a run, its tensors not read before they are used; empty where there is none.
+    """A checkpoint of a run, with lazily loaded tensors; empty if there is no file.
 
     Raises:
         InputError: damaged, or with weights that are not finite.
@@ -121,13 +121,13 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (RuntimeError, OSError, EOFError, pickle.UnpicklingError, ValueError) as error:
-        raise InputError(f"{path}: a damaged checkpoint; begin the run again with --restart") from error
+        raise InputError(f"{path}: a damaged checkpoint; restart the run with --restart") from error
     check_finite(content.get("state_dict", {}), path)
     return content
 
 
 class FiniteOnly(Callback):
-    """Ends a run whose loss or gradients are not finite, before its weights are touched.
+    """Stops a run whose loss or gradients are not finite, before the weights are updated.
 
     Args:
         folder: of the run.
@@ -141,7 +141,7 @@ class FiniteOnly(Callback):
         self._batch = batch
 
     def on_before_backward(self, trainer: Trainer, pl_module: Training, loss: Tensor) -> None:  # type: ignore[override]
-        """Look at the loss.
+        """Check the loss.
 
         Raises:
             InputError: it is not finite.
@@ -150,7 +150,7 @@ class FiniteOnly(Callback):
             self._stop(trainer, pl_module, f"the loss is {float(loss.detach()):g}")
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: Training, optimizer: Any) -> None:  # type: ignore[override] # noqa: ARG002
-        """Look at the gradients.
+        """Check the gradients.
 
         Raises:
             InputError: they are not finite.
@@ -162,19 +162,20 @@ class FiniteOnly(Callback):
     def _stop(self, trainer: Trainer, module: Training, what: str) -> None:
         cases = list(dict.fromkeys(case for case in module.cases_of(self._batch) if case))
         raise InputError(
-            f"{self._folder}: stopped at step {trainer.global_step}: {what}, on {listed(cases)}; look at these scans, "
-            "or lower optimiser.rate; the last checkpoint is kept, and the same command continues from it"
+            f"{self._folder}: stopped at step {trainer.global_step}: {what}, on {list_names(cases)}; "
+            "check these scans, or lower optimiser.rate; the last checkpoint is intact; "
+            "run the same command to resume from it"
         )
 
 
 def check_module(module: torch.nn.Module, folder: Path, step: int) -> None:
-    """Whether the weights of a training may be kept.
+    """Refuse weights that are not finite.
 
     Raises:
         InputError: some are not finite.
     """
     if not all(torch.isfinite(v).all() for v in module.state_dict().values() if v.is_floating_point()):
         raise InputError(
-            f"{folder}: stopped at step {step}: the weights are not finite, and are not kept; lower optimiser.rate; "
-            "the last checkpoint is kept, and the same command continues from it"
+            f"{folder}: stopped at step {step}: the weights are not finite and were not saved; lower optimiser.rate; "
+            "the last checkpoint is intact; run the same command to resume from it"
         )

@@ -1,4 +1,4 @@
-"""Whether a run in a folder continues: on the same data by itself, on others only when somebody says so."""
+"""Whether and how a run in a folder is resumed: on the same data automatically, on changed data only on request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from ivos.config import load_settings
 from ivos.errors import InputError
 from ivos.training.callbacks import BEST, LAST
-from ivos.training.module import stretched
+from ivos.training.module import describe_schedule
 from ivos.training.record import RECORD, DataRecord, changes, read_record, write_record
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ SETTINGS, BEST_BEFORE = "settings.yaml", "best_before.ckpt"
 _MADE = ("volumes", "crops")  # of the files that a run learns from
 _OF_A_RUN = (LAST, BEST, BEST_BEFORE, SETTINGS, RECORD, "log", "tensorboard", "pictures", *_MADE)
 _WEIGHTS = ("reference", "reference2", "fast", "stcn", "strokes", "fusion", "refine")
-_EITHER_WAY = "--restart begins it again and keeps what is there in a folder beside, --continue trains on from there"
+_EITHER_WAY = "--restart starts over and moves the old run into a subfolder, --continue resumes it"
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Continued:
+class Continuation:
     """How a run continues.
 
     Attributes:
@@ -46,9 +46,9 @@ class Continued:
     forgets_best: bool
 
 
-def continued(
+def check_continuation(
     folder: Path, settings: RunSettings, record: DataRecord, *, done: int, ended: bool, on_change: OnChange
-) -> Continued:
+) -> Continuation:
     """Whether and how the run in a folder continues.
 
     Args:
@@ -63,57 +63,59 @@ def continued(
         InputError: its data have changed, or it had ended early and is to have more steps, and nobody says what to do;
             or it cannot continue.
     """
-    told, total = on_change == "continue", settings.total_steps
+    allowed, total = on_change == "continue", settings.total_steps
     before = read_record(folder)
     change = None if before is None else changes(before, record)
-    changed = change is not None and bool(change.told)
+    changed = change is not None and bool(change.descriptions)
     if change is not None and changed:
-        _check_change(folder, change, told=told, done=done, total=total)
+        _check_change(folder, change, allowed=allowed, done=done, total=total)
     steps = load_settings(type(settings), [folder / SETTINGS]).total_steps if (folder / SETTINGS).exists() else total
     ended = ended and (before is None or before.told_to_continue != done)
-    if ended and total > steps and not told:
+    if ended and total > steps and not allowed:
         raise InputError(
             f"{folder}: ended at step {done} of {steps}, since the last {settings.patience} validations were no better "
             f"(patience); with steps={total}, {_EITHER_WAY}; {_rate(settings, done, steps)}"
         )
-    finished = done >= total or (ended and not told)
-    if not finished and (steps != total or told):
-        _log.warning("%s: trains on from step %d to step %d; %s", folder, done, total, _rate(settings, done, steps))
-    return Continued(
-        record.after(before, told_to_continue=done if told and not finished else None),
+    finished = done >= total or (ended and not allowed)
+    if not finished and (steps != total or allowed):
+        _log.warning("%s: continues from step %d to step %d; %s", folder, done, total, _rate(settings, done, steps))
+    return Continuation(
+        record.after(before, told_to_continue=done if allowed and not finished else None),
         finished,
         forgets_best=change is not None and change.validation,
     )
 
 
-def _check_change(folder: Path, change: Changes, *, told: bool, done: int, total: int) -> None:
-    what = f"{folder}: its data have changed since step {done}: {'; '.join(change.told)}"
+def _check_change(folder: Path, change: Changes, *, allowed: bool, done: int, total: int) -> None:
+    what = f"{folder}: its data have changed since step {done}: {'; '.join(change.descriptions)}"
     if change.final is not None:
         raise InputError(
-            f"{what}. It cannot continue ({change.final}): begin it again with --restart, which keeps what is there in "
-            "a folder beside, or give another folder with -o"
+            f"{what}. It cannot continue ({change.final}): start over with --restart, which moves "
+            "the old run into a subfolder, or give another folder with -o"
         )
-    if not told:
+    if not allowed:
         raise InputError(f"{what}. {_EITHER_WAY}; or give another folder with -o")
     if done >= total:
-        raise InputError(f"{what}. It has ended at step {done}: give more steps with --continue, or --restart")
+        raise InputError(f"{what}. It finished at step {done}: give more steps with --continue, or --restart")
     _log.warning("%s", what)
 
 
 def _rate(settings: RunSettings, done: int, before: int) -> str:
     """What the schedule does where a run continues."""
     rate = settings.optimiser.rate
-    return stretched(settings.optimiser, rate if isinstance(rate, float) else 1.0, done, before, settings.total_steps)
+    return describe_schedule(
+        settings.optimiser, rate if isinstance(rate, float) else 1.0, done, before, settings.total_steps
+    )
 
 
-def begin(folder: Path, record: DataRecord) -> None:
+def start_record(folder: Path, record: DataRecord) -> None:
     """Keep the record of a run that begins; what was made of other files, before it was stopped, is set aside.
 
     Raises:
         InputError: the folder cannot be written to.
     """
     before = read_record(folder)
-    if before is not None and record.makes_volumes and changes(before, record).told:
+    if before is not None and record.makes_volumes and changes(before, record).descriptions:
         set_aside(folder)
     write_record(folder, record)
 
@@ -135,7 +137,7 @@ def set_aside(folder: Path) -> None:
     aside.mkdir()
     for path in there:
         path.replace(aside / path.name)
-    _log.warning("%s: begins again; what was there is in %s", folder, aside)
+    _log.warning("%s: starts over; the old run is in %s", folder, aside)
 
 
 def is_first_process() -> bool:

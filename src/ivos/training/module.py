@@ -1,4 +1,4 @@
-"""What all trainings have in common: AdamW, a running average of the weights, and steps that repeat."""
+"""What all trainings share: AdamW, learning-rate schedules, a running average of the weights, reproducible steps."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Training(LightningModule):
     """Trains a network and keeps the running average of its weights.
 
     Args:
-        network: to begin with.
+        network: initial network.
         settings: of the run.
-        rate: learning rate at its highest.
+        rate: peak learning rate.
 
     Attributes:
         rate: see above; the learning-rate finder sets it.
@@ -68,25 +68,25 @@ class Training(LightningModule):
         self.average.update_parameters(self.network)
 
     def configure_optimizers(self) -> Any:
-        """AdamW over the network, its rate going by the schedule."""
-        return optimiser_of(self.network.parameters(), self._run.optimiser, self.rate, self._run.total_steps)
+        """AdamW over the network, with its learning-rate schedule."""
+        return build_optimiser(self.network.parameters(), self._run.optimiser, self.rate, self._run.total_steps)
 
 
-def optimiser_of(parameters: Iterable[nn.Parameter], chosen: OptimiserSettings, rate: float, steps: int) -> Any:
+def build_optimiser(parameters: Iterable[nn.Parameter], chosen: OptimiserSettings, rate: float, steps: int) -> Any:
     """What a LightningModule's ``configure_optimizers`` gives.
 
     Args:
         parameters: to train.
         chosen: the settings.
-        rate: the learning rate at its highest.
+        rate: the peak learning rate.
         steps: of the training.
     """
     optimiser = torch.optim.AdamW(parameters, lr=rate, weight_decay=chosen.weight_decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, partial(share_of_rate, chosen, steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, partial(rate_factor, chosen, steps))
     return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def share_of_rate(chosen: OptimiserSettings, steps: int, step: int) -> float:
+def rate_factor(chosen: OptimiserSettings, steps: int, step: int) -> float:
     """The rate at a step as a share of the highest one."""
     rising = min(1.0, (step + 1) / (min(chosen.warm_up, steps) + 1))
     left = max(0.0, 1 - step / steps)
@@ -101,17 +101,17 @@ def share_of_rate(chosen: OptimiserSettings, steps: int, step: int) -> float:
     return rising
 
 
-def stretched(chosen: OptimiserSettings, rate: float, done: int, before: int, now: int) -> str:
+def describe_schedule(chosen: OptimiserSettings, rate: float, done: int, before: int, now: int) -> str:
     """What becomes of the rate of a run that continues with another number of steps, in words.
 
     Args:
         chosen: the settings.
-        rate: the learning rate at its highest.
+        rate: the peak learning rate.
         done: steps done.
         before: steps in all, until now.
         now: steps in all, from now on.
     """
-    old, new = (rate * share_of_rate(chosen, steps, done) for steps in (before, now))
+    old, new = (rate * rate_factor(chosen, steps, done) for steps in (before, now))
     spans = "stays as it is" if old == new else f"spans {now} steps now, not {before}"
     return (
         f"optimiser.schedule={chosen.schedule} {spans}: the learning rate at step {done} is {new:.1e} (was {old:.1e})"

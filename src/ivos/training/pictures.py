@@ -1,4 +1,4 @@
-"""Sample pictures of a training: a slice, what is true on it, and what the network says."""
+"""Sample pictures of a training: a slice, its true labels and the prediction."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def log_picture(module: LightningModule, scan: StoredScan, found: Array) -> None
     truth = np.maximum(labels, 0)  # without what is unknown
     index = int((truth > 0).sum(axis=(1, 2)).argmax())
     grey = np.repeat(scan.slice(index)[0][0][..., None], 3, axis=2)
-    picture = np.concatenate([grey, _painted(grey, truth[index]), _painted(grey, found[index])], axis=1)
+    picture = np.concatenate([grey, _overlay(grey, truth[index]), _overlay(grey, found[index])], axis=1)
     pixels = np.rint(255 * picture).astype(np.uint8)
     path = Path(module.trainer.default_root_dir) / "pictures" / f"step_{module.global_step:06d}_{scan.info.case}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ def log_picture(module: LightningModule, scan: StoredScan, found: Array) -> None
             logger.experiment.add_image(f"scan/{scan.info.case}", pixels, module.global_step, dataformats="HWC")
 
 
-def _painted(grey: Array, labels: Array) -> Array:
+def _overlay(grey: Array, labels: Array) -> Array:
     """(H, W, 3) with the structures in their colours."""
     scheme, painted = scheme_from_names({}), grey.copy()
     for label in np.unique(labels[labels > 0]):

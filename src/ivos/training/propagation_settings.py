@@ -1,4 +1,4 @@
-"""What the training of a propagation network may be told."""
+"""Settings of the training of propagation networks."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ class STCNSettings(Settings):
         imagenet: published ImageNet weights of ResNet-50 and ResNet-18 for key and value encoder, in torchvision's
             names.
         learn_from: labelled slices, deformed ones, unlabelled ones.
-        structures: how many are told apart in a sample, the rest of them being one more; None for all.
+        structures: number of separate structures in a sample; all others form one more. None for all.
         size: side of the slices in pixels, a multiple of 16.
         batch: samples in a step.
-        jumps: the largest steps between the slices of a sample, as the training goes on.
+        jumps: the largest steps between the slices of a sample, as the training proceeds.
         jumps_until: up to which share of the steps each of them holds.
         bootstrapped: shares of the steps between which the loss turns from all pixels to the hardest.
     """
@@ -77,7 +77,7 @@ class STCNSettings(Settings):
     @model_validator(mode="after")
     def _goes_together(self) -> STCNSettings:
         if len(self.jumps) != len(self.jumps_until) or min(self.jumps, default=0) < 1:
-            raise ValueError("jumps and jumps_until: as many of one as of the other, and jumps of at least 1")
+            raise ValueError("jumps and jumps_until must have the same length, and jumps must be at least 1")
         if self.imagenet is not None and self.key_encoder != "resnet50":
             raise ValueError(f"imagenet is for key_encoder=resnet50, not {self.key_encoder}")
         return self
@@ -106,7 +106,7 @@ class PropagationSettings(RunSettings):
         data: scans; None for synthetic ones without end, for the small network.
         anatomy: label maps and scans to learn from beside the synthetic ones, for the small network.
         network: which, and what belongs to it.
-        init: weights to begin with; the small network begins with the bundled ones where there are scans or anatomy.
+        init: initial weights; the small network begins with the bundled ones where there are scans or anatomy.
         workers: processes that prepare scans.
         optimiser: AdamW and its rate.
     """

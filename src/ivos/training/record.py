@@ -1,4 +1,4 @@
-"""What a run was trained on: its cases and their parts, its structures, its files; and what of that has changed."""
+"""The record of a run's data (cases, structures, files) and the comparison of two such records."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ivos.errors import InputError
 from ivos.files import replacing
 from ivos.io.download import checksum
-from ivos.training.data.patients import listed
+from ivos.training.data.patients import list_names
 from ivos.training.data.store import StoredScan
 
 if TYPE_CHECKING:
@@ -78,12 +78,12 @@ class Changes:
     """What has changed.
 
     Attributes:
-        told: in words; empty for nothing.
+        descriptions: one per change; empty if nothing has changed.
         final: why a run cannot continue in spite of it; None where it can.
         validation: whether scores from before and after do not compare.
     """
 
-    told: tuple[str, ...]
+    descriptions: tuple[str, ...]
     final: str | None
     validation: bool
 
@@ -127,7 +127,7 @@ def record_of(
 
 
 def read_record(folder: Path) -> DataRecord | None:
-    """The record in the folder of a run; None where there is none.
+    """The record in the folder of a run; None without one.
 
     Raises:
         InputError: damaged.
@@ -138,7 +138,9 @@ def read_record(folder: Path) -> DataRecord | None:
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:
-        raise InputError(f"{path}: damaged: what the run was trained on is lost; begin another one with -o") from error
+        raise InputError(
+            f"{path}: damaged: the record of the training data is lost; start another run with -o"
+        ) from error
 
 
 def write_record(folder: Path, record: DataRecord) -> None:
@@ -153,20 +155,22 @@ def write_record(folder: Path, record: DataRecord) -> None:
 
 def changes(before: DataRecord, now: DataRecord) -> Changes:
     """What has changed in a run's data."""
-    told = [*_of_cases(before, now)]
+    found = [*_of_cases(before, now)]
     paths = sorted({*before.files, *now.files})
-    told += [f"{path} is another file" for path in paths if before.files.get(path) != now.files.get(path)]
+    found += [f"{path} is another file" for path in paths if before.files.get(path) != now.files.get(path)]
     if before.structures != now.structures:
-        told.append(f"the structures are {_named(now.structures)} instead of {_named(before.structures)}")
-    crossed = sorted(_crossed(before, now))
+        found.append(
+            f"the structures are {_structure_list(now.structures)} instead of {_structure_list(before.structures)}"
+        )
+    crossed = sorted(_moved_across_split(before, now))
     final = None
     if crossed:
-        final = f"it learned from cases that are held out now, or the other way round: {listed(crossed)}"
+        final = f"it learned from cases that are held out now, or the other way round: {list_names(crossed)}"
     elif set(before.structures) != set(now.structures):
         final = "its network tells other structures apart"
-    elif now.makes_volumes and told:
+    elif now.makes_volumes and found:
         final = "what it learns from was made of the files as they were"
-    return Changes(tuple(told), final, validation=_held(before) != _held(now))
+    return Changes(tuple(found), final, validation=_validation_data(before) != _validation_data(now))
 
 
 def _uses(cases: ChosenCases, *, unlabelled: bool) -> Iterator[tuple[Use, Sequence[Path]]]:
@@ -184,7 +188,7 @@ def _of_cases(before: DataRecord, now: DataRecord) -> Iterator[str]:
         for what in _of_case(before.cases.get(case), now.cases.get(case)):
             found.setdefault(what, []).append(case)
     for what in sorted(found):
-        yield f"{what}: {listed(found[what])}"
+        yield f"{what}: {list_names(found[what])}"
 
 
 def _of_case(before: CaseRecord | None, now: CaseRecord | None) -> Iterator[str]:
@@ -204,7 +208,7 @@ def _of_case(before: CaseRecord | None, now: CaseRecord | None) -> Iterator[str]
             yield "other labels"
 
 
-def _crossed(before: DataRecord, now: DataRecord) -> Iterator[str]:
+def _moved_across_split(before: DataRecord, now: DataRecord) -> Iterator[str]:
     """Cases, or others of their patients, that were learned from and are held out now, or the other way round."""
     patients = set(before.learned.values())
     held = {case: record for case, record in before.cases.items() if record.use in _HELD_OUT}
@@ -220,13 +224,13 @@ def _crossed(before: DataRecord, now: DataRecord) -> Iterator[str]:
             yield case
 
 
-def _held(record: DataRecord) -> dict[str, tuple[str, str | None]]:
+def _validation_data(record: DataRecord) -> dict[str, tuple[str, str | None]]:
     """What validates."""
     return {case: (r.scan, r.labels) for case, r in record.cases.items() if r.use == "validation"}
 
 
-def _named(structures: Mapping[int, str]) -> str:
-    return listed([f"{label} ({name})" for label, name in structures.items()])
+def _structure_list(structures: Mapping[int, str]) -> str:
+    return list_names([f"{label} ({name})" for label, name in structures.items()])
 
 
 def _files(content: Any) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""A training run in a folder: it goes on where it stopped, and keeps its last and its best checkpoint."""
+"""A training run in a folder: it resumes where it stopped, and keeps its last and its best checkpoint."""
 
 from __future__ import annotations
 
@@ -18,7 +18,15 @@ from ivos.device import has_bfloat16, pick_device
 from ivos.errors import InputError
 from ivos.nets.checkpoints import save_propagation
 from ivos.training.callbacks import BEST, LAST, Checkpoints, FiniteOnly, WholeCheckpoints, read_checkpoint
-from ivos.training.continuing import BEST_BEFORE, SETTINGS, OnChange, begin, continued, is_first_process, set_aside
+from ivos.training.continuing import (
+    BEST_BEFORE,
+    SETTINGS,
+    OnChange,
+    check_continuation,
+    is_first_process,
+    set_aside,
+    start_record,
+)
 from ivos.training.record import write_record
 from ivos.training.run_settings import RunSettings
 from ivos.training.streaming import InfiniteSampler
@@ -42,7 +50,7 @@ _SCANS_PER_SEED = 10**10  # synthetic scans of different seeds have different nu
 Kind = TypeVar("Kind", bound=RunSettings)
 
 
-def resolved(settings: Kind, folder: Path, *, steps: int, rate: float, on_change: OnChange = "refuse") -> Kind:
+def resolve_settings(settings: Kind, folder: Path, *, steps: int, rate: float, on_change: OnChange = "refuse") -> Kind:
     """Settings without anything left open, except for a rate to be found that a run in the folder has not found yet.
 
     Args:
@@ -63,10 +71,10 @@ def resolved(settings: Kind, folder: Path, *, steps: int, rate: float, on_change
     before = load_settings(type(settings), [folder / SETTINGS])
     if optimiser.rate == "find":
         whole = whole.model_copy(update={"optimiser": optimiser.model_copy(update={"rate": before.optimiser.rate})})
-    for key, old, new in _differing(before.model_dump(mode="json"), whole.model_dump(mode="json")):
+    for key, old, new in _differences(before.model_dump(mode="json"), whole.model_dump(mode="json")):
         if key not in _MAY_CHANGE:
             raise InputError(
-                f"{folder}: holds a run with {key}={old}, not {new}; begin it again with --restart, or give another "
+                f"{folder}: holds a run with {key}={old}, not {new}; start over with --restart, or give another "
                 "folder with -o"
             )
     return whole
@@ -76,7 +84,7 @@ class Run:
     """One training in a folder.
 
     Args:
-        folder: for checkpoints, logs and settings; a run that is there already goes on.
+        folder: for checkpoints, logs and settings; an existing run is resumed.
         settings: without anything left open, but for a rate to be found.
         validates: whether there is something to validate on: the best checkpoint is kept then.
         record: of the data.
@@ -114,7 +122,7 @@ class Run:
         state = last.get("callbacks", {}).get(self._checkpoints.state_key, {})
         going_on = None
         if last:
-            going_on = continued(
+            going_on = check_continuation(
                 folder, settings, record, done=self.done, ended=self._checkpoints.ended(state), on_change=on_change
             )
         self._finished = going_on is not None and going_on.finished
@@ -122,7 +130,7 @@ class Run:
         self._record = record.after(None, told_to_continue=None) if going_on is None else going_on.record
         self.trainer = self._trainer()
         if not last and self.is_first:
-            begin(folder, self._record)
+            start_record(folder, self._record)
 
     @property
     def is_first(self) -> bool:
@@ -187,7 +195,7 @@ class Run:
         module = made(self._rate(made, batches))
         seed_everything(self.settings.seed, verbose=False)
         if self._finished:
-            _log.warning("%s: has ended at step %d; nothing is left to train", self.folder, self.done)
+            _log.warning("%s: finished at step %d; there is nothing to train", self.folder, self.done)
         else:
             self.trainer.fit(
                 module,
@@ -206,8 +214,10 @@ class Run:
         rate = self.settings.optimiser.rate
         if not isinstance(rate, float):
             if self.settings.devices * self.settings.nodes > 1:
-                raise InputError("optimiser.rate=find looks on one device: find it with devices=1 first, then give it")
-            rate = self._found(made(_RATES[0]), batches)
+                raise InputError(
+                    "optimiser.rate=find works on one device only: run it with devices=1 first, then set the rate"
+                )
+            rate = self._find_rate(made(_RATES[0]), batches)
             _log.warning("learning rate found: %.1e", rate)
         optimiser = self.settings.optimiser.model_copy(update={"rate": rate})
         if self.is_first:
@@ -217,7 +227,7 @@ class Run:
             save_settings(self.settings.model_copy(update={"optimiser": optimiser}), self.folder / SETTINGS)
         return rate
 
-    def _found(self, module: Training, batches: Any) -> float:
+    def _find_rate(self, module: Training, batches: Any) -> float:
         low, high = _RATES
         trying = Trainer(
             max_steps=_TRIED,
@@ -293,14 +303,14 @@ class Run:
                 loggers.append(MLFlowLogger("ivos", folder.name, tracking_uri=server))
         except ModuleNotFoundError as error:
             names = ",".join(self.settings.log_to)
-            raise InputError(f"log_to=[{names}]: not installed here: pip install 'ivos[{names}]'") from error
+            raise InputError(f"log_to=[{names}]: not installed: pip install 'ivos[{names}]'") from error
         return loggers
 
 
-def _differing(old: Any, new: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
+def _differences(old: Any, new: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
     """Keys of settings that differ, those of settings within them with dots, and both values."""
     if isinstance(old, dict) and isinstance(new, dict):
         for name in {**old, **new}:
-            yield from _differing(old.get(name), new.get(name), f"{key}.{name}" if key else name)
+            yield from _differences(old.get(name), new.get(name), f"{key}.{name}" if key else name)
     elif old != new:
         yield key, old, new

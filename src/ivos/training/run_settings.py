@@ -1,4 +1,4 @@
-"""What every training may be told, whatever it trains."""
+"""Settings that all trainings share."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class OptimiserSettings(Settings):
     """AdamW and its rate.
 
     Attributes:
-        rate: learning rate at its highest; ``"find"`` tries rates on the first batches; None for the method's own.
+        rate: peak learning rate; ``"find"`` tries rates on the first batches; None for the method's own.
         weight_decay: of AdamW.
         schedule: how the rate falls over the training: by a power, along a cosine, at some steps, to 0 over the last
             third, or not at all. It spans all steps: where a run continues with more of them, it is stretched, and the

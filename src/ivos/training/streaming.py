@@ -1,4 +1,4 @@
-"""What the trainings' data loaders share: sample numbers and examples without end, and processes of low priority."""
+"""Data loading that trainings share: infinite sample numbers and examples, worker processes of low priority."""
 
 from __future__ import annotations
 

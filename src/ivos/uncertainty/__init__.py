@@ -1,1 +1,1 @@
-"""Where a segmentation is doubtful, and an estimate of its DSC without the truth."""
+"""Uncertainty of a segmentation, and estimates of its DSC without ground truth."""

@@ -1,4 +1,4 @@
-"""The evidence for a segmented case in a file: ``FOLDER/evidence/CASE.json``."""
+"""Files of quality features, one per case: ``FOLDER/evidence/CASE.json``."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def read_evidence(folder: Path) -> dict[str, CaseEvidence]:
     """The evidence for all cases of a folder of labels, by case.
 
     Raises:
-        InputError: there is none, a file of it is damaged, or it is of segmentations that were made in different ways.
+        InputError: no files, a damaged one, or segmentations with different weights or settings.
     """
     place = folder / EVIDENCE
     paths = [path for path in entries_of(place) if path.suffix == ".json"] if place.is_dir() else []
@@ -69,7 +69,9 @@ def read_evidence(folder: Path) -> dict[str, CaseEvidence]:
         raise InputError(f"{folder / EVIDENCE}: no quality features; 'ivos segment --quality-features' writes them")
     found = {path.stem: _read(path) for path in paths}
     if len({case.made_by for case in found.values()}) > 1:
-        raise InputError(f"{folder / EVIDENCE}: of segmentations with different weights or settings; make them anew")
+        raise InputError(
+            f"{folder / EVIDENCE}: from segmentations with different weights or settings; segment all cases again"
+        )
     return found
 
 
@@ -77,4 +79,4 @@ def _read(path: Path) -> CaseEvidence:
     try:
         return CaseEvidence.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise InputError(f"{path}: not evidence of 'ivos segment'; segment the case again") from error
+        raise InputError(f"{path}: not a file of quality features; segment the case again") from error

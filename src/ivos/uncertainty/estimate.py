@@ -1,4 +1,4 @@
-"""An estimate of each structure's DSC without the truth, fitted where the truth is known.
+"""Estimation of each structure's DSC without ground truth, by a model fitted where ground truth is known.
 
 References:
     Kohlberger et al.: Evaluating segmentation error without ground truth, MICCAI 2012: regression on figures of the
@@ -130,16 +130,16 @@ def fit(observations: Sequence[Observation], fitted_for: str) -> tuple[Estimator
     if len(scans) < _LEAST_SCANS or len(observations) < _LEAST_ROWS:
         raise InputError(
             f"{counted(len(observations), 'structure')} on {counted(len(scans), 'scan')}: "
-            f"at least {_LEAST_ROWS} on {_LEAST_SCANS} are needed"
+            f"at least {_LEAST_ROWS} on {_LEAST_SCANS} are required"
         )
     figures = tuple(sorted(set().union(*(o.figures for o in observations))))
     true = np.array([_log_odds(o.dsc) for o in observations])
-    tried = {penalty: _held_out(observations, scans, figures, penalty) for penalty in _PENALTIES}
+    tried = {penalty: _cross_validate(observations, scans, figures, penalty) for penalty in _PENALTIES}
     best = min(tried, key=lambda penalty: float(np.mean((true - tried[penalty]) ** 2)))
     outside = (1 - _COVERED) / 2
     low, high = (float(np.quantile(true - tried[best], q)) for q in (outside, 1 - outside))
-    settled = {"low": low, "high": high, "scans": len(scans), "fitted_for": fitted_for}
-    estimator = _fitted(observations, figures, best).model_copy(update=settled)
+    interval = {"low": low, "high": high, "scans": len(scans), "fitted_for": fitted_for}
+    estimator = _fit_ridge(observations, figures, best).model_copy(update=interval)
     return estimator, [estimator.around(odds) for odds in tried[best].tolist()]
 
 
@@ -167,15 +167,15 @@ def load_estimator(path: Path) -> Estimator:
         raise InputError(f"{path}: not an estimator of 'ivos fit-quality'") from error
 
 
-def _held_out(
+def _cross_validate(
     observations: Sequence[Observation], scans: Sequence[str], figures: tuple[str, ...], penalty: float
 ) -> npt.NDArray[np.float64]:
     """Log-odds that are estimated for every observation by a fit to the other scans' ones."""
-    without = {scan: _fitted([o for o in observations if o.scan != scan], figures, penalty) for scan in scans}
+    without = {scan: _fit_ridge([o for o in observations if o.scan != scan], figures, penalty) for scan in scans}
     return np.array([without[o.scan].odds(o.structure, o.figures) for o in observations])
 
 
-def _fitted(observations: Sequence[Observation], figures: tuple[str, ...], penalty: float) -> Estimator:
+def _fit_ridge(observations: Sequence[Observation], figures: tuple[str, ...], penalty: float) -> Estimator:
     structures = sorted({o.structure for o in observations})
     volumes = {k: [o.figures["log_ml"] for o in observations if o.structure == k] for k in structures}
     usual = {k: float(np.mean(values)) for k, values in volumes.items()}
@@ -209,12 +209,12 @@ def _fitted(observations: Sequence[Observation], figures: tuple[str, ...], penal
 
 def _row(figures: Mapping[str, float], names: Sequence[str], usual_log_ml: float | None) -> list[float]:
     """Figures as the regression takes them; how far the volume is from the usual one comes last."""
-    row = [_taken(name, figures.get(name, math.nan)) for name in names]
+    row = [_transform(name, figures.get(name, math.nan)) for name in names]
     log_ml = figures.get("log_ml", math.nan)
     return [*row, math.nan if usual_log_ml is None else abs(log_ml - usual_log_ml)]
 
 
-def _taken(name: str, value: float) -> float:
+def _transform(name: str, value: float) -> float:
     if not math.isfinite(value) or name == "log_ml":
         return value
     return math.log(max(value, 1e-3)) if name == "entropy" else _log_odds(value)
@@ -227,3 +227,60 @@ def _log_odds(probability: float) -> float:
 
 def _probability(odds: float) -> float:
     return 1 / (1 + math.exp(-odds))
+
+
+BAD_DSC = 0.7
+"""A structure with a DSC below it is a bad one."""
+
+_FALSE_ALARMS = 0.1  # share of good structures that may be taken for bad ones
+
+
+@dataclass(frozen=True)
+class EstimateAccuracy:
+    """How well estimates do.
+
+    Attributes:
+        pearson: correlation with the true DSC.
+        mean_error: mean absolute error.
+        covered: share of true DSCs within the interval, which is made for 90 %.
+        bad: how many structures are bad.
+        caught: share of those whose estimate is below that of nine in ten good ones; NaN where none is bad.
+    """
+
+    pearson: float
+    mean_error: float
+    covered: float
+    bad: int
+    detection_rate: float
+
+
+def assess_estimates(estimates: Sequence[Estimate], dsc: Sequence[float]) -> EstimateAccuracy:
+    """Estimates against the truth.
+
+    Args:
+        estimates: of structures.
+        dsc: true ones of the same structures.
+    """
+    estimated, true = np.array([e.dsc for e in estimates]), np.array(dsc)
+    inside = [e.low <= value <= e.high for e, value in zip(estimates, dsc, strict=True)]
+    return EstimateAccuracy(
+        pearson=float(np.corrcoef(estimated, true)[0, 1]),
+        mean_error=float(np.abs(estimated - true).mean()),
+        covered=float(np.mean(inside)),
+        bad=int((true < BAD_DSC).sum()),
+        detection_rate=detection_rate(estimated, true),
+    )
+
+
+def detection_rate(score: Sequence[float] | np.ndarray, dsc: Sequence[float] | np.ndarray) -> float:
+    """Share of bad structures that a score finds at a false alarm for every tenth good one; NaN where none is bad.
+
+    Args:
+        score: higher is better.
+        dsc: true ones of the same structures.
+    """
+    scores, bad = np.asarray(score, float), np.asarray(dsc) < BAD_DSC
+    if not bad.any():
+        return math.nan
+    alarm = np.quantile(scores[~bad], _FALSE_ALARMS) if (~bad).any() else math.inf
+    return float((scores[bad] < alarm).mean())

@@ -1,4 +1,4 @@
-"""What speaks for and against a segmentation, gathered slice by slice while it is made.
+"""Quality features of a segmentation, collected slice by slice.
 
 References:
     IVOS (FLARE22): mutual agreement of several predictions.
@@ -27,20 +27,20 @@ PerSlice = npt.NDArray[np.float64]
 
 @dataclass
 class Agreement:
-    """How far two answers for a scan agree.
+    """Agreement of two segmentations of a scan.
 
     Attributes:
-        shared: on each slice, of each structure, what both answers hold, in pixels.
-        said: what both hold together, counted twice where they agree.
+        intersection: area that both masks share, in pixels, by slice and structure.
+        area_sum: sum of the areas of both masks.
     """
 
-    shared: PerSlice
-    said: PerSlice
+    intersection: PerSlice
+    area_sum: PerSlice
 
     def dsc(self) -> npt.NDArray[np.float64]:
         """(K,) soft DSC of the two over all slices that were compared; NaN for a structure that neither has."""
         with np.errstate(invalid="ignore"):
-            agreed: npt.NDArray[np.float64] = 2 * self.shared.sum(axis=0) / self.said.sum(axis=0)
+            agreed: npt.NDArray[np.float64] = 2 * self.intersection.sum(axis=0) / self.area_sum.sum(axis=0)
         return agreed
 
 
@@ -85,9 +85,9 @@ class QualityFeatures:
         empty = (np.zeros_like(self.voxels), np.zeros_like(self.voxels))
         agreement = self.agreements.setdefault(name, Agreement(*empty))
         for k, (a, b) in enumerate(zip(one.patches, other.patches, strict=True)):
-            agreement.said[index, k] += sum(p.area for p in (a, b) if p is not None)
+            agreement.area_sum[index, k] += sum(p.area for p in (a, b) if p is not None)
             if a is not None and b is not None:
-                agreement.shared[index, k] += _shared(a, b)
+                agreement.intersection[index, k] += _overlap(a, b)
 
     def figures(self, spacing_ml: float) -> list[dict[str, float]]:
         """For each structure what an estimate of its DSC goes by; NaN for what was not gathered.
@@ -113,7 +113,7 @@ class QualityFeatures:
         return [{name: float(column[k]) for name, column in columns.items()} for k in range(self.voxels.shape[1])]
 
 
-def _shared(one: Patch, other: Patch) -> float:
+def _overlap(one: Patch, other: Patch) -> float:
     """Sum of the smaller of two probabilities."""
     top, left = max(one.top, other.top), max(one.left, other.left)
     bottom = min(one.place[0].stop, other.place[0].stop)

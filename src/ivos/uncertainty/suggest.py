@@ -1,4 +1,4 @@
-"""Which slice to draw next: the one that is expected to mend most.
+"""Suggest the slice to annotate next: the one with the largest expected gain.
 
 References:
     Settles: Active Learning Literature Survey, 2009: expected error reduction.
@@ -19,9 +19,8 @@ from ivos.propagation.annotations import annotations_along
 from ivos.propagation.bidirectional import SliceStack, steps, walk
 from ivos.propagation.engines.registry import create_engine
 from ivos.types import Axis
-from ivos.uncertainty.expected_errors import expected_errors, remoteness
+from ivos.uncertainty.expected_errors import expected_errors, expected_unseen_structures, remoteness
 from ivos.uncertainty.features import QualityFeatures
-from ivos.uncertainty.unseen_structures import expected_unseen_structures
 from ivos.volume.checks import check_scan, checked_labels
 from ivos.volume.volume import on_grid_of
 
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_WORTH_IT = 1e-4  # of DSC: nothing that anyone would draw a slice for
+_MIN_GAIN = 1e-4  # of DSC: nothing that anyone would draw a slice for
 _ENDING = 0.5  # of its area on the nearest slice that shows it: there a structure may be ending
 
 Reason = Literal["uncertain", "passes disagree", "far", "end", "not drawn yet"]
@@ -97,8 +96,8 @@ def suggest(
 ) -> Suggestions:
     """Propagate drawn slices, and say which to draw next.
 
-    Whoever has just propagated has what it takes already: :func:`take` every slice that the walk finishes into an
-    evidence, and :func:`rank`.
+    To suggest slices after a propagation without repeating it, pass each finished slice to :func:`collect_features`,
+    then call :func:`rank`.
 
     Args:
         scan: the scan.
@@ -126,13 +125,13 @@ def suggest(
     evidence, total = QualityFeatures.of(len(stack), len(annotations.structures)), steps(annotations)
     for done, finished in enumerate(walk(stack, annotations, engine or create_engine("fast")), start=1):
         if finished is not None:
-            take(evidence, finished)
+            collect_features(evidence, finished)
         if progress is not None:
             progress(done, total)
     return rank(evidence, annotations, count=count, axis=along, exploring=structures is None)
 
 
-def take(evidence: QualityFeatures, finished: Propagated) -> None:
+def collect_features(evidence: QualityFeatures, finished: Propagated) -> None:
     """Take a slice that the walk has finished into the evidence that :func:`rank` goes by."""
     evidence.add(finished.index, finished.masks)
     if finished.passes is not None:
@@ -168,7 +167,7 @@ def rank(
     by_structure: tuple[Suggestion, ...] = ()
     chosen: list[Suggestion] = []
     while len(chosen) < count:
-        mended = _mended(losses, known)
+        mended = _mended_errors(losses, known)
         unseen = np.zeros(len(known))
         if exploring:
             unseen = sound * expected_unseen_structures(evidence.voxels > 0, np.asarray(known.any(axis=1)))
@@ -176,21 +175,21 @@ def rank(
             by_structure = _best_for_each(mended, reasons)
         gains = (mended.sum(axis=1) + unseen) / known.shape[1]
         best = int(gains.argmax())
-        if gains[best] < _WORTH_IT:
+        if gains[best] < _MIN_GAIN:
             break
         k = None if unseen[best] > mended[best].sum() else int(mended[best].argmax())
         chosen.append(reasons.suggestion(best, float(gains[best]), k))
-        losses = losses * _left(known, best)
+        losses = losses * _remaining_share(known, best)
         known[best] = True
     return Suggestions(tuple(chosen), by_structure, axis)
 
 
-def _mended(losses: PerSlice, known: BoolArray) -> PerSlice:
+def _mended_errors(losses: PerSlice, known: BoolArray) -> PerSlice:
     """(N, K) what drawing each slice mends of each structure."""
-    return np.array([(losses * (1 - _left(known, number))).sum(axis=0) for number in range(len(known))])
+    return np.array([(losses * (1 - _remaining_share(known, number))).sum(axis=0) for number in range(len(known))])
 
 
-def _left(known: BoolArray, number: int) -> PerSlice:
+def _remaining_share(known: BoolArray, number: int) -> PerSlice:
     """(N, K) which share of what is wrong is left once a slice is drawn."""
     then = known.copy()
     then[number] = True
@@ -201,7 +200,7 @@ def _left(known: BoolArray, number: int) -> PerSlice:
 def _best_for_each(mended: PerSlice, reasons: _Reasons) -> tuple[Suggestion, ...]:
     best = mended.argmax(axis=0)
     return tuple(
-        reasons.suggestion(int(n), float(mended[n, k]), k) for k, n in enumerate(best) if mended[n, k] >= _WORTH_IT
+        reasons.suggestion(int(n), float(mended[n, k]), k) for k, n in enumerate(best) if mended[n, k] >= _MIN_GAIN
     )
 
 
@@ -226,16 +225,16 @@ class _Reasons:
             nearest = shown[0] if index < shown[0] else shown[-1]
             if areas[index] < _ENDING * areas[nearest]:
                 return "end"
-        mends = 1 - _left(self.annotations.known, index)[:, k]
+        mends = 1 - _remaining_share(self.annotations.known, index)[:, k]
         parts: dict[Reason, PerSlice] = {
             "far": self.errors.far + self.errors.end,
             "uncertain": self.errors.doubt,
             "passes disagree": self.errors.passes,
         }
-        return max(parts, key=lambda why: _striking(parts[why][:, k], mends))
+        return max(parts, key=lambda why: _weight_of_reason(parts[why][:, k], mends))
 
 
-def _striking(losses: npt.NDArray[np.float64], mends: npt.NDArray[np.float64]) -> float:
+def _weight_of_reason(losses: npt.NDArray[np.float64], mends: npt.NDArray[np.float64]) -> float:
     """How much (N,) losses are mended, times how unusual so much of them is."""
     mended, usual = float(mends @ losses), float(mends.sum() * losses.mean())
     return mended**2 / usual if usual else 0.0

@@ -14,8 +14,8 @@ from ivos.nets.fusion import OURS
 from ivos.phantom import Phantom
 from ivos.propagation.corrections.correct import new_replaces_old
 from ivos.propagation.engines.nearest import NearestEngine
-from ivos.training.fusion.data import FusionData, samples_in
-from ivos.training.fusion.samples import Samples, read_samples, recorded
+from ivos.training.fusion.data import FusionData, load_samples
+from ivos.training.fusion.samples import Samples, read_samples, record_samples
 from ivos.training.fusion.sessions import Session
 from ivos.training.fusion.settings import FusionSettings
 from ivos.training.fusion.train import train_fusion
@@ -30,7 +30,7 @@ FIRST = 1_000_000  # number of the first session of seed 0
 
 def session(seed: int) -> Session:
     """A session on discs that move while their masks do not."""
-    begun = Session.begun(Phantom(*moving_discs(slices=16)), np.random.default_rng(seed), NearestEngine())
+    begun = Session.start(Phantom(*moving_discs(slices=16)), np.random.default_rng(seed), NearestEngine())
     assert begun is not None
     return begun
 
@@ -47,7 +47,7 @@ def test_corrections_go_to_the_worst_slice_and_help() -> None:
 
 
 def test_what_is_recorded_is_what_there_was_to_decide() -> None:
-    first, second = (recorded(session(1), np.random.default_rng(0), NearestEngine()) for _ in range(2))
+    first, second = (record_samples(session(1), np.random.default_rng(0), NearestEngine()) for _ in range(2))
     assert first is not None
     assert second is not None
     np.testing.assert_array_equal(first.planes, second.planes)
@@ -86,15 +86,15 @@ def test_damaged_samples_are_named(tmp_path: Path) -> None:
     path = tmp_path / f"{FIRST:08d}.npz"
     fake(path, 0)
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(InputError, match=f"{FIRST}.npz: damaged samples; remove the file"):
-        samples_in(tmp_path, range(FIRST, FIRST + 1), NearestEngine())
+    with pytest.raises(InputError, match=f"{FIRST}.npz: damaged samples; delete the file"):
+        load_samples(tmp_path, range(FIRST, FIRST + 1), NearestEngine())
 
 
 def test_scans_in_which_nothing_is_decided(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / f"{FIRST:08d}.npz")
     assert read_samples(tmp_path / f"{FIRST:08d}.npz") is None
-    with pytest.raises(InputError, match="the corrections of 1 scan decide nothing; raise scans"):
-        samples_in(tmp_path, range(FIRST, FIRST + 1), NearestEngine())
+    with pytest.raises(InputError, match="the corrections of 1 scan give no training samples; increase `scans`"):
+        load_samples(tmp_path, range(FIRST, FIRST + 1), NearestEngine())
 
 
 def test_samples_are_turned_but_never_torn_apart() -> None:

@@ -13,9 +13,17 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from ivos.training.reference.boundary import active_boundary
-from ivos.training.reference.losses import balanced_weights, cross_entropy, dice, focal, lovasz, ohem
+from ivos.training.reference.losses import (
+    LossSettings,
+    SupervisedLoss,
+    balanced_weights,
+    cross_entropy,
+    dice,
+    focal,
+    lovasz,
+    ohem,
+)
 from ivos.training.reference.slices import IGNORED
-from ivos.training.reference.supervised_loss import LossSettings, SupervisedLoss
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ from ivos.propagation.engines.registry import create_engine
 from ivos.training.fast.scans import synthetic
 from ivos.training.refine.crops import Crop, crops_of, load_crops, save_crops
 from ivos.training.refine.module import _loss
-from ivos.training.refine.samples import Samples, collate, varied, whole
+from ivos.training.refine.samples import Samples, augment, collate, full_sample
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +45,7 @@ def test_annotated_slices_are_right_and_not_asked_for(crops: list[Crop]) -> None
 
 def test_a_varied_sample_keeps_what_belongs_together(crops: list[Crop]) -> None:
     for seed, crop in enumerate(crops):
-        sample = varied(crop, np.random.default_rng(seed))
+        sample = augment(crop, np.random.default_rng(seed))
         present = sample.numbers[:, NUMBERS.index("present")] > 0
         assert not sample.asked[present].any()
         np.testing.assert_allclose(sample.planes[present, PROPAGATED], sample.truth[present], atol=0.01)
@@ -60,7 +60,7 @@ def test_samples_repeat_by_number(crops: list[Crop], tmp_path: Path) -> None:
 
 
 def test_a_batch_counts_only_what_is_asked_for(crops: list[Crop]) -> None:
-    samples = [whole(crop) for crop in crops[:2]]
+    samples = [full_sample(crop) for crop in crops[:2]]
     batch = collate(samples)
     assert batch.counted.sum() == sum(int(s.asked.sum()) * s.truth[0].size for s in samples)
     logits = 20 * (batch.truth - 0.5)
@@ -73,7 +73,7 @@ def test_what_fills_a_batch_up_changes_no_answer(crops: list[Crop]) -> None:
     torch.manual_seed(1)
     network = RefineNet().eval()
     torch.nn.init.normal_(network.out.weight, std=0.1)
-    small, large = sorted((whole(crop) for crop in crops), key=lambda s: s.planes.size)[:: len(crops) - 1]
+    small, large = sorted((full_sample(crop) for crop in crops), key=lambda s: s.planes.size)[:: len(crops) - 1]
     depth = len(small.planes)
     if small.planes.shape[2:] != large.planes.shape[2:]:
         large = small

@@ -12,9 +12,8 @@ import ivos as package
 from ivos.phantom import abdomen
 from ivos.training.data.prepare import prepare
 from ivos.training.propagation_settings import LearnFrom, STCNSettings
-from ivos.training.stcn.clips import ClipSamples, kind_of_step, largest_jump
-from ivos.training.stcn.deform import BEYOND, bent, framed, labels_seen, seen
-from ivos.training.stcn.regions import random_regions
+from ivos.training.stcn.clips import ClipSamples, kind_of_step, largest_jump, random_regions
+from ivos.training.stcn.deform import BEYOND, random_deformation, sample_labels, sample_planes, view_grid
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +67,8 @@ def test_image_and_labels_are_bent_alike() -> None:
     labels[20:40, 16:50] = 1
     image = labels[None].astype(np.float32)
     for _ in range(5):
-        where = bent(64, rng)
-        found, drawn = seen(image, where)[0] > 0.5, labels_seen(labels, where) == 1
+        where = random_deformation(64, rng)
+        found, drawn = sample_planes(image, where)[0] > 0.5, sample_labels(labels, where) == 1
         assert 2 * (found & drawn).sum() / (found.sum() + drawn.sum()) > 0.97
         assert (drawn != (labels == 1)).mean() > 0.01
 
@@ -77,7 +76,7 @@ def test_image_and_labels_are_bent_alike() -> None:
 def test_a_view_is_about_its_middle_and_beyond_the_slice_nothing_is_known() -> None:
     labels = np.arange(100, dtype=np.int16).reshape(10, 10)
     for seed in range(4):
-        view = labels_seen(labels, framed((4.5, 4.5), 20.0, 20, np.random.default_rng(seed)))
+        view = sample_labels(labels, view_grid((4.5, 4.5), 20.0, 20, np.random.default_rng(seed)))
         assert (view[5:15, 5:15] >= 0).all()
         assert (view == BEYOND).sum() == 300
         assert view[5, 5:15].tolist() in (list(range(10)), list(range(9, -1, -1)))  # never upside down

@@ -16,10 +16,10 @@ from ivos.nets.checkpoints import load_strokes
 from ivos.nets.recognise import recognise
 from ivos.prompts.prompts import Strokes
 from ivos.training.fast.scans import synthetic
-from ivos.training.strokes.drawings import Drawing
 from ivos.training.strokes.examples import Example, Examples, examples_of
+from ivos.training.strokes.rollouts import PromptRollout
 from ivos.training.strokes.settings import StrokesSettings
-from ivos.training.strokes.simulated import beginning, correction, deepest
+from ivos.training.strokes.simulated import correction, deepest_pixel, first_strokes
 from ivos.training.strokes.train import train_strokes
 from tests.cli.runner import refused
 
@@ -57,7 +57,7 @@ def test_corrections_lie_where_the_mask_is_wrong(truth: int, mask: int, seed: in
 @given(truth=st.integers(0, 999), seed=st.integers(0, 999))
 def test_the_first_stroke_is_of_the_structure(truth: int, seed: int) -> None:
     meant = blob(truth)
-    strokes = beginning(meant, np.random.default_rng(seed))
+    strokes = first_strokes(meant, np.random.default_rng(seed))
     assert not strokes.negative.any()
     if strokes.box is None:
         assert strokes.positive.any()
@@ -65,7 +65,7 @@ def test_the_first_stroke_is_of_the_structure(truth: int, seed: int) -> None:
     else:
         top, left, bottom, right = strokes.box
         assert meant[top:bottom, left:right].sum() > 0.6 * meant.sum()
-    assert meant[deepest(meant)]
+    assert meant[deepest_pixel(meant)]
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_examples_show_a_structure_and_some_a_mask_already(taken: list[Example])
 
 def test_a_drawing_goes_on_until_it_is_right(taken: list[Example]) -> None:
     for example in taken[:6]:
-        drawing = Drawing(example, strokes=8)
+        drawing = PromptRollout(example, strokes=8)
         while not drawing.over:
             evidence, truth = drawing.shown()
             assert np.isfinite(evidence).all()

@@ -154,7 +154,7 @@ def _of_folders(
     shown: bool,
 ) -> list[Score]:
     """The scores of all cases, in the order of names wherever computed; ``failed`` gets the others, and why."""
-    from ivos.metrics.evaluation import evaluate_folders, unpaired
+    from ivos.metrics.evaluation import evaluate_folders, missing_cases
 
     def tell(case: str, error: InputError) -> None:
         failed[case] = " ".join(str(error).split())
@@ -173,7 +173,7 @@ def _of_folders(
     for name, one in files.items():
         inputs = {"prediction": one.prediction, "truth": one.truth, **({"scan": one.scan} if one.scan else {})}
         cases.append(Case(name, {role: str(path.absolute()) for role, path in inputs.items()}))
-    for case in unpaired(prediction, truth):
+    for case in missing_cases(prediction, truth):
         tell(case, InputError(f"{prediction}: no prediction for it"))
     with temporary_folder() as folder:
         rows = run_or_rebuild(EvaluateJob(**options), cases, report or folder, where)
@@ -199,11 +199,11 @@ def _files(prediction: Path, truth: Path, scans: Path | None, report: Path | Non
     """
     from ivos.io.cases import scans_by_case
     from ivos.io.dicom.labels import holds_dicom_labels
-    from ivos.metrics.evaluation import paired
+    from ivos.metrics.evaluation import common_cases
     from ivos.report.evaluation import CaseFiles
 
     folders = truth.is_dir()
-    pairs = paired(prediction, truth) if folders else {stem_of(truth): (prediction, truth)}
+    pairs = common_cases(prediction, truth) if folders else {stem_of(truth): (prediction, truth)}
     if scans is not None and report is None and not any(holds_dicom_labels(p) for pair in pairs.values() for p in pair):
         raise InputError(f"--scans {scans}: goes with --report FOLDER, or with DICOM files of labels")
     if report is not None:

@@ -27,8 +27,7 @@ def fit_quality(
     from ivos.io.read import read_labels
     from ivos.metrics.overlap import dsc
     from ivos.uncertainty.case_file import read_evidence
-    from ivos.uncertainty.estimate import Observation, fit, save_estimator
-    from ivos.uncertainty.quality import quality
+    from ivos.uncertainty.estimate import Observation, assess_estimates, fit, save_estimator
     from ivos.volume.label_matching import in_one_numbering
     from ivos.volume.labels import ignored_in
     from ivos.volume.volume import on_grid_of
@@ -54,7 +53,7 @@ def fit_quality(
             progress(number, len(cases))
     estimator, held_out = fit(observations, evidence[cases[0]].made_by)
     save_estimator(estimator, output)
-    judged = quality(held_out, [observation.dsc for observation in observations])
+    judged = assess_estimates(held_out, [observation.dsc for observation in observations])
     if as_json:
         print_json({"output": str(output), "scans": len(cases), "structures": len(observations), **asdict(judged)})
         return
@@ -65,5 +64,6 @@ def fit_quality(
     )
     if judged.bad:
         print_line(
-            f"Of {counted(judged.bad, 'structure')} below DSC 0.7 {judged.caught:.0%} found at a false alarm in ten"
+            f"Of {counted(judged.bad, 'structure')} below DSC 0.7 {judged.detection_rate:.0%} found at a "
+            "false alarm in ten"
         )

@@ -16,7 +16,7 @@ from ivos.cli.label_output import LabelOutput, label_output
 from ivos.cli.predictions import cases_of, check_folders, check_probabilities
 from ivos.cli.terminal import print_line
 from ivos.errors import InputError, counted
-from ivos.pseudo_labels.settings import Acceptance, TrustRule
+from ivos.pseudo_labels.settings import Acceptance, ScoreRule
 from ivos.segmentation.ensemble import ConsensusRule
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def pseudo_label(
         ConsensusRule, typer.Option(help="How predictions become one: as in ivos ensemble.")
     ] = "majority",
     rule: Annotated[
-        TrustRule,
+        ScoreRule,
         typer.Option(
             help="Trust of a scan: agreement on its worst structure; mean IoU (IVOS); little change since the previous"
             " round; 'all' takes everything. One prediction is enough for the last two."
@@ -110,7 +110,7 @@ class _Inputs:
 
 
 def _settings(
-    consensus: ConsensusRule, rule: TrustRule, threshold: float | None, accept: Acceptance | None
+    consensus: ConsensusRule, rule: ScoreRule, threshold: float | None, accept: Acceptance | None
 ) -> PseudoLabelSettings:
     from ivos.pseudo_labels import PseudoLabelSettings
 

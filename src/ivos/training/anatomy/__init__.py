@@ -1,1 +1,1 @@
-"""Volumes to learn from that hold real anatomy: synthetic images of label maps, pseudo-structures of real scans."""
+"""Training volumes with real anatomy: synthetic images of label maps, pseudo-structures of real scans."""

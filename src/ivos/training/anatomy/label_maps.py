@@ -1,4 +1,4 @@
-"""Synthetic images from label maps: anatomy without an image becomes scans of any contrast and resolution.
+"""Synthetic images from label maps, in any contrast and resolution.
 
 References:
     Billot et al.: SynthSeg: Segmentation of brain MRI scans of any contrast and resolution without retraining,
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from ivos.phantom.degrade import blended, degraded, moved
+from ivos.phantom.degrade import blend_slices, degrade, simulate_motion
 from ivos.phantom.fields import Field, smooth_field
 
 if TYPE_CHECKING:
@@ -68,10 +68,10 @@ def synthetic_image(
         Intensities (N, H, W) in [0, 1], labels (N, H, W), and their spacing.
     """
     cut = cut_at_random(labels, spacing_mm, rng)
-    intensities = _averaged(_paint(cut, rng), cut.fine)
+    intensities = _average(_paint(cut, rng), cut.fine)
     middle = cut.labels[cut.fine // 2 :: cut.fine]
-    intensities, middle = moved(blended(intensities, rng), middle, rng)
-    return degraded(intensities, rng), middle, cut.spacing_mm
+    intensities, middle = simulate_motion(blend_slices(intensities, rng), middle, rng)
+    return degrade(intensities, rng), middle, cut.spacing_mm
 
 
 def cut_at_random(labels: LabelArray, spacing_mm: Triple, rng: np.random.Generator) -> Cut:
@@ -96,11 +96,11 @@ def cut_at_random(labels: LabelArray, spacing_mm: Triple, rng: np.random.Generat
     anchor = np.array(np.unravel_index(int(rng.choice(places)) if places.size else labels.size // 2, labels.shape))
     whole = np.minimum(np.array(shape) * steps / extent, 1)  # a part that holds all of the map lies about its middle
     centre = (anchor + 0.5) * spacing * (1 - whole) + extent / 2 * whole
-    found = _looked_up(labels, spacing, centre, shape, steps, rng)
+    found = _look_up(labels, spacing, centre, shape, steps, rng)
     return Cut(found, (slice_mm, pixel_mm, pixel_mm), fine)
 
 
-def _looked_up(
+def _look_up(
     labels: LabelArray,
     spacing: npt.NDArray[np.float64],
     centre: npt.NDArray[np.float64],
@@ -161,6 +161,6 @@ def _filler(labels: LabelArray, steps: Triple, tissues: Field, rng: np.random.Ge
     return np.asarray(filler, np.float32)
 
 
-def _averaged(image: Field, fine: int) -> Field:
-    """Slices of so many sub-slices each."""
+def _average(image: Field, fine: int) -> Field:
+    """Slices averaged over the given number of sub-slices."""
     return np.asarray(image.reshape(-1, fine, *image.shape[1:]).mean(axis=1), np.float32)

@@ -1,4 +1,4 @@
-"""Pseudo-structures: regions of an over-segmentation of a real scan, to learn from as if they were annotated.
+"""Pseudo-structures: regions of an over-segmentation of a real scan, used as training labels.
 
 Their borders are real borders, and they need no annotation.
 
@@ -50,7 +50,7 @@ def pseudo_structures(image: Field, spacing_mm: Triple, rng: np.random.Generator
     taken = 0
     for region in rng.permutation(np.flatnonzero(wanted)):
         place = tuple(slice(max(0, part.start - 2), part.stop + 2) for part in places[region - 1])
-        mask = _smoothed(regions[place] == region, spacing_mm)
+        mask = _smooth(regions[place] == region, spacing_mm)
         if mask.sum() < max(_LEAST_VOXELS, _LEAST_LEFT * sizes[region]):
             continue
         taken += 1
@@ -71,7 +71,7 @@ def _watershed(image: Field, spacing_mm: Triple, scale_mm: float, level: float) 
     return np.asarray(sitk.GetArrayFromImage(basins), np.int64)
 
 
-def _smoothed(mask: npt.NDArray[np.bool_], spacing_mm: Triple) -> npt.NDArray[np.bool_]:
+def _smooth(mask: npt.NDArray[np.bool_], spacing_mm: Triple) -> npt.NDArray[np.bool_]:
     """The largest piece of a smoothed mask."""
     sigma = [min(1.5, _SMOOTH_MM / spacing) for spacing in spacing_mm]
     pieces, count = ndimage.label(ndimage.gaussian_filter(mask.astype(np.float32), sigma) > 0.5)

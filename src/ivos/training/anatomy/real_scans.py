@@ -1,4 +1,4 @@
-"""Parts of real scans to learn from: as they are, in other planes, with thicker slices, or coarser."""
+"""Augmented parts of real scans: original, along another axis, with thicker slices, or at lower resolution."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ def part_of_scan(scan: Volume, labels: Volume | None, case: str, rng: np.random.
     """
     array = np.asarray(scan.array, np.float32)
     annotated = None if labels is None else np.asarray(labels.array, np.uint8)
-    array, annotated, spacing = _seen(array, annotated, scan.geometry.spacing_mm, rng)
-    array, annotated = _cropped(array, annotated, rng)
-    found = pseudo_structures(_windowed(array, scan, rng), spacing, rng)
+    array, annotated, spacing = _transform(array, annotated, scan.geometry.spacing_mm, rng)
+    array, annotated = _crop(array, annotated, rng)
+    found = pseudo_structures(_apply_window(array, scan, rng), spacing, rng)
     if annotated is not None:
         last = int(annotated.max())
         found = np.where(annotated > 0, annotated, np.where(found > 0, found + last, 0)).astype(np.uint8)
     return LabelledScan.of(array, found, windows_for(scan), spacing, case)
 
 
-def _seen(
+def _transform(
     array: Field, labels: npt.NDArray[np.uint8] | None, spacing: Triple, rng: np.random.Generator
 ) -> tuple[Field, npt.NDArray[np.uint8] | None, Triple]:
     """A scan (Z, Y, X) in one of the ways to see it."""
@@ -75,7 +75,7 @@ def _seen(
     return array, labels, spacing
 
 
-def _cropped(
+def _crop(
     array: Field, labels: npt.NDArray[np.uint8] | None, rng: np.random.Generator
 ) -> tuple[Field, npt.NDArray[np.uint8] | None]:
     """A part that is small enough, about some voxel that is not air, or an annotated one."""
@@ -91,7 +91,7 @@ def _cropped(
     return np.ascontiguousarray(array[part]), None if labels is None else np.ascontiguousarray(labels[part])
 
 
-def _windowed(array: Field, scan: Volume, rng: np.random.Generator) -> Field:
+def _apply_window(array: Field, scan: Volume, rng: np.random.Generator) -> Field:
     """Intensities in [0, 1] in which regions are looked for."""
     if windows_for(scan) == CT_WINDOWS_HU:
         low, high = _CT_HU[int(rng.random() < 0.3)]

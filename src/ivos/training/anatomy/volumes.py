@@ -1,4 +1,4 @@
-"""Volumes to learn propagation from, by number: label maps made into images, parts of real scans, phantoms."""
+"""Training volumes for propagation, by number: images of label maps, parts of real scans, phantoms."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Cohorts: as they are downloaded, checked, stored, and divided."""
+"""Cohorts: reading downloaded data sets, checking, storing and splitting them."""

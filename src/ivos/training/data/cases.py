@@ -1,4 +1,4 @@
-"""Which scans of a cohort a run learns from, and which it validates on."""
+"""Selection of the training and validation scans of a cohort."""
 
 from __future__ import annotations
 
@@ -55,15 +55,17 @@ def chosen_cases(cohort: CohortSettings, folder: Path, seed: int) -> ChosenCases
     Raises:
         InputError: no prepared scans and none to prepare, or no labelled ones to train on.
     """
-    place, manifest = _prepared(cohort, folder)
+    place, manifest = _prepare_scans(cohort, folder)
     if cohort.fold is not None and cohort.fold >= manifest.folds:
-        raise InputError(f"data.fold={cohort.fold}: {cohort.scans} has folds 0 to {manifest.folds - 1}; null for none")
+        raise InputError(
+            f"data.fold={cohort.fold}: {cohort.scans} has folds 0 to {manifest.folds - 1}; use null for no validation"
+        )
     cases = [case for case in manifest.cases if case.split == "train"]
     of_fold = [case for case in cases if case.fold is not None and case.fold == cohort.fold]
     validating = [case for case in of_fold if case.info.labelled]
     away = {case.patient for case in of_fold}  # nothing is learned of whom the training is validated on
     rest = [case for case in cases if case.info.labelled and case.patient not in away]
-    rest.sort(key=lambda case: (case.draw, _drawn(seed, case.info.case)))
+    rest.sort(key=lambda case: (case.draw, _random_key(seed, case.info.case)))
     if cohort.labelled is not None and cohort.labelled > len(rest):
         raise InputError(f"data.labelled={cohort.labelled}: {cohort.scans} has {len(rest)} to train on")
     training = rest[: cohort.labelled]
@@ -86,12 +88,12 @@ def chosen_cases(cohort: CohortSettings, folder: Path, seed: int) -> ChosenCases
     )
 
 
-def _drawn(seed: int, case: str) -> str:
+def _random_key(seed: int, case: str) -> str:
     """Where a case stands in an order that the seed draws, whichever others there are."""
     return hashlib.sha256(f"{seed} {case}".encode()).hexdigest()
 
 
-def _prepared(cohort: CohortSettings, folder: Path) -> tuple[Path, Manifest]:
+def _prepare_scans(cohort: CohortSettings, folder: Path) -> tuple[Path, Manifest]:
     scans = cohort.scans
     if (scans / MANIFEST).exists() and cohort.modality != "auto":
         raise InputError(f"data.modality={cohort.modality}: {scans} is prepared already; ivos prepare has --modality")

@@ -1,4 +1,4 @@
-"""The label files of a cohort under one numbering, by the names in their headers."""
+"""Bring the label files of a cohort to one numbering, by the names in their headers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 _REMEDY = "bring the labels of all cases to one numbering, or say what it is in a dataset.json"
 
 
-def number_alike(cases: Sequence[RawCase], names: Mapping[int, str]) -> tuple[list[RawCase], list[Refusal]]:
+def match_numbering(cases: Sequence[RawCase], names: Mapping[int, str]) -> tuple[list[RawCase], list[Refusal]]:
     """Find the cases whose label files number their structures differently, as 3D Slicer does in every file.
 
     Args:
@@ -56,7 +56,7 @@ def number_alike(cases: Sequence[RawCase], names: Mapping[int, str]) -> tuple[li
     return found, refused
 
 
-def renumbered(labels: Volume, case: RawCase) -> Volume:
+def renumber(labels: Volume, case: RawCase) -> Volume:
     """The labels of a case under the cohort's ids."""
     if case.ids is None:
         return labels

@@ -1,4 +1,4 @@
-"""A table that says whose cases are whose."""
+"""The table that assigns cases to patients."""
 
 from __future__ import annotations
 
@@ -41,9 +41,11 @@ class Patients:
         """Lines for the user about what does not match."""
         lines = []
         if self.unknown:
-            lines.append(f"{path}: names that match no case: {listed(self.unknown)}")
+            lines.append(f"{path}: names that match no case: {list_names(self.unknown)}")
         if self.without:
-            lines.append(f"{path}: cases without a patient, each taken as a patient of its own: {listed(self.without)}")
+            lines.append(
+                f"{path}: cases without a patient, each taken as a patient of its own: {list_names(self.without)}"
+            )
         return lines
 
 
@@ -75,13 +77,13 @@ def read_patients(path: Path, cases: Sequence[str]) -> Patients:
                 raise InputError(f"{path}: {meant} has two patients, {found[meant]} and {whom}; leave one of them")
     if not found:
         raise InputError(
-            f"{path}: none of its {len(rows)} names matches a case; it has {listed([name for name, _ in rows])}; "
-            f"the cases are {listed(cases)}"
+            f"{path}: none of its {len(rows)} names matches a case; it has {list_names([name for name, _ in rows])}; "
+            f"the cases are {list_names(cases)}"
         )
     return Patients(found, tuple(unknown), tuple(case for case in cases if case not in found))
 
 
-def listed(names: Sequence[str]) -> str:
+def list_names(names: Sequence[str]) -> str:
     """The first few names, and how many more there are."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return (", ".join(names[:_SHOWN]) or "none") + more
@@ -101,7 +103,7 @@ def _rows(path: Path) -> Iterator[tuple[str, str]]:
         case, patient = head.index("case"), head.index("patient")
         found = [(rows.line_num, [cell.strip() for cell in row] + [""] * len(head)) for row in rows]
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not in UTF-8; save it as CSV in UTF-8") from error
+        raise InputError(f"{path}: not in UTF-8; save the file as CSV in UTF-8") from error
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{path}: not a CSV file with columns 'case' and 'patient'") from error
     for line, cells in found:

@@ -1,4 +1,4 @@
-"""From a folder as it was downloaded to a store that training reads: checked, split, and the same every time."""
+"""Convert a downloaded folder to the store that trainings read: checked, split, reproducible."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ivos.errors import InputError, counted
 from ivos.files import replacing, stem_of
 from ivos.io.dataset_json import ignored_beside
 from ivos.io.read import read, read_labels
-from ivos.training.data.numbering import names_in_file, number_alike, renumbered
-from ivos.training.data.patients import listed, read_patients
+from ivos.training.data.numbering import match_numbering, names_in_file, renumber
+from ivos.training.data.patients import list_names, read_patients
 from ivos.training.data.raw import RawCase, Refusal, find_cases
 from ivos.training.data.split import Part, Split, SplitRules, check_patients, known_by_scan, split_cases
 from ivos.training.data.store import SUFFIX, ScanInfo, StoredScan, store
@@ -100,7 +100,7 @@ def load_manifest(folder: Path) -> Manifest:
     """The manifest of a prepared folder.
 
     Raises:
-        InputError: there is none, or it is damaged.
+        InputError: missing or damaged.
     """
     path = folder / MANIFEST
     try:
@@ -109,8 +109,8 @@ def load_manifest(folder: Path) -> Manifest:
         raise InputError(f"{folder}: not a prepared folder: it has no {MANIFEST}; run ivos prepare first") from error
     except (OSError, ValidationError) as error:
         raise InputError(
-            f"{path}: damaged, and with it the split is lost; ivos prepare --resplit draws it again and keeps what is "
-            "whole of the scans"
+            f"{path}: damaged, and the split is lost; ivos prepare --resplit draws a new one and keeps "
+            "the stored scans that are intact"
         ) from error
 
 
@@ -130,7 +130,7 @@ def prepare(
 ) -> Manifest:
     """Check every case of a folder, store it, and split the cases.
 
-    What is stored already from the same files stays as it is, so that a run that was stopped goes on and a second run
+    Scans already stored from the same files are kept, so that an interrupted run can be resumed and a second run
     does nothing. A case that cannot be used is left out with its reason. A case that was split before keeps its part;
     new ones join the split.
 
@@ -157,7 +157,7 @@ def prepare(
     except ModuleNotFoundError as error:
         raise InputError(f"preparing needs {error.name}: pip install 'ivos[train]'") from error
     found = find_cases(raw)
-    before = _before(output, resplit=resplit)
+    before = _existing_manifest(output, resplit=resplit)
     rules = _rules(output, before, resplit=resplit, folds=folds, test_share=test_share, seed=seed)
     there = {} if before is None else before.parts
     known = {} if resplit else there
@@ -166,13 +166,13 @@ def prepare(
     table = None if patients is None else read_patients(patients, names)
     if table is None:
         _check_table_is_not_missing(output, there, names)
-    told = {case: part.patient for case, part in there.items()} | ({} if table is None else table.whose)
-    check_patients({name: told.get(name, name) for name in names}, known, held_out)
+    sources = {case: part.patient for case, part in there.items()} | ({} if table is None else table.whose)
+    check_patients({name: sources.get(name, name) for name in names}, known, held_out)
     done: list[ScanInfo] = []
-    cases_alike, refused = number_alike(found.cases, found.names)
+    cases_alike, refused = match_numbering(found.cases, found.names)
     refused += found.refused
-    each = partial(_stored, folder=output / _SCANS, names=dict(found.names), modality=modality, ignore=ignore)
-    for number, result in enumerate(_each(each, cases_alike, workers), start=1):
+    each = partial(_store_case, folder=output / _SCANS, names=dict(found.names), modality=modality, ignore=ignore)
+    for number, result in enumerate(_results(each, cases_alike, workers), start=1):
         if isinstance(result, Refusal):
             refused.append(result)
         else:
@@ -181,19 +181,19 @@ def prepare(
             progress(number, len(cases_alike))
     if not done:
         raise InputError(
-            f"{raw}: none of {counted(len(found.cases), 'case')} can be used; the first: {refused[0].reason}"
+            f"{raw}: none of {counted(len(found.cases), 'case')} can be used; for example: {refused[0].reason}"
         )
     done.sort(key=lambda info: info.case)
     renamed = known_by_scan(done, known)
-    known = _renamed(known, renamed)
-    whose = {case: part.patient for case, part in known.items()} | told
+    known = _rename_parts(known, renamed)
+    whose = {case: part.patient for case, part in known.items()} | sources
     parts = split_cases(done, {i.case: whose.get(i.case, i.case) for i in done}, held_out, known, rules)
     for note in [] if table is None or patients is None else table.notes(patients):
         _log.warning("%s", note)
     for new_name, old_name in renamed.items():
         _log.warning("%s: was %s before, and stays in %s", new_name, old_name, parts[new_name].text)
     left_out = tuple(sorted(refused, key=lambda refusal: refusal.case))
-    called = _of_structures(found.names) or _of_structures(_names_in_files(cases_alike, done))
+    called = _without_ignored_names(found.names) or _without_ignored_names(_names_in_files(cases_alike, done))
     manifest = Manifest(
         names={label: name for label, name in called.items() if label != ignore},
         seed=rules.seed,
@@ -204,12 +204,12 @@ def prepare(
         former={case: part for case, part in sorted(known.items()) if case not in parts},
     )
     if resplit:
-        _tell_resplit(output, manifest)
+        _log_resplit(output, manifest)
     _write(output, manifest)
     return manifest
 
 
-def _each(
+def _results(
     work: Callable[[RawCase], ScanInfo | Refusal], cases: Sequence[RawCase], workers: int
 ) -> Iterator[ScanInfo | Refusal]:
     """What comes of each case, in the order in which they are done; in this process where there is one worker."""
@@ -221,7 +221,7 @@ def _each(
             yield task.result()
 
 
-def _before(output: Path, *, resplit: bool) -> Manifest | None:
+def _existing_manifest(output: Path, *, resplit: bool) -> Manifest | None:
     """The manifest that is there; a damaged one is as good as none where the split is drawn again."""
     if not (output / MANIFEST).exists():
         return None
@@ -251,8 +251,8 @@ def _rules(
     for name, old, asked in zip(("--folds", "--test-share", "--seed"), there, (folds, test_share, seed), strict=True):
         if not resplit and asked is not None and old is not None and asked != old:
             raise InputError(
-                f"{output}: was split with {name} {old}, not {asked}; leave {name} out and new cases join that split, "
-                "or draw all cases again with --resplit"
+                f"{output}: was split with {name} {old}, not {asked}; omit {name} to add new cases to that split, "
+                "or draw a new split with --resplit"
             )
     kept = SplitRules(5, 0.0, 0) if before is None else SplitRules(before.folds, before.test_share or 0.0, before.seed)
     return SplitRules(
@@ -268,11 +268,11 @@ def _check_table_is_not_missing(output: Path, known: Mapping[str, Part], names: 
     if new and any(case != part.patient for case, part in known.items()):
         raise InputError(
             f"{output}: was split by a table of patients; give it with --patients, with rows for the new cases: "
-            f"{listed(new)}"
+            f"{list_names(new)}"
         )
 
 
-def _renamed(known: Mapping[str, Part], renamed: Mapping[str, str]) -> dict[str, Part]:
+def _rename_parts(known: Mapping[str, Part], renamed: Mapping[str, str]) -> dict[str, Part]:
     """Parts under the names that cases have now."""
     now = dict(known)
     for new, old in renamed.items():
@@ -286,7 +286,7 @@ def _manifest_case(info: ScanInfo, part: Part) -> ManifestCase:
     return ManifestCase(info=info, file=file, patient=part.patient, split=part.split, fold=part.fold, draw=part.draw)
 
 
-def _tell_resplit(output: Path, manifest: Manifest) -> None:
+def _log_resplit(output: Path, manifest: Manifest) -> None:
     """Say how far the new draw is from the split that was there."""
     try:
         before = load_manifest(output).parts
@@ -295,11 +295,11 @@ def _tell_resplit(output: Path, manifest: Manifest) -> None:
     there = manifest.parts
     moved = [case for case in there if case in before and before[case].text != there[case].text]
     _log.warning(
-        "split drawn again with seed %d: %d of %d cases are in another part than before%s",
+        "new split with seed %d: %d of %d cases are in another part than before%s",
         manifest.seed,
         len(moved),
         len(there),
-        f" ({listed(moved)}); a training of the old split does not continue on this one" if moved else "",
+        f" ({list_names(moved)}); a training of the old split does not continue on this one" if moved else "",
     )
 
 
@@ -313,12 +313,12 @@ def _names_in_files(cases: Sequence[RawCase], done: Sequence[ScanInfo]) -> dict[
     return names
 
 
-def _of_structures(names: Mapping[int, str]) -> dict[int, str]:
+def _without_ignored_names(names: Mapping[int, str]) -> dict[int, str]:
     ignored = ignored_ids(names)
     return {label: name for label, name in names.items() if label not in ignored}
 
 
-def _stored(
+def _store_case(
     case: RawCase, folder: Path, names: Mapping[int, str], modality: Modality, ignore: int | None
 ) -> ScanInfo | Refusal:
     """A case in the store; what was wrong with it otherwise."""
@@ -328,7 +328,7 @@ def _stored(
             try:
                 info = StoredScan(path).info
             except InputError:
-                pass  # damaged: made anew
+                pass  # damaged: stored again
             else:
                 if info.fingerprint == fingerprint and info.digest is not None:
                     return info
@@ -347,7 +347,7 @@ def _labels(case: RawCase, scan: Volume, names: Mapping[int, str], ignore: int |
     """The case's labels on its scan's grid; masks of single structures under the ids of their names."""
     if case.labels is not None:
         read_there = ignoring(read_labels(case.labels), ignore)
-        labels = with_ignore(renumbered(read_there, case), names)
+        labels = with_ignore(renumber(read_there, case), names)
         return on_grid_of(labels, scan, str(case.labels))
     if not case.masks:
         return None
@@ -361,7 +361,7 @@ def _labels(case: RawCase, scan: Volume, names: Mapping[int, str], ignore: int |
 
 
 def _check(labels: Volume, names: Mapping[int, str], case: RawCase) -> None:
-    ids, known = structures_in(labels.array, labels.names), _of_structures(names)
+    ids, known = structures_in(labels.array, labels.names), _without_ignored_names(names)
     unknown = [label for label in ids if label > _HIGHEST_LABEL or (known and label not in known)]
     if not ids:
         raise InputError(f"{case.files[1]}: empty: no voxel is labelled")
@@ -371,14 +371,14 @@ def _check(labels: Volume, names: Mapping[int, str], case: RawCase) -> None:
 
 def _fingerprint(case: RawCase, names: Mapping[int, str], modality: Modality, ignore: int | None) -> str:
     """Changes when any of the case's files does, the ids of its masks, the ids that are ignored, or the windows."""
-    told = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in case.files]
+    sources = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in case.files]
     ids: object = sorted(names.items())
     if not case.masks:
         beside = {} if case.labels is None else ignored_beside(case.labels)
         ids = sorted({*ignored_ids(names), *beside, *([] if ignore is None else [ignore])})
     windows = [] if modality == "auto" else [modality]
     renumbering = [str(sorted(case.ids.items()))] if case.ids else []
-    return hashlib.sha256("\n".join([*told, str(ids), *renumbering, *windows]).encode()).hexdigest()
+    return hashlib.sha256("\n".join([*sources, str(ids), *renumbering, *windows]).encode()).hexdigest()
 
 
 def _write(output: Path, manifest: Manifest) -> None:

@@ -1,8 +1,8 @@
-"""What a folder of scans and labels holds, in the layouts in which public data sets come.
+"""Find scans and labels in a folder, in the layouts of public data sets.
 
 A file is labels if its name says so (``a.seg.nrrd``, ``a_labels.nii.gz``; the rule is that of
 :mod:`ivos.io.case_names`), or the innermost of its folders that says something: ``labelsTr``, ``masks``,
-``annotations``, ``GT`` hold labels, ``imagesTr``, ``img``, ``scans`` hold scans. What nothing is said of is a scan. So
+``annotations``, ``GT`` hold labels, ``imagesTr``, ``img``, ``scans`` hold scans. Everything else is a scan. So
 FLARE22 (``images``, ``labels``, ``FLARE22_UnlabeledCase1-1000``), nnU-Net, MSD and AMOS (``imagesTr``, ``labelsTr``,
 ``imagesTs``), BTCV (``img``, ``label``) and plain folders are read alike. TotalSegmentator's case folders, with a file
 for each structure, are a layout of their own.
@@ -56,7 +56,7 @@ class RawCase:
     Attributes:
         name: the file's name without suffix, channel and words like ``img``.
         scan: its file.
-        labels: its label file; None where there is none.
+        labels: its label file; None without one.
         masks: instead of that, a file for each structure.
         held_out: whether the data set keeps it for testing or validation.
         ids: the cohort's label ids by those of its label file, where they are not the same.

@@ -1,4 +1,4 @@
-"""Which part of a cohort each case belongs to: decided once, and kept while cases come and go."""
+"""Assign cases to folds and test set; the assignment is kept when cases are added or removed."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def check_patients(whose: Mapping[str, str], known: Mapping[str, Part], held_out
         if before is not None and (before.split != part.split or len(folds) > 1):
             raise InputError(
                 f"patient {patient}: {first[patient]} ({known[first[patient]].text}) and {case} ({part.text}) are in "
-                "different parts of the split; correct the table of patients, or draw all cases again with --resplit"
+                "different parts of the split; correct the table of patients, or draw a new split with --resplit"
             )
         if before is None or before.fold is None:
             decided[patient], first[patient] = part, case
@@ -94,7 +94,7 @@ def check_patients(whose: Mapping[str, str], known: Mapping[str, Part], held_out
         if there is not None and there.split == "train":
             raise InputError(
                 f"{case}: its folder keeps it for testing, but so far patient {whose[case]} was in {there.text}; "
-                "move the file back, or draw all cases again with --resplit"
+                "move the file back, or draw a new split with --resplit"
             )
     return decided
 

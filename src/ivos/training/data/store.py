@@ -1,4 +1,4 @@
-"""Scans in a form that training reads fast: one compressed, memory-mapped file a scan, a chunk a slice.
+"""The training store: one compressed, memory-mapped file per scan, one chunk per slice.
 
 Slices are read in any order and from any process; the intensities and labels of one lie together.
 """
@@ -95,12 +95,12 @@ class StoredScan:
     def __init__(self, path: Path) -> None:
         self._path = path
         if not path.is_file():
-            raise InputError(f"{path}: no such file; prepare the scans again")
+            raise InputError(f"{path}: no such file; run ivos prepare again")
         try:
             array = self._array
             self.info = ScanInfo.model_validate_json(array.schunk.vlmeta[_META])
         except (RuntimeError, KeyError, ValidationError, AttributeError) as error:
-            raise InputError(f"{path}: not a stored scan, or damaged; prepare the scans again") from error
+            raise InputError(f"{path}: not a stored scan, or damaged; run ivos prepare again") from error
 
     def __len__(self) -> int:
         return self.info.shape[0]

@@ -1,4 +1,4 @@
-"""A training of the small network: on synthetic scans, or on the user's own from the bundled weights on."""
+"""Training of the small network: on synthetic scans, or fine-tuning of the bundled weights on the user's scans."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ivos.training.fast.module import FastTraining
 from ivos.training.fast.rollouts import Rollouts
 from ivos.training.fast.scans import LabelledScan, OwnScans, part_in_turn, synthetic
 from ivos.training.record import record_of
-from ivos.training.run import Run, resolved
+from ivos.training.run import Run, resolve_settings
 from ivos.training.streaming import streaming_loader
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ _PER_HELD_OUT_SCAN = 4
 
 
 def train_fast(settings: PropagationSettings, folder: Path, *, on_change: OnChange = "refuse") -> Path:
-    """Train as the settings say.
+    """Train with the given settings.
 
     Args:
         settings: of the training.
-        folder: for checkpoints, the logs and the settings; a run that is there already goes on.
-        on_change: what becomes of a run that is there and whose data have changed, or which had ended early.
+        folder: for checkpoints, the logs and the settings; an existing run is resumed.
+        on_change: what to do if the data of an existing run have changed or it stopped early.
 
     Returns:
         The averaged network's weights, of the best validation where there was one.
@@ -60,7 +60,7 @@ def train_fast(settings: PropagationSettings, folder: Path, *, on_change: OnChan
     if settings.anatomy is not None and tuning:
         raise InputError("data and anatomy: give one of them")
     steps, rate = (_TUNING_STEPS if tuning else _STEPS), (_TUNING_RATE if continues else _RATE)
-    settings = resolved(settings, folder, steps=steps, rate=rate, on_change=on_change)
+    settings = resolve_settings(settings, folder, steps=steps, rate=rate, on_change=on_change)
     seed_everything(settings.seed, verbose=False)
     initial = load_fast(settings.init) if continues or settings.init is not None else FastNet()
     cases = None if settings.data is None else chosen_cases(settings.data, folder, settings.seed)

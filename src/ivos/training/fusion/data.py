@@ -1,4 +1,4 @@
-"""Samples of a folder as a training takes them: in any order, each seen from another side every time."""
+"""Datasets of fusion samples, with augmentation."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from ivos.propagation.engines.protocol import Engine
     from ivos.types import Progress
 
-Shown = tuple["Tensor", "Tensor"]
+FusionSample = tuple["Tensor", "Tensor"]
 """Planes (8, S, S) in [0, 1] and shares (2,): see :class:`ivos.training.fusion.samples.Samples`."""
 
 _IMAGES = 3  # planes that hold the slice
 _CONTRAST, _BRIGHTNESS = 0.3, 0.15
 
 
-class FusionData(Dataset[Shown]):
+class FusionData(Dataset[FusionSample]):
     """Samples held in memory, which takes 74 kB each.
 
     Args:
@@ -45,7 +45,7 @@ class FusionData(Dataset[Shown]):
     def __len__(self) -> int:
         return len(self._planes)
 
-    def __getitem__(self, number: int) -> Shown:
+    def __getitem__(self, number: int) -> FusionSample:
         """The sample of a number; with a seed any number may be asked for, and gives one at random."""
         if self._seed is None:
             return _tensor(self._planes[number]), torch.from_numpy(self._shares[number])
@@ -82,7 +82,7 @@ class NamedData(Dataset[tuple["Tensor", "Tensor", str]]):
         return *self._data[number], self._data.scan_of(number)
 
 
-def samples_in(folder: Path, numbers: range, engine: Engine, progress: Progress | None = None) -> list[Samples]:
+def load_samples(folder: Path, numbers: range, engine: Engine, progress: Progress | None = None) -> list[Samples]:
     """The samples of the sessions of some numbers, made first where they are not in the folder yet.
 
     Raises:
@@ -97,7 +97,9 @@ def samples_in(folder: Path, numbers: range, engine: Engine, progress: Progress 
         if progress is not None:
             progress(done, len(numbers))
     if not found:
-        raise InputError(f"{folder}: the corrections of {counted(len(numbers), 'scan')} decide nothing; raise scans")
+        raise InputError(
+            f"{folder}: the corrections of {counted(len(numbers), 'scan')} give no training samples; increase `scans`"
+        )
     return found
 
 

@@ -1,4 +1,4 @@
-"""Training the fusion on single slices of simulated corrections."""
+"""Training step and validation of the fusion network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ivos.nets.fusion import FusionNet
-    from ivos.training.fusion.data import Shown
+    from ivos.training.fusion.data import FusionSample
 
 _AGREED = 0.05  # weight of a pixel on which old and new mask agree, and the network has no say
 
@@ -26,9 +26,9 @@ class FusionTraining(Training):
     """Learns which of two masks is right where.
 
     Args:
-        network: to begin with.
+        network: initial network.
         settings: of the run.
-        rate: learning rate at its highest.
+        rate: peak learning rate.
     """
 
     network: FusionNet
@@ -50,7 +50,7 @@ class FusionTraining(Training):
         self.log("loss", loss, prog_bar=True, batch_size=len(planes))
         return loss
 
-    def validation_step(self, batch: Shown, number: int) -> None:  # noqa: ARG002
+    def validation_step(self, batch: FusionSample, number: int) -> None:  # noqa: ARG002
         """DSC of what the averaged network makes of old and new masks, and of those two."""
         planes, shares = batch
         old, new, true = planes[:, 3:4], planes[:, 4:5], (planes[:, 7:] > 0.5).float()

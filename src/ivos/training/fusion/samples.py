@@ -1,4 +1,4 @@
-"""Samples for the fusion, from simulated sessions: made once into a folder, since making one takes a propagation."""
+"""Fusion samples from simulated sessions; they are cached in files, since each session takes a propagation."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def make_samples(path: Path, number: int, engine: Engine) -> None:
     """
     if path.exists():
         return
-    session = Session.begun(phantom_of(number), np.random.default_rng((number, 6)), engine)
-    samples = None if session is None else recorded(session, np.random.default_rng((number, 7)), engine)
+    session = Session.start(phantom_of(number), np.random.default_rng((number, 6)), engine)
+    samples = None if session is None else record_samples(session, np.random.default_rng((number, 7)), engine)
     with replacing(path) as temporary:
         if samples is None:
             np.savez_compressed(temporary)
@@ -86,7 +86,7 @@ def make_samples(path: Path, number: int, engine: Engine) -> None:
             np.savez_compressed(temporary, planes=samples.planes, shares=samples.shares)
 
 
-def recorded(session: Session, rng: np.random.Generator, engine: Engine) -> Samples | None:
+def record_samples(session: Session, rng: np.random.Generator, engine: Engine) -> Samples | None:
     """Correct some slices of a session; None if there was nothing to decide."""
     rule = new_replaces_old if rng.random() < 0.5 else by_distance
     recorder = _Recorder(rule, session.truth, session.annotations.structures, rng)
@@ -110,4 +110,4 @@ def read_samples(path: Path) -> Samples | None:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return Samples(file["planes"], file["shares"]) if file.files else None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path}: damaged samples; remove the file to have them made again") from error
+        raise InputError(f"{path}: damaged samples; delete the file to regenerate them") from error

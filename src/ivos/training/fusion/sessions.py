@@ -1,4 +1,4 @@
-"""A person's corrections of a propagated phantom, simulated: some slices drawn, the rest propagated, the worst redrawn.
+"""Simulated corrections of a propagated phantom: the worst slices are annotated one by one.
 
 References:
     Cheng, Tai, Tang: Modular Interactive Video Object Segmentation: Interaction-to-Mask, Propagation and
@@ -58,14 +58,14 @@ class Session:
     masks: list[PackedMasks]
 
     @staticmethod
-    def begun(phantom: Phantom, rng: np.random.Generator, engine: Engine) -> Session | None:
+    def start(phantom: Phantom, rng: np.random.Generator, engine: Engine) -> Session | None:
         """A few drawn slices of a phantom, propagated; None if it shows nothing."""
         truth, stack = phantom.labels.array, SliceStack.of(phantom.scan, Axis.AXIAL, "auto")
         showing = np.flatnonzero((truth > 0).any(axis=(1, 2)))
         if not showing.size:
             return None
         drawn = rng.choice(showing, min(int(rng.integers(*_DRAWN, endpoint=True)), len(showing)), replace=False)
-        annotations = _drawn(truth, tuple(structures_in(truth[drawn])), frozenset(int(n) for n in drawn))
+        annotations = _annotate(truth, tuple(structures_in(truth[drawn])), frozenset(int(n) for n in drawn))
         found = [p for p in walk(stack, annotations, engine) if p is not None]
         masks = [PackedMasks.pack(p.masks) for p in sorted(found, key=lambda p: p.index)]
         return Session(stack, truth, annotations, masks)
@@ -83,7 +83,7 @@ class Session:
     def correct(self, number: int, engine: Engine, merge: Merge) -> None:
         """Draw the truth on a slice, carry it and merge it."""
         drawn = self.annotations.complete | {number}
-        self.annotations = _drawn(self.truth, self.annotations.structures, drawn)
+        self.annotations = _annotate(self.truth, self.annotations.structures, drawn)
         answers = correct(self.stack, self.annotations, number, lambda n: self.masks[n].unpack(), engine, merge)
         for answer in answers:
             self.masks[answer.index] = PackedMasks.pack(answer.masks)
@@ -94,7 +94,7 @@ class Session:
         return [dsc(classes == k, self.truth == label) for k, label in enumerate(self.annotations.structures, start=1)]
 
 
-def _drawn(truth: Array, structures: tuple[int, ...], slices: frozenset[int]) -> Annotations:
+def _annotate(truth: Array, structures: tuple[int, ...], slices: frozenset[int]) -> Annotations:
     """The truth on some slices."""
     labels = np.zeros_like(truth)
     for number in slices:

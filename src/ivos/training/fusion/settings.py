@@ -1,4 +1,4 @@
-"""What the training of the fusion may be told."""
+"""Settings of the training of the fusion network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training of the fusion, on corrections of synthetic scans."""
+"""Training of the fusion network on simulated corrections of synthetic scans."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from torch.utils.data import DataLoader
 
 from ivos.nets.fusion import OURS, FusionNet
 from ivos.propagation.engines.registry import create_engine
-from ivos.training.fusion.data import FusionData, NamedData, samples_in
+from ivos.training.fusion.data import FusionData, NamedData, load_samples
 from ivos.training.fusion.module import FusionTraining
 from ivos.training.record import record_of
-from ivos.training.run import Run, resolved
+from ivos.training.run import Run, resolve_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,13 +33,13 @@ def train_fusion(
     *,
     on_change: OnChange = "refuse",
 ) -> Path:
-    """Train as the settings say.
+    """Train with the given settings.
 
     Args:
         settings: of the training.
-        folder: for samples, checkpoints, the logs and the settings; what is there already is gone on from.
+        folder: for samples, checkpoints, the logs and the settings; an existing run is resumed.
         progress: called with scans corrected and scans to correct, before the training.
-        on_change: what becomes of a run that is there and had ended early, or has other settings.
+        on_change: what to do if an existing run stopped early or has other settings.
 
     Returns:
         The averaged network's weights, of the best validation.
@@ -47,12 +47,12 @@ def train_fusion(
     Raises:
         InputError: the folder holds another run, damaged files, or cannot be written to.
     """
-    settings = resolved(settings, folder, steps=_STEPS, rate=_RATE, on_change=on_change)
+    settings = resolve_settings(settings, folder, steps=_STEPS, rate=_RATE, on_change=on_change)
     seed_everything(settings.seed, verbose=False)
     initial, engine = FusionNet(OURS), create_engine("fast")
     first = (settings.seed + 1) * _APART
-    held_out = samples_in(folder / "samples", range(min(_HELD_OUT, settings.scans)), engine)
-    samples = samples_in(folder / "samples", range(first, first + settings.scans), engine, progress)
+    held_out = load_samples(folder / "samples", range(min(_HELD_OUT, settings.scans)), engine)
+    samples = load_samples(folder / "samples", range(first, first + settings.scans), engine, progress)
     run = Run(folder, settings, validates=True, record=record_of(settings), on_change=on_change)
     training: DataLoader[Any] = DataLoader(
         NamedData(FusionData(samples, settings.seed)), batch_size=settings.batch, sampler=run.samples(settings.batch)

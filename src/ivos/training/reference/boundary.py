@@ -1,4 +1,4 @@
-"""Active boundary loss: predicted boundaries are moved towards the true ones, a pixel at a time.
+"""Active boundary loss: moves predicted boundaries towards the true ones, pixel by pixel.
 
 References:
     Wang, Zhang, Cui, Ren, Yang, Xie, Hua, Bao, Xu: Active Boundary Loss for Semantic Segmentation, AAAI 2022.
@@ -47,8 +47,8 @@ def active_boundary(logits: Tensor, labels: Tensor) -> Tensor:
         Mean over slices of the mean over their predicted boundaries; 0 for a slice without a predicted or true one.
     """
     log_p, known = logits.log_softmax(1), labels != IGNORED
-    on_it = _predicted(log_p.detach(), known) & _surrounded(known)
-    distance = _distance(_true(labels, known))
+    on_it = _predicted_boundary(log_p.detach(), known) & _has_known_neighbours(known)
+    distance = _distance(_true_boundary(labels, known))
     b, y, x = on_it.nonzero(as_tuple=True)
     dy, dx = torch.tensor(_AROUND, device=logits.device).T
     around = (b[:, None], y[:, None] + dy, x[:, None] + dx)
@@ -64,29 +64,29 @@ def _divergence(here: Tensor, there: Tensor, axis: int = -1) -> Tensor:
     return (here.exp() * (here - there)).sum(axis)
 
 
-def _predicted(log_p: Tensor, known: Tensor) -> Tensor:
+def _predicted_boundary(log_p: Tensor, known: Tensor) -> Tensor:
     """(B, H, W): both pixels of the pairs of neighbours that differ most."""
     across = _divergence(log_p[..., :-1], log_p[..., 1:], 1) * (known[..., :-1] & known[..., 1:])
     down = _divergence(log_p[..., :-1, :], log_p[..., 1:, :], 1) * (known[..., :-1, :] & known[..., 1:, :])
     worst_first = torch.cat([across.flatten(1), down.flatten(1)], 1).sort(1, descending=True).values
     count = (known.sum((1, 2)) * _SHARE).long().clamp(min=1)
     least = worst_first.gather(1, count[:, None] - 1)[..., None].clamp(min=_ALIKE)
-    return _both(across >= least, down >= least)
+    return _mark_pairs(across >= least, down >= least)
 
 
-def _true(labels: Tensor, known: Tensor) -> Tensor:
+def _true_boundary(labels: Tensor, known: Tensor) -> Tensor:
     """(B, H, W): both pixels of the pairs of neighbours that are of two classes."""
     across = (labels[..., :-1] != labels[..., 1:]) & known[..., :-1] & known[..., 1:]
     down = (labels[..., :-1, :] != labels[..., 1:, :]) & known[..., :-1, :] & known[..., 1:, :]
-    return _both(across, down)
+    return _mark_pairs(across, down)
 
 
-def _both(across: Tensor, down: Tensor) -> Tensor:
+def _mark_pairs(across: Tensor, down: Tensor) -> Tensor:
     """(B, H, W): pixels of pairs side by side (B, H, W-1) and one above the other (B, H-1, W)."""
     return F.pad(across, (0, 1)) | F.pad(across, (1, 0)) | F.pad(down, (0, 0, 0, 1)) | F.pad(down, (0, 0, 1, 0))
 
 
-def _surrounded(known: Tensor) -> Tensor:
+def _has_known_neighbours(known: Tensor) -> Tensor:
     """(B, H, W): pixels whose eight neighbours are all there and known."""
     return -F.max_pool2d(-F.pad(known.float(), (1, 1, 1, 1)), 3, 1) > 0
 

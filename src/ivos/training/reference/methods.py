@@ -1,4 +1,4 @@
-"""Learning to segment slices: from labelled ones alone, or from unlabelled ones beside them.
+"""Training methods for slice segmentation: supervised and semi-supervised.
 
 References:
     Chen, Yuan, Zeng, Wang: Semi-Supervised Semantic Segmentation with Cross Pseudo Supervision, CVPR 2021.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ivos.nets.reference import ReferenceNetwork
-    from ivos.training.reference.supervised_loss import SupervisedLoss
+    from ivos.training.reference.losses import SupervisedLoss
 
 Batch = dict[str, "Tensor"]
 
@@ -84,11 +84,11 @@ class CrossPseudo:
         count, known = len(labelled["image"]), both["labels"] != IGNORED
         first, second = (_logits(network, both) for network in self.networks)
         supervised = [self._supervised(logits[:count], labelled["labels"]) for logits in (first, second)]
-        taught = [self._taught(a, b.detach(), known) for a, b in ((first, second), (second, first))]
+        taught = [self._pseudo_loss(a, b.detach(), known) for a, b in ((first, second), (second, first))]
         weight = self._weight * ramp_up(progress)
         return {"supervised": supervised[0] + supervised[1], "pseudo": weight * (taught[0] + taught[1])}
 
-    def _taught(self, pupil: Tensor, teacher: Tensor, known: Tensor) -> Tensor:
+    def _pseudo_loss(self, pupil: Tensor, teacher: Tensor, known: Tensor) -> Tensor:
         hard = torch.where(known, teacher.argmax(1), IGNORED)
         if not self._rectified:
             return cross_entropy(pupil, hard)
@@ -126,9 +126,9 @@ class Consistency:
         sure, hard = weak.detach().softmax(1).max(1)
         teaching = Teaching(torch.where(inside & (sure >= _SURE), hard, IGNORED), inside)
         boxes = [_boxes(image) for _ in range(2)]
-        mixed = [torch.where(box[:, None], disturbed(image).roll(1, 0), disturbed(image)) for box in boxes]
-        strong = network.decode(network.encode(torch.cat(mixed)), position.repeat(2)).chunk(2)
-        views = [teaching.mixed(box).loss(view) for box, view in zip(boxes, strong, strict=True)]
+        mix = [torch.where(box[:, None], perturb(image).roll(1, 0), perturb(image)) for box in boxes]
+        strong = network.decode(network.encode(torch.cat(mix)), position.repeat(2)).chunk(2)
+        views = [teaching.mix(box).loss(view) for box, view in zip(boxes, strong, strict=True)]
         taught = 0.25 * views[0] + 0.25 * views[1] + 0.5 * teaching.loss(poor)
         supervised = self._supervised(drawn, labelled["labels"])
         return {"supervised": supervised, "consistency": self._weight * taught}
@@ -145,7 +145,7 @@ class Teaching:
     def __init__(self, labels: Tensor, inside: Tensor) -> None:
         self._labels, self._inside = labels, inside
 
-    def mixed(self, boxes: Tensor) -> Teaching:
+    def mix(self, boxes: Tensor) -> Teaching:
         """With the slice before each one in boxes (B, H, W)."""
         labels, inside = (torch.where(boxes, part.roll(1, 0), part) for part in (self._labels, self._inside))
         return Teaching(labels, inside)
@@ -156,7 +156,7 @@ class Teaching:
         return each.sum() / self._inside.sum().clamp(min=1)
 
 
-def disturbed(image: Tensor) -> Tensor:
+def perturb(image: Tensor) -> Tensor:
     """Slices (B, C, H, W) in another contrast and brightness each, some of them blurred, all with noise."""
     count = len(image)
     shape = (count, 1, 1, 1)

@@ -1,4 +1,4 @@
-"""What the training of a reference network may be told."""
+"""Settings of the training of reference networks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from ivos.nets.reference import ReferenceName
-from ivos.training.reference.supervised_loss import LossSettings
+from ivos.training.reference.losses import LossSettings
 from ivos.training.run_settings import CohortSettings, RunSettings
 
 
@@ -37,8 +37,8 @@ class ReferenceSettings(RunSettings):
         data: scans and slices.
         method: labelled slices alone, or with unlabelled ones in one of three ways.
         networks: one; two for cross pseudo supervision.
-        init: weights to begin with, a file for each network: of such a training, or published ones of IVOS for
-            ``transunet``; what says one structure from the other begins anew where there are other ones.
+        init: initial weights, a file for each network: of such a training, or published ones of IVOS for
+            ``transunet``; the classifier is re-initialised if the structures differ.
         imagenet: published ImageNet-21k weights (.npz) of R50-ViT-B/16 for the encoder of ``transunet``.
         loss: what labelled slices teach.
         pseudo_weight: weight of what unlabelled slices teach.

@@ -1,6 +1,6 @@
-"""Slices of prepared scans as training samples: which one, and how it is varied.
+"""Training samples from slices of prepared scans, with augmentation.
 
-Sample ``i`` is the same in every run and in every process: a run that is taken up again goes on with the samples that
+Sample ``i`` is the same in every run and in every process: a resumed run continues with the samples that
 it has not seen.
 """
 
@@ -74,13 +74,13 @@ class LabelledSlices(Dataset[Sample]):
 
     def __getitem__(self, number: int) -> Sample:
         rng = np.random.default_rng((self._seed, number))
-        scan, index = self._drawn(rng)
+        scan, index = self._random_slice(rng)
         drawn = self._scans[scan]
-        image, labels = _seen(drawn, index, self._neighbours)
-        sample = varied(image, self._classes[labels], relative_position(index, len(drawn)), self._size, rng)
+        image, labels = _load_slice(drawn, index, self._neighbours)
+        sample = augment(image, self._classes[labels], relative_position(index, len(drawn)), self._size, rng)
         return replace(sample, case=drawn.info.case)
 
-    def _drawn(self, rng: np.random.Generator) -> tuple[int, int]:
+    def _random_slice(self, rng: np.random.Generator) -> tuple[int, int]:
         if self._showing and rng.random() < _BY_STRUCTURE:
             places = self._showing[int(rng.integers(len(self._showing)))]
         elif self._any and rng.random() > _EMPTY_KEPT:
@@ -119,14 +119,14 @@ class UnlabelledSlices(Dataset[Sample]):
         rng = np.random.default_rng((self._seed, number))
         scan = self._scans[int(rng.integers(len(self._scans)))]
         index = int(rng.integers(len(scan)))
-        image, _ = _seen(scan, index, self._neighbours)
-        sample = varied(
+        image, _ = _load_slice(scan, index, self._neighbours)
+        sample = augment(
             image, np.zeros(image.shape[1:], np.int64), relative_position(index, len(scan)), self._size, rng
         )
         return replace(sample, case=scan.info.case)
 
 
-def collated(samples: Sequence[Sample]) -> dict[str, Any]:
+def collate(samples: Sequence[Sample]) -> dict[str, Any]:
     """A batch: images (B, C, S, S), labels (B, S, S), positions (B,), and the names of cases."""
     return {
         "image": torch.from_numpy(np.stack([sample.image for sample in samples])),
@@ -136,7 +136,7 @@ def collated(samples: Sequence[Sample]) -> dict[str, Any]:
     }
 
 
-def varied(
+def augment(
     image: FloatArray, classes: npt.NDArray[np.int64], position: float, size: int, rng: np.random.Generator
 ) -> Sample:
     """A slice turned, magnified, shifted and mirrored sideways at random, in a square of ``size`` pixels.
@@ -157,7 +157,7 @@ def varied(
     return Sample(np.stack(planes), labels.astype(np.int64), position)
 
 
-def _seen(scan: StoredScan, index: int, neighbours: int) -> tuple[FloatArray, npt.NDArray[np.int16]]:
+def _load_slice(scan: StoredScan, index: int, neighbours: int) -> tuple[FloatArray, npt.NDArray[np.int16]]:
     image, labels = scan.slice(index)
     if neighbours:
         image = with_neighbours(lambda n: scan.slice(n)[0], index, len(scan), neighbours)

@@ -1,11 +1,11 @@
-"""Which structures a reference network learns: those of the whole cohort, or those that the settings name."""
+"""The structures that a reference network learns: those of the cohort, or those in the settings."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from ivos.errors import InputError
-from ivos.training.data.patients import listed
+from ivos.training.data.patients import list_names
 from ivos.training.data.store import StoredScan
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def structures_to_learn(cases: ChosenCases, data: DataSettings) -> tuple[int, ..
     wanted = data.structures or tuple(sorted(of_cohort))
     missing = [label for label in wanted if label not in learned]
     if missing:
-        raise InputError(f"{data.scans}: {_complaint(missing, wanted, cases)}")
+        raise InputError(f"{data.scans}: {_describe_missing(missing, wanted, cases)}")
     return wanted
 
 
@@ -40,9 +40,9 @@ def structures_of(path: Path) -> set[int]:
     return set(StoredScan(path).info.volumes_ml or {})
 
 
-def _complaint(missing: Sequence[int], wanted: Sequence[int], cases: ChosenCases) -> str:
+def _describe_missing(missing: Sequence[int], wanted: Sequence[int], cases: ChosenCases) -> str:
     """What is missing, who has it, and what can be done."""
-    told, ways = [], []
+    found, ways = [], []
     labelled = [path for path in cases.unlabelled if StoredScan(path).info.labelled]
     enough = 0
     for label in missing:
@@ -52,11 +52,11 @@ def _complaint(missing: Sequence[int], wanted: Sequence[int], cases: ChosenCases
         )
         name = f" ({cases.names[label]})" if label in cases.names else ""
         having = [
-            f"{listed([StoredScan(path).info.case for path in paths])} ({why})"
+            f"{list_names([StoredScan(path).info.case for path in paths])} ({why})"
             for paths, why in ((validating, "validation"), (left, "not used by data.labelled"), (testing, "test"))
             if paths
         ]
-        told.append(f"label {label}{name}, which {', '.join(having) or 'no other case'} has")
+        found.append(f"label {label}{name}, which {', '.join(having) or 'no other case'} has")
         if validating:
             ways.append("let another fold validate (data.fold, null for none)")
         if left:
@@ -68,4 +68,4 @@ def _complaint(missing: Sequence[int], wanted: Sequence[int], cases: ChosenCases
     rest = ",".join(str(label) for label in wanted if label not in missing)
     ways = [*dict.fromkeys(ways), "label it in more cases"]
     ways += [f"leave it out (data.structures=[{rest}])"] if rest else []
-    return f"no training case has {'; '.join(told)}. Ways out: {', '.join(ways)}"
+    return f"no training case has {'; '.join(found)}. Options: {', '.join(ways)}"

@@ -1,4 +1,4 @@
-"""Training reference networks."""
+"""Training of reference networks."""
 
 from __future__ import annotations
 
@@ -23,12 +23,11 @@ from ivos.training.data.store import UNKNOWN, StoredScan
 from ivos.training.module import Training
 from ivos.training.pictures import log_picture
 from ivos.training.record import record_of
-from ivos.training.reference.losses import balanced_weights
+from ivos.training.reference.losses import SupervisedLoss, balanced_weights
 from ivos.training.reference.methods import Consistency, CrossPseudo, Supervised
-from ivos.training.reference.slices import Alternating, LabelledSlices, UnlabelledSlices, collated
+from ivos.training.reference.slices import Alternating, LabelledSlices, UnlabelledSlices, collate
 from ivos.training.reference.structures import structures_of, structures_to_learn
-from ivos.training.reference.supervised_loss import SupervisedLoss
-from ivos.training.run import Run, resolved
+from ivos.training.run import Run, resolve_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +53,7 @@ class ReferenceTraining(Training):
         method: what is learned from a batch.
         info: what the network is for.
         settings: of the training.
-        rate: learning rate at its highest.
+        rate: peak learning rate.
     """
 
     def __init__(self, method: Method, info: ReferenceInfo, settings: ReferenceSettings, rate: float) -> None:
@@ -81,14 +80,14 @@ class ReferenceTraining(Training):
         """Mean DSC over the structures of a whole scan, and a picture of the first one."""
         for path in batch:
             scan = StoredScan(path)
-            found = segmented(self.averaged_network[0], scan, self._info, self.device)
+            found = segment_scan(self.averaged_network[0], scan, self._info, self.device)
             scores = volume_dsc(found, scan, self._info)
             if number == 0:
                 log_picture(self, scan, found)
             self.log(SCORE, float(np.nanmean(scores)), prog_bar=True, batch_size=1, sync_dist=True)
 
 
-def segmented(network: nn.Module, scan: StoredScan, info: ReferenceInfo, device: torch.device) -> Array:
+def segment_scan(network: nn.Module, scan: StoredScan, info: ReferenceInfo, device: torch.device) -> Array:
     """Label ids (Z, Y, X) of a whole scan."""
     networks = ReferenceNetworks((ReferenceNetwork(network.to(device).eval(), info),), device)
     slices = networks.probabilities(lambda n: scan.slice(n)[0], range(len(scan)), len(scan))
@@ -106,13 +105,13 @@ def volume_dsc(found: Array, scan: StoredScan, info: ReferenceInfo) -> list[floa
 def train_reference(
     settings: ReferenceSettings, folder: Path, cases: ChosenCases | None = None, *, on_change: OnChange = "refuse"
 ) -> list[Path]:
-    """Train as the settings say.
+    """Train with the given settings.
 
     Args:
         settings: of the training.
-        folder: for checkpoints, the logs and the settings; a run that is there already goes on.
+        folder: for checkpoints, the logs and the settings; an existing run is resumed.
         cases: to learn from, instead of those that ``settings.data`` chooses.
-        on_change: what becomes of a run that is there and whose data have changed, or which had ended early.
+        on_change: what to do if the data of an existing run have changed or it stopped early.
 
     Returns:
         The averaged networks' files, of the best validation where there was one.
@@ -120,7 +119,7 @@ def train_reference(
     Raises:
         InputError: the scans do not have what the settings ask for, or the folder holds another run.
     """
-    settings = resolved(settings, folder, steps=_STEPS, rate=_RATE, on_change=on_change)
+    settings = resolve_settings(settings, folder, steps=_STEPS, rate=_RATE, on_change=on_change)
     cases = cases or chosen_cases(settings.data, folder, settings.seed)
     if not cases.unlabelled and settings.method != "supervised":
         raise InputError(f"{settings.data.scans}: no unlabelled cases, which method={settings.method} learns from")
@@ -131,9 +130,9 @@ def train_reference(
     method = _method(settings, info, SupervisedLoss(settings.loss, weights))
     record = record_of(settings, cases, structures=info.names, unlabelled=settings.method != "supervised")
     run = Run(folder, settings, validates=bool(validating), record=record, on_change=on_change)
-    batches = {"labelled": _loader(_labelled(cases, info, settings), settings, run)}
+    batches = {"labelled": _loader(_labelled_slices(cases, info, settings), settings, run)}
     if settings.method != "supervised":
-        batches["unlabelled"] = _loader(_unlabelled(cases.unlabelled, settings), settings, run)
+        batches["unlabelled"] = _loader(_unlabelled_slices(cases.unlabelled, settings), settings, run)
     module = run.fit(
         lambda rate: ReferenceTraining(copy.deepcopy(method), info, settings, rate),
         CombinedLoader(batches, "min_size"),
@@ -180,7 +179,7 @@ def _class_weights(training: Sequence[Path], info: ReferenceInfo) -> Tensor:
     return balanced_weights(torch.tensor([whole - sum(volumes), *volumes]))
 
 
-def _labelled(cases: ChosenCases, info: ReferenceInfo, settings: ReferenceSettings) -> Dataset[Sample]:
+def _labelled_slices(cases: ChosenCases, info: ReferenceInfo, settings: ReferenceSettings) -> Dataset[Sample]:
     """Of true labels and of pseudo-labels in turn: many pseudo-labelled scans do not drown the few that are true."""
     data = settings.data
 
@@ -192,7 +191,7 @@ def _labelled(cases: ChosenCases, info: ReferenceInfo, settings: ReferenceSettin
     return Alternating([slices(cases.training), slices(cases.pseudo_labelled)])
 
 
-def _unlabelled(paths: Sequence[Path], settings: ReferenceSettings) -> UnlabelledSlices:
+def _unlabelled_slices(paths: Sequence[Path], settings: ReferenceSettings) -> UnlabelledSlices:
     data = settings.data
     return UnlabelledSlices(paths, size=data.size, neighbours=data.neighbours, seed=settings.seed + 1)
 
@@ -204,5 +203,5 @@ def _loader(dataset: Any, settings: ReferenceSettings, run: Run) -> DataLoader[A
         batch_size=batch,
         sampler=run.samples(batch),
         num_workers=settings.data.workers,
-        collate_fn=collated,
+        collate_fn=collate,
     )

@@ -1,4 +1,4 @@
-"""Structures as the passes left them, beside the truth: what the refinement network learns from."""
+"""Crops of propagated structures with their ground truth: the training data of the refinement network."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def crops_of(scan: LabelledScan, engine: Engine, rng: np.random.Generator) -> li
         if box is None or evidence is None or not evidence.asked.any():
             continue
         truth = [box.shrink(box.cut((labels[n] == structure).astype(np.float32))) for n in range(box.first, box.last)]
-        crops.append(_packed(evidence, np.stack(truth), scan.case))
+        crops.append(_pack(evidence, np.stack(truth), scan.case))
     return crops
 
 
@@ -136,7 +136,7 @@ def _annotate(labels: Array, rng: np.random.Generator) -> Annotations | None:
     return Annotations(annotated, tuple(chosen))
 
 
-def _packed(evidence: Evidence, truth: FloatArray, case: str) -> Crop:
+def _pack(evidence: Evidence, truth: FloatArray, case: str) -> Crop:
     planes = evidence.planes.copy()
     planes[:, _LIKELIHOOD] = planes[:, _LIKELIHOOD] / (2 * _LIKELIHOOD_RANGE) + 0.5
     eight = np.rint(255 * np.clip(planes, 0, 1)).astype(np.uint8)

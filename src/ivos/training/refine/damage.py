@@ -1,4 +1,4 @@
-"""Other mistakes than those that the passes happened to make: propagated masks are damaged at random."""
+"""Random damage to propagated masks, as augmentation."""
 
 from __future__ import annotations
 

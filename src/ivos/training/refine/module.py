@@ -1,4 +1,4 @@
-"""Training the refinement network."""
+"""Training step and validation of the refinement network."""
 
 from __future__ import annotations
 

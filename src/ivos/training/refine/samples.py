@@ -1,4 +1,4 @@
-"""Samples for the refinement network: parts of stored crops, varied and damaged."""
+"""Samples for the refinement network: parts of stored crops, augmented and damaged."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Samples(StreamingDataset[Sample]):
 
     Args:
         files: written by :func:`ivos.training.refine.crops.save_crops`.
-        first: number of the first draw, to go on where a training stopped.
+        first: number of the first draw; a resumed training starts where it stopped.
         step: from one to the next, where several processes share them.
     """
 
@@ -95,17 +95,17 @@ class Samples(StreamingDataset[Sample]):
         crops = [c for c in load_crops(self._files[int(rng.integers(len(self._files)))]) if _is_usable(c)]
         for crop in crops:
             if rng.random() < _keep(crop):
-                yield varied(crop, rng)
+                yield augment(crop, rng)
 
 
-def whole(crop: Crop) -> Sample:
+def full_sample(crop: Crop) -> Sample:
     """A crop as it is."""
     evidence = crop.evidence()
     truth = np.asarray(crop.truth / np.float32(255), np.float32)
     return Sample(evidence.planes, evidence.numbers, evidence.scalars, crop.asked.astype(np.float32), truth, crop.case)
 
 
-def varied(crop: Crop, rng: np.random.Generator) -> Sample:
+def augment(crop: Crop, rng: np.random.Generator) -> Sample:
     """A part of a crop, mirrored, in other contrast, its mask damaged in half of the cases."""
     count = len(crop.planes)
     if count > _MOST_SLICES and rng.random() < 0.8:
@@ -113,7 +113,7 @@ def varied(crop: Crop, rng: np.random.Generator) -> Sample:
         crop = part_of(crop, slice(first, first + _MOST_SLICES))
     elif count > 2 * _MOST_SLICES:
         crop = part_of(crop, slice(0, 2 * _MOST_SLICES))
-    sample = whole(crop)
+    sample = full_sample(crop)
     planes, numbers, truth = sample.planes, sample.numbers, sample.truth
     if rng.random() < _DAMAGED:
         damage(planes, numbers, crop.asked, truth, rng)
@@ -184,4 +184,4 @@ def _keep(crop: Crop) -> float:
 
 def held_out_samples(files: Sequence[Path]) -> list[Sample]:
     """All usable crops of some files, as they are."""
-    return [whole(crop) for path in files for crop in load_crops(path) if _is_usable(crop)]
+    return [full_sample(crop) for path in files for crop in load_crops(path) if _is_usable(crop)]

@@ -23,7 +23,7 @@ class RefinementSettings(RunSettings):
     Attributes:
         anatomy: label maps and scans; None for synthetic volumes alone.
         propagation: weights of ``fast`` whose mistakes are to be corrected; None for the bundled ones.
-        init: weights to begin with; None for random ones.
+        init: initial weights; None for random ones.
         volumes: how many volumes are propagated before the training, to learn from.
         batch: crops in a step.
         workers: processes that propagate volumes, and that read crops.

@@ -1,4 +1,4 @@
-"""A training of the refinement network: volumes are propagated first, then it learns to correct what came of them."""
+"""Training of the refinement network: propagates volumes first, then learns to correct the results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ivos.training.record import record_of
 from ivos.training.refine.crops import crops_of, save_crops
 from ivos.training.refine.module import RefinementTraining
 from ivos.training.refine.samples import Samples, collate, held_out_samples
-from ivos.training.run import Run, resolved
+from ivos.training.run import Run, resolve_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,21 +45,21 @@ def train_refinement(
     *,
     on_change: OnChange = "refuse",
 ) -> Path:
-    """Train as the settings say.
+    """Train with the given settings.
 
     Args:
         settings: of the training.
-        folder: for crops, checkpoints, the logs and the settings; a run that is there already goes on.
+        folder: for crops, checkpoints, the logs and the settings; an existing run is resumed.
         progress: called with volumes propagated and volumes to propagate.
-        on_change: what becomes of a run that is there and whose data have changed, or which had ended early.
+        on_change: what to do if the data of an existing run have changed or it stopped early.
 
     Returns:
         The averaged network's weights, of the best validation.
 
     Raises:
-        InputError: the weights to begin with are not of this network, or the folder holds another run.
+        InputError: the initial weights are not of this network, or the folder holds another run.
     """
-    settings = resolved(settings, folder, steps=_STEPS, rate=_RATE, on_change=on_change)
+    settings = resolve_settings(settings, folder, steps=_STEPS, rate=_RATE, on_change=on_change)
     seed_everything(settings.seed, verbose=False)
     initial = load_refine(settings.init) if settings.init is not None else RefineNet()
     record = record_of(settings, made_of=files_by_use(settings.anatomy))

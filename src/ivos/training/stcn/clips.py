@@ -1,4 +1,4 @@
-"""Samples that a memory network learns from: a few slices, and some structures on them.
+"""Training samples of a memory network: a few slices with some structures on them.
 
 Sample ``i`` is the same in every run and in every process, and so is what kind of samples a step learns from.
 """
@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import cv2
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
 from ivos.training.data.store import UNKNOWN, StoredScan
-from ivos.training.stcn.deform import BEYOND, bent, framed, labels_seen, seen
-from ivos.training.stcn.regions import random_regions
+from ivos.training.stcn.deform import BEYOND, random_deformation, sample_labels, sample_planes, view_grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +87,7 @@ class ClipSamples(Dataset[Clip]):
         if kind == "cycle":
             return self._cycle(step, rng)
         for _ in range(_TRIES):
-            clip = self._deformed(rng) if kind == "deformed" else self._slices(step, rng)
+            clip = self._deformed_copies(rng) if kind == "deformed" else self._slices(step, rng)
             if (clip.labels[0] > 0).any():
                 break
         return clip
@@ -98,24 +98,24 @@ class ClipSamples(Dataset[Clip]):
             *(_slice(scan, number) for number in self._numbers(len(scan), first, step, rng)), strict=True
         )
         where = self._view(labels[0], rng)
-        views = np.stack([labels_seen(plane, where) for plane in labels])
-        return self._clip([seen(image, where) for image in images], views, "slices", rng, scan.info.case)
+        views = np.stack([sample_labels(plane, where) for plane in labels])
+        return self._clip([sample_planes(image, where) for image in images], views, "slices", rng, scan.info.case)
 
-    def _deformed(self, rng: np.random.Generator) -> Clip:
+    def _deformed_copies(self, rng: np.random.Generator) -> Clip:
         scan, number = self._place(rng)
         image, labels = _slice(scan, number)
         where = self._view(labels, rng)
-        image, labels = seen(image, where), labels_seen(labels, where)
-        maps = [bent(self._settings.size, rng) for _ in range(_SLICES)]
-        views = np.stack([labels_seen(labels, places) for places in maps])
-        return self._clip([seen(image, places) for places in maps], views, "deformed", rng, scan.info.case)
+        image, labels = sample_planes(image, where), sample_labels(labels, where)
+        maps = [random_deformation(self._settings.size, rng) for _ in range(_SLICES)]
+        views = np.stack([sample_labels(labels, places) for places in maps])
+        return self._clip([sample_planes(image, places) for places in maps], views, "deformed", rng, scan.info.case)
 
     def _cycle(self, step: int, rng: np.random.Generator) -> Clip:
         scan = self._unlabelled[int(rng.integers(len(self._unlabelled)))]
         numbers = self._numbers(len(scan), int(rng.integers(len(scan))), step, rng)
         images = [scan.slice(number)[0] for number in numbers]
         where = self._view(np.zeros(images[0].shape[1:], np.int16), rng)
-        views = [seen(image, where) for image in images]
+        views = [sample_planes(image, where) for image in images]
         labels = np.zeros((_SLICES, *where.shape[:2]), np.int16)
         labels[0] = random_regions(views[0], self._settings.structures or 2, rng)
         return self._clip(views, labels, "cycle", rng, scan.info.case)
@@ -142,7 +142,7 @@ class ClipSamples(Dataset[Clip]):
         row, column = np.unravel_index(int(rng.choice(places)), labels.shape) if places.size else middle
         extent = max(labels.shape) * float(rng.uniform(*_EXTENT))
         shift = rng.uniform(-0.25, 0.25, 2) * extent
-        return framed((float(row + shift[0]), float(column + shift[1])), extent, self._settings.size, rng)
+        return view_grid((float(row + shift[0]), float(column + shift[1])), extent, self._settings.size, rng)
 
     def _clip(
         self,
@@ -152,13 +152,13 @@ class ClipSamples(Dataset[Clip]):
         rng: np.random.Generator,
         case: str,
     ) -> Clip:
-        """Some structures told apart, all the others one more; intensities varied, a little from slice to slice too."""
+        """Separate labels for some structures, one for all others; intensities vary, slightly between slices too."""
         ids, counts = np.unique(labels[0][labels[0] > 0], return_counts=True)
         ids = rng.permutation(ids[counts >= _LEAST_PIXELS])
-        told = len(ids) if self._settings.structures is None else self._settings.structures
+        separate = len(ids) if self._settings.structures is None else self._settings.structures
         classes = np.where(labels == BEYOND, BEYOND, 0).astype(np.int64)
         for k, label in enumerate(ids):
-            classes[labels == label] = 1 + min(k, told)
+            classes[labels == label] = 1 + min(k, separate)
         gain, offset = rng.uniform(1 - _GAIN, 1 + _GAIN), rng.uniform(-_OFFSET, _OFFSET)
         images = []
         for view in views:
@@ -183,7 +183,7 @@ def largest_jump(step: int, steps: int, settings: STCNSettings) -> int:
     return settings.jumps[-1]
 
 
-def collated_clips(clips: Sequence[Clip]) -> Clips:
+def collate_clips(clips: Sequence[Clip]) -> Clips:
     """A batch: images (B, T, 3, S, S), labels (B, T, S, S), whether all go there and back, and the names of cases."""
     return {
         "images": torch.from_numpy(np.stack([clip.images for clip in clips])),
@@ -197,3 +197,40 @@ def _slice(scan: StoredScan, number: int) -> tuple[FloatArray, npt.NDArray[np.in
     image, labels = scan.slice(number)
     assert labels is not None  # noqa: S101 - these scans are labelled
     return image, np.where(labels == UNKNOWN, np.int16(BEYOND), labels)
+
+
+_LEAST_SHARE, _LARGEST_SHARE = 0.002, 0.2  # of the slice
+_HALF_WIDTHS = (0.04, 0.15)  # of the band of intensities that a region takes in
+_REGION_TRIES = 20
+
+
+def random_regions(image: FloatArray, count: int, rng: np.random.Generator) -> npt.NDArray[np.int16]:
+    """Connected regions of nearly the same intensity, each grown from a random pixel.
+
+    Args:
+        image: (C, H, W) in [0, 1]; the regions are those of a random channel.
+        count: how many at most.
+        rng: draws.
+
+    Returns:
+        (H, W): 0, and 1 to ``count`` for the regions.
+    """
+    plane = cv2.medianBlur(np.rint(255 * image[rng.integers(len(image))]).astype(np.uint8), 5)
+    height, width = plane.shape
+    labels = np.zeros((height, width), np.int16)
+    found = 0
+    for _ in range(_REGION_TRIES * count):
+        row, column = (int(rng.integers(length)) for length in (height, width))
+        if found == count:
+            break
+        if labels[row, column] or plane[row, column] == 0:
+            continue
+        band = 255 * rng.uniform(*_HALF_WIDTHS)
+        mask = np.zeros((height + 2, width + 2), np.uint8)
+        flags = 4 | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE
+        cv2.floodFill(plane, mask, (column, row), 0, band, band, flags)
+        region = (mask[1:-1, 1:-1] > 0) & (labels == 0)
+        if _LEAST_SHARE <= region.mean() <= _LARGEST_SHARE:
+            found += 1
+            labels[region] = found
+    return labels

@@ -1,4 +1,4 @@
-"""Random views of slices: turned, magnified, shifted and bent.
+"""Random views of slices: rotated, scaled, shifted and deformed.
 
 References:
     Cheng, Tai, Tang: Rethinking Space-Time Networks with Improved Memory Coverage for Efficient Video Object
@@ -26,10 +26,10 @@ BEYOND = -1
 _TURN_DEGREES, _ZOOM, _SHIFT = 20.0, (0.8, 1.25), 0.1
 _PLATE_POINTS, _PLATE_SHIFT = 3, 0.05  # control points to a side, and how far they move, as a share of the side
 _WAVE_SIGMA, _WAVE_SHIFT = 0.06, 0.015  # of an elastic field, as shares of the side
-_COARSE = 8  # thin plates are worked out for every so many pixels
+_COARSE = 8  # pixels between the points at which thin plates are evaluated
 
 
-def framed(centre: tuple[float, float], extent: float, size: int, rng: np.random.Generator) -> FloatArray:
+def view_grid(centre: tuple[float, float], extent: float, size: int, rng: np.random.Generator) -> FloatArray:
     """Where each pixel of a square view lies in a slice: a view about a point, at most half of them mirrored.
 
     CT and MR slices have an up and a down: they are mirrored sideways alone.
@@ -49,7 +49,7 @@ def framed(centre: tuple[float, float], extent: float, size: int, rng: np.random
     return np.stack([away[0] + centre[0], away[1] + centre[1]], -1)
 
 
-def bent(size: int, rng: np.random.Generator) -> FloatArray:
+def random_deformation(size: int, rng: np.random.Generator) -> FloatArray:
     """A random affine map, after a thin plate and an elastic field: where each pixel of a view came from.
 
     Returns:
@@ -65,13 +65,13 @@ def bent(size: int, rng: np.random.Generator) -> FloatArray:
     return np.asarray(affine + shift + _plate(size, rng) + _waves(size, rng), np.float32)
 
 
-def seen(planes: FloatArray, where: FloatArray) -> FloatArray:
+def sample_planes(planes: FloatArray, where: FloatArray) -> FloatArray:
     """Planes (C, H, W) at places (S, S, 2), interpolated; 0 beyond them."""
     rows, columns = np.ascontiguousarray(where[..., 0]), np.ascontiguousarray(where[..., 1])
     return np.stack([cv2.remap(plane, columns, rows, cv2.INTER_LINEAR) for plane in planes])
 
 
-def labels_seen(labels: npt.NDArray[np.int16], where: FloatArray) -> npt.NDArray[np.int16]:
+def sample_labels(labels: npt.NDArray[np.int16], where: FloatArray) -> npt.NDArray[np.int16]:
     """Labels (H, W) at the nearest of places (S, S, 2); :data:`BEYOND` beyond them."""
     rows, columns = np.ascontiguousarray(where[..., 0]), np.ascontiguousarray(where[..., 1])
     found = cv2.remap(labels, columns, rows, cv2.INTER_NEAREST, borderValue=float(BEYOND))

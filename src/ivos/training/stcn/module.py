@@ -1,4 +1,4 @@
-"""Training STCN on clips: the first slice's masks are given, those of the others are read from memory.
+"""Training STCN on clips: given the masks of the first slice, it predicts those of the others from memory.
 
 References:
     Cheng, Tai, Tang: Rethinking Space-Time Networks with Improved Memory Coverage for Efficient Video Object
@@ -48,9 +48,9 @@ class STCNTraining(Training):
     """Learns to carry masks over clips.
 
     Args:
-        network: to begin with.
+        network: initial network.
         settings: of the training; the network is STCN.
-        rate: learning rate at its highest.
+        rate: peak learning rate.
         frozen_norms: whether batch norms keep their statistics, as those of published weights do.
     """
 
@@ -74,7 +74,7 @@ class STCNTraining(Training):
         clip = ClipPass(self.network, normalised(batch["images"]), structures=max(1, int(labels.max())))
         first = clip.masks(labels[:, 0])
         found = {0: clip.propagate_back_and_forth(first)} if bool(batch["cycle"]) else clip.propagate(first)
-        share = _hardest(self.progress, self._own.bootstrapped)
+        share = _hardest_share(self.progress, self._own.bootstrapped)
         loss = torch.stack([_loss(shares, labels[:, t], share) for t, shares in found.items()]).mean()
         self.log("loss", loss, prog_bar=True, batch_size=len(labels), sync_dist=True)
         return loss
@@ -172,7 +172,7 @@ def _loss(shares: Tensor, labels: Tensor, hardest: float) -> Tensor:
     return each.topk(max(1, round(hardest * each.shape[1])), 1).values.mean()
 
 
-def _hardest(progress: float, between: tuple[float, float]) -> float:
+def _hardest_share(progress: float, between: tuple[float, float]) -> float:
     """Which share of the pixels counts: all at first, the hardest 15 % in the end."""
     first, last = between
     left = (last - progress) / max(last - first, 1e-9)

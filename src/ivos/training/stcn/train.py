@@ -1,4 +1,4 @@
-"""A training of STCN on the user's scans."""
+"""Training of STCN on the user's scans."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ivos.nets.imagenet import load_resnet
 from ivos.nets.stcn import STCN
 from ivos.training.data.cases import chosen_cases
 from ivos.training.record import record_of
-from ivos.training.run import Run, resolved
-from ivos.training.stcn.clips import ClipSamples, collated_clips
+from ivos.training.run import Run, resolve_settings
+from ivos.training.stcn.clips import ClipSamples, collate_clips
 from ivos.training.stcn.module import STCNTraining
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ _TUNING_STEPS, _TUNING_RATE = 20_000, 1e-5
 
 
 def train_stcn(settings: PropagationSettings, folder: Path, *, on_change: OnChange = "refuse") -> Path:
-    """Train as the settings say.
+    """Train with the given settings.
 
     Args:
         settings: of the training; the network is STCN.
-        folder: for checkpoints, the logs and the settings; a run that is there already goes on.
-        on_change: what becomes of a run that is there and whose data have changed, or which had ended early.
+        folder: for checkpoints, the logs and the settings; an existing run is resumed.
+        on_change: what to do if the data of an existing run have changed or it stopped early.
 
     Returns:
         The averaged network's weights, of the best validation where there was one.
@@ -43,7 +43,7 @@ def train_stcn(settings: PropagationSettings, folder: Path, *, on_change: OnChan
         InputError: the scans or weights are not what the settings ask for, or the folder holds another run.
     """
     steps, rate = (_STEPS, _RATE) if settings.init is None else (_TUNING_STEPS, _TUNING_RATE)
-    settings = resolved(settings, folder, steps=steps, rate=rate, on_change=on_change)
+    settings = resolve_settings(settings, folder, steps=steps, rate=rate, on_change=on_change)
     assert settings.data is not None  # noqa: S101 - the settings see to it
     own = cast("STCNSettings", settings.network)
     seed_everything(settings.seed, verbose=False)
@@ -64,7 +64,7 @@ def train_stcn(settings: PropagationSettings, folder: Path, *, on_change: OnChan
         batch_size=own.batch,
         sampler=run.samples(own.batch),
         num_workers=settings.workers,
-        collate_fn=collated_clips,
+        collate_fn=collate_clips,
     )
     scans: DataLoader[Any] = DataLoader(cases.validating, batch_size=1, collate_fn=list)  # type: ignore[arg-type]
     published = settings.init is not None or own.imagenet is not None

@@ -1,1 +1,1 @@
-"""Training the small network that makes masks of strokes."""
+"""Training the small network that converts strokes to masks."""

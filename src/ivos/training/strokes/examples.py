@@ -1,4 +1,4 @@
-"""Endless slices to draw on: one structure on each, and what is there of it already."""
+"""Infinite training slices for strokes: one structure each, and its existing mask."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 _PER_SCAN = 64  # examples taken from each scan before it is let go
 _WAITING = 128  # examples that are mixed, so that those of one scan do not come together
 _LEAST_PIXELS, _LARGEST_SHARE = 12, 0.35
-_BEGUN = 0.4  # share of examples with a mask that is to be corrected
+_WITH_MASK = 0.4  # share of examples with a mask that is to be corrected
 _WHOLE = 0.2  # share of examples of all pieces of a label on the slice, not one
-_APART = 4  # slices from which another slice's mask is taken
+_NEIGHBOURS = 4  # slices from which another slice's mask is taken
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Examples(StreamingDataset[Example]):
 
     Args:
         scan: gives the scan of a number.
-        first: number of the first scan, to go on where a training stopped.
+        first: number of the first scan; a resumed training starts where it stopped.
         step: from one scan to the next, where several processes share them.
     """
 
@@ -81,10 +81,10 @@ def examples_of(scan: LabelledScan, rng: np.random.Generator) -> Iterator[Exampl
         index = int(rng.choice(drawable))
         truth = _piece(volume[index], rng)
         mask = np.zeros_like(truth)
-        if rng.random() < _BEGUN:
+        if rng.random() < _WITH_MASK:
             others = [scan.labels[index] == k for k in structures_in(scan.labels[index])]
-            mask = _begun(truth, volume, index, others, rng)
-        turned = _turn(rng)
+            mask = _imperfect_mask(truth, volume, index, others, rng)
+        turned = _random_flip(rng)
         yield Example(turned(scan.images[index]), turned(truth), turned(mask), int(rng.integers(2**32)), scan.case)
 
 
@@ -98,13 +98,13 @@ def _piece(mask: BoolArray, rng: np.random.Generator) -> BoolArray:
     return piece if piece.sum() >= _LEAST_PIXELS else mask
 
 
-def _begun(
+def _imperfect_mask(
     truth: BoolArray, volume: BoolArray, index: int, others: list[BoolArray], rng: np.random.Generator
 ) -> BoolArray:
     """What a person might find there: the mask of a slice near by, or the true one shifted, cut, spilt or joined."""
     kind, mask = rng.integers(5), truth
     if kind == 0:
-        mask = volume[int(np.clip(index + rng.integers(-_APART, _APART + 1), 0, len(volume) - 1))]
+        mask = volume[int(np.clip(index + rng.integers(-_NEIGHBOURS, _NEIGHBOURS + 1), 0, len(volume) - 1))]
     radius = np.sqrt(truth.sum() / np.pi)
     rows, columns = np.mgrid[: truth.shape[0], : truth.shape[1]]
     y, x = np.argwhere(truth)[rng.integers(truth.sum())]
@@ -122,7 +122,7 @@ def _begun(
     return mask
 
 
-def _turn(rng: np.random.Generator) -> Callable[[npt.NDArray[Any]], npt.NDArray[Any]]:
+def _random_flip(rng: np.random.Generator) -> Callable[[npt.NDArray[Any]], npt.NDArray[Any]]:
     """Mirrors arrays of one slice alike, rows and columns exchanged or not."""
     axes, exchanged = tuple(axis for axis in (-1, -2) if rng.random() < 0.5), rng.random() < 0.5
 

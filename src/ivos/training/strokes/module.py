@@ -1,4 +1,4 @@
-"""Training the network for strokes on drawings with its own answers fed back."""
+"""Training the network for strokes on rollouts of its own predictions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from ivos.training.module import Training
-from ivos.training.strokes.drawings import Drawing, PromptRollouts
+from ivos.training.strokes.rollouts import PromptRollout, PromptRollouts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,12 +24,12 @@ _CHECKED_STROKES = 4
 
 
 class StrokesTraining(Training):
-    """Learns from drawings: after every stroke the network goes on from its own last answer.
+    """Learns from rollouts: after every stroke the network starts from its own last prediction.
 
     Args:
-        network: to begin with.
+        network: initial network.
         settings: of the run.
-        rate: learning rate at its highest.
+        rate: peak learning rate.
     """
 
     network: StrokesNet
@@ -44,15 +44,15 @@ class StrokesTraining(Training):
     def training_step(self, batch: PromptRollouts, number: int) -> Tensor:  # noqa: ARG002
         """Loss of one answer to each of the drawings."""
         drawings = batch.under_way()
-        loss, scores = self._moved_on(self.network, drawings)
+        loss, scores = self._advance(self.network, drawings)
         self.log_dict({"loss": loss, "dsc": float(np.mean(scores or [0.0]))}, prog_bar=True, batch_size=len(drawings))
         return loss
 
     def validation_step(self, batch: list[Example], number: int) -> None:  # noqa: ARG002
         """Mean DSC of the averaged network after some strokes on slices that are not trained on."""
-        drawings = under_way = [Drawing(example, _CHECKED_STROKES) for example in batch]
+        drawings = under_way = [PromptRollout(example, _CHECKED_STROKES) for example in batch]
         while under_way := [drawing for drawing in under_way if not drawing.over]:
-            if not self._moved_on(self.averaged_network, under_way)[1]:
+            if not self._advance(self.averaged_network, under_way)[1]:
                 return
         held = [d.scores + d.scores[-1:] * (_CHECKED_STROKES - len(d.scores)) for d in drawings if d.scores]
         self.log("val_dsc", float(np.mean(held)), prog_bar=True, batch_size=len(batch), sync_dist=True)
@@ -61,7 +61,7 @@ class StrokesTraining(Training):
         """Drawings stay where they are: views are cut on the CPU."""
         return batch
 
-    def _moved_on(self, network: StrokesNet, drawings: Sequence[Drawing]) -> tuple[Tensor, list[float]]:
+    def _advance(self, network: StrokesNet, drawings: Sequence[PromptRollout]) -> tuple[Tensor, list[float]]:
         """Every drawing an answer further: the loss, and the DSC of each; none where the loss is not finite."""
         evidence, truth = (np.stack(part) for part in zip(*(drawing.shown() for drawing in drawings), strict=True))
         shown = torch.from_numpy(evidence).to(self.device, memory_format=torch.channels_last)

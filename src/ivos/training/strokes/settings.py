@@ -1,4 +1,4 @@
-"""What the training of the network for strokes may be told."""
+"""Settings of the training of the network for strokes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class StrokesSettings(RunSettings):
     """A training, on synthetic slices without end.
 
     Attributes:
-        init: weights to begin with; None for random ones.
+        init: initial weights; None for random ones.
         batch: slices that are drawn on at once.
         workers: processes that prepare slices.
         optimiser: AdamW and its rate.

@@ -1,4 +1,4 @@
-"""Strokes as a person would draw them, from what is true and what is found.
+"""Simulated strokes, from the true mask and the current one.
 
 References:
     Sofiiuk, Petrov, Konushin: Reviving Iterative Training with Mask Guidance for Interactive Segmentation, ICIP 2022
@@ -28,7 +28,7 @@ _BOX_JITTER = 0.08  # of its side
 _BANDS = 6  # points of a long scribble
 
 
-def deepest(region: BoolArray) -> tuple[int, int]:
+def deepest_pixel(region: BoolArray) -> tuple[int, int]:
     """The pixel of a region (H, W) that is farthest from what is outside it, slice's edge included."""
     padded = np.pad(region, 1).astype(np.uint8)
     depth = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
@@ -54,15 +54,15 @@ def correction(truth: BoolArray, mask: BoolArray, strokes: Strokes, rng: np.rand
     if found is None:
         return None
     region, missing = found
-    return strokes.drawn(stroke_in(region, rng), positive=missing)
+    return strokes.with_stroke(stroke_in(region, rng), positive=missing)
 
 
-def beginning(truth: BoolArray, rng: np.random.Generator) -> Strokes:
+def first_strokes(truth: BoolArray, rng: np.random.Generator) -> Strokes:
     """The first thing drawn of a structure (H, W): a click, a scribble or a box."""
     strokes = Strokes.none((truth.shape[0], truth.shape[1]))
     if rng.random() < 0.3:
         return Strokes(strokes.positive, strokes.negative, box_about(truth, rng))
-    return strokes.drawn(stroke_in(truth, rng), positive=True)
+    return strokes.with_stroke(stroke_in(truth, rng), positive=True)
 
 
 def stroke_in(region: BoolArray, rng: np.random.Generator) -> BoolArray:
@@ -70,10 +70,10 @@ def stroke_in(region: BoolArray, rng: np.random.Generator) -> BoolArray:
     shape = (region.shape[0], region.shape[1])
     if rng.random() < _CLICKS:
         places = np.argwhere(region)
-        row, column = deepest(region) if rng.random() < _DEEPEST else places[rng.integers(len(places))]
+        row, column = deepest_pixel(region) if rng.random() < _DEEPEST else places[rng.integers(len(places))]
         drawn = click(shape, int(row), int(column), int(rng.integers(3)))
     else:
-        drawn = scribble(shape, along(region, rng), int(rng.integers(1, 4)))
+        drawn = scribble(shape, points_along(region, rng), int(rng.integers(1, 4)))
     return drawn & region
 
 
@@ -91,7 +91,7 @@ def box_about(truth: BoolArray, rng: np.random.Generator) -> Box:
     return top, left, bottom, right
 
 
-def along(region: BoolArray, rng: np.random.Generator) -> list[tuple[int, int]]:
+def points_along(region: BoolArray, rng: np.random.Generator) -> list[tuple[int, int]]:
     """Points within a region, from one end of a part of its long axis to the other, off its middle at random."""
     places = np.argwhere(region)
     centred = places - places.mean(0)

@@ -1,4 +1,4 @@
-"""A training of the network for strokes, on synthetic slices."""
+"""Training of the network for strokes on synthetic slices."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch.utils.data import DataLoader
 from ivos.nets.checkpoints import load_strokes
 from ivos.nets.strokes import StrokesNet
 from ivos.training.record import record_of
-from ivos.training.run import Run, resolved
+from ivos.training.run import Run, resolve_settings
 from ivos.training.streaming import streaming_loader
-from ivos.training.strokes.drawings import PromptRollouts
 from ivos.training.strokes.examples import Examples
 from ivos.training.strokes.module import StrokesTraining
+from ivos.training.strokes.rollouts import PromptRollouts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,20 +28,20 @@ _HELD_OUT, _HELD_OUT_FIRST = 96, 2 * 10**9  # slices of scans that no training s
 
 
 def train_strokes(settings: StrokesSettings, folder: Path, *, on_change: OnChange = "refuse") -> Path:
-    """Train as the settings say.
+    """Train with the given settings.
 
     Args:
         settings: of the training.
-        folder: for checkpoints, the logs and the settings; a run that is there already goes on.
-        on_change: what becomes of a run that is there and whose data have changed, or which had ended early.
+        folder: for checkpoints, the logs and the settings; an existing run is resumed.
+        on_change: what to do if the data of an existing run have changed or it stopped early.
 
     Returns:
         The averaged network's weights, of the best validation.
 
     Raises:
-        InputError: the weights to begin with are not of this network, or the folder holds another run.
+        InputError: the initial weights are not of this network, or the folder holds another run.
     """
-    settings = resolved(settings, folder, steps=_STEPS, rate=_RATE, on_change=on_change)
+    settings = resolve_settings(settings, folder, steps=_STEPS, rate=_RATE, on_change=on_change)
     seed_everything(settings.seed, verbose=False)
     initial = load_strokes(settings.init) if settings.init is not None else StrokesNet()
     run = Run(folder, settings, validates=True, record=record_of(settings), on_change=on_change)

@@ -1,4 +1,4 @@
-"""What becomes of a scan: which of its structures are trusted, and the labels to train on.
+"""Acceptance of a scan's structures, and the labels to train on.
 
 A structure is as trustworthy as the predictions agree on it: the mean over predictions of their DSC with the consensus.
 One that is in none of them counts as nothing; one that some of them have and others lack counts with the 0 of those
@@ -30,7 +30,7 @@ import numpy as np
 
 from ivos.errors import InputError, counted
 from ivos.pseudo_labels.change import Change, Rounds
-from ivos.pseudo_labels.trust import StructureTrust, trust_in_scan, trust_in_structures
+from ivos.pseudo_labels.scores import StructureScore, score_scan, score_structures
 from ivos.segmentation.ensemble import consensus
 from ivos.volume.labels import IGNORE_NAME, ignore_id, ignored_in, without_ignored
 
@@ -49,8 +49,8 @@ _NAMED = 5  # structures in a reason
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What becomes of a scan.
+class PseudoLabels:
+    """The decision on a scan, and its labels.
 
     Attributes:
         labels: to train on, None for a scan that is not accepted. Voxels that are named "ignore" are left
@@ -60,12 +60,12 @@ class Judged:
         accepted: whether there are labels.
         reason: why, in words.
         trust: the scan's, by the rule; None where there is nothing to go by.
-        consensus: what all predictions say together; background where they are undecided.
+        consensus: of all predictions; background where there is no majority.
         change: of the consensus since the previous round; None without one.
     """
 
     labels: Volume | None
-    structures: tuple[StructureTrust, ...]
+    structures: tuple[StructureScore, ...]
     accepted: bool
     reason: str
     trust: float | None
@@ -73,14 +73,14 @@ class Judged:
     change: Change | None = None
 
 
-def judge(
+def accept(
     predictions: Sequence[Volume],
     settings: PseudoLabelSettings,
     previous: Volume | None = None,
     *,
     probabilities: Mapping[int, Iterable[Array]] | None = None,
-) -> Judged:
-    """What becomes of a scan: which of its structures are trusted, and the labels to train on.
+) -> PseudoLabels:
+    """Decide which structures of a scan are accepted, and make the labels to train on.
 
     The order of the predictions makes no difference.
 
@@ -88,8 +88,8 @@ def judge(
         predictions: labels on one grid; two or more, one for the rules ``"change"`` and ``"all"``.
         settings: how.
         previous: labels of the round before, on the same grid; what is named "ignore" there is not
-            compared. Only the rule ``"change"`` goes by them, and accepts nothing without; for the others it is told
-            what has changed.
+            compared. Only the rule ``"change"`` uses them, and accepts nothing without; with other rules the
+            changes are reported.
         probabilities: for the consensus ``"mean-probability"``, see
             :func:`ivos.segmentation.ensemble.mean_probability`.
 
@@ -101,17 +101,17 @@ def judge(
         if ignored_in(volume).any():
             label = int(volume.array[ignored_in(volume)][0])
             raise InputError(
-                f"prediction {number} has label {label}, '{IGNORE_NAME}', which is no structure; a prediction has to"
-                " say something of every voxel"
+                f"prediction {number} has label {label}, '{IGNORE_NAME}', which is not a structure; predictions must"
+                " label every voxel"
             )
     predictions = [without_ignored(volume) for volume in predictions]  # the name alone may be there
-    decided, undecided = _together(predictions, settings, probabilities)
+    decided, undecided = _consensus_and_ties(predictions, settings, probabilities)
     rounds = None if previous is None else Rounds(decided, previous, undecided)
     change = None if rounds is None else rounds.change()
     if settings.rule != "change":
         rounds = previous = None
-    structures = trust_in_structures(predictions, decided, rounds, settings)
-    trust = trust_in_scan(structures, rounds, settings)
+    structures = score_structures(predictions, decided, rounds, settings)
+    trust = score_scan(structures, rounds, settings)
     accepted, reason = _decision(structures, trust, settings)
     if not settings.per_structure:
         structures = [replace(structure, trusted=accepted) for structure in structures]
@@ -121,18 +121,18 @@ def judge(
         if previous is not None:
             sources.append(without_ignored(previous))
         labels = _labels(decided, sources, structures, undecided)
-    reason += _told(change, settings)
-    return Judged(labels, tuple(structures), accepted, reason, trust, decided, change)
+    reason += _describe_change(change, settings)
+    return PseudoLabels(labels, tuple(structures), accepted, reason, trust, decided, change)
 
 
-def _told(change: Change | None, settings: PseudoLabelSettings) -> str:
+def _describe_change(change: Change | None, settings: PseudoLabelSettings) -> str:
     """What to add to a reason: the whole change by the rule ``"change"``, what is lost by any."""
     if change is None:
         return ""
     return change.words if settings.rule == "change" else change.gone
 
 
-def _together(
+def _consensus_and_ties(
     predictions: Sequence[Volume],
     settings: PseudoLabelSettings,
     probabilities: Mapping[int, Iterable[Array]] | None,
@@ -151,38 +151,38 @@ def _together(
 
 
 def _decision(
-    structures: Sequence[StructureTrust], trust: float | None, settings: PseudoLabelSettings
+    structures: Sequence[StructureScore], trust: float | None, settings: PseudoLabelSettings
 ) -> tuple[bool, str]:
     """Whether a scan is accepted, and why."""
     if not any(structure.volume_ml for structure in structures):
         return False, "no structure in the consensus"
     if settings.rule == "all":
-        return True, "everything is taken"
+        return True, "everything is accepted"
     if trust is None:
-        return False, "nothing of the previous round to compare with"
+        return False, "no previous round to compare with"
     if not settings.per_structure:
-        told = f"trust {trust:.3f}, {settings.least:g} is asked for"
+        text = f"score {trust:.3f}, threshold {settings.least:g}"
         if settings.rule == "worst-structure":
-            told += f"; the worst: {min(structures, key=_lowest_first).name}"
-        return trust >= settings.least, told
+            text += f"; lowest: {min(structures, key=_lowest_first).name}"
+        return trust >= settings.least, text
     left_open = sorted((structure for structure in structures if not structure.trusted), key=_lowest_first)
     named = ", ".join(structure.name for structure in left_open[:_NAMED]) + ", ..." * (len(left_open) > _NAMED)
     if not any(structure.trusted and structure.volume_ml for structure in structures):
-        return False, f"no structure is trusted: {named}"
+        return False, f"no structure accepted: {named}"
     return (
         True,
-        f"{len(left_open)} of {counted(len(structures), 'structure')} left open: {named}"
+        f"{len(left_open)} of {counted(len(structures), 'structure')} excluded: {named}"
         if left_open
-        else "all trusted",
+        else "all accepted",
     )
 
 
-def _lowest_first(structure: StructureTrust) -> float:
+def _lowest_first(structure: StructureScore) -> float:
     return -1.0 if structure.trust is None else structure.trust
 
 
 def _labels(
-    decided: Volume, sources: Sequence[Volume], structures: Sequence[StructureTrust], undecided: Mask
+    decided: Volume, sources: Sequence[Volume], structures: Sequence[StructureScore], undecided: Mask
 ) -> Volume:
     """The trusted structures, and "ignore" where nothing can be said."""
     trusted = [structure.structure for structure in structures if structure.trusted]

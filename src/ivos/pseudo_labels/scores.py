@@ -1,4 +1,4 @@
-"""How far each structure of a scan can be trusted, by the agreement of predictions or by change between rounds."""
+"""Reliability of each structure of a scan, by the agreement of predictions or by change between rounds."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class StructureTrust:
-    """How far one structure of a scan can be trusted.
+class StructureScore:
+    """Reliability of one structure of a scan.
 
     Attributes:
         structure: label id.
@@ -48,12 +48,12 @@ class StructureTrust:
     reason: str
 
 
-def trust_in_structures(
+def score_structures(
     predictions: Sequence[Volume],
     decided: Volume,
     rounds: Rounds | None,
     settings: PseudoLabelSettings,
-) -> list[StructureTrust]:
+) -> list[StructureScore]:
     """The trust in every structure that any prediction has, or with the rule ``"change"`` the previous round.
 
     Args:
@@ -80,7 +80,7 @@ def trust_in_structures(
         trust = {"ivos": iou, "change": previous_dsc}.get(settings.rule, dsc)
         trusted = settings.rule == "all" or (trust is not None and trust >= settings.least)
         structures.append(
-            StructureTrust(
+            StructureScore(
                 structure=structure,
                 name=names.get(structure, f"label {structure}"),
                 predictions=with_it,
@@ -90,7 +90,7 @@ def trust_in_structures(
                 previous_dsc=previous_dsc,
                 trust=trust,
                 trusted=trusted,
-                reason=_words(trust, with_it, len(predictions), settings),
+                reason=_describe_score(trust, with_it, len(predictions), settings),
             )
         )
     return structures
@@ -101,17 +101,17 @@ def _mean(values: Sequence[float]) -> float | None:
     return math.fsum(values) / len(values) if values else None
 
 
-def _words(trust: float | None, with_it: int, count: int, settings: PseudoLabelSettings) -> str:
+def _describe_score(trust: float | None, with_it: int, count: int, settings: PseudoLabelSettings) -> str:
     figure = {"ivos": "mean IoU with the consensus", "change": "DSC with the previous round"}
     what = figure.get(settings.rule, "mean DSC with the consensus")
-    told = f"{what} unknown" if trust is None else f"{what} {trust:.3f}"
+    text = f"{what} unknown" if trust is None else f"{what} {trust:.3f}"
     if settings.per_structure and (trust is None or trust < settings.least):
-        told += f", {settings.least:g} is asked for"
-    return told + (f"; in {with_it} of {count} predictions" if with_it < count else "")
+        text += f", threshold {settings.least:g}"
+    return text + (f"; in {with_it} of {count} predictions" if with_it < count else "")
 
 
-def trust_in_scan(
-    structures: Sequence[StructureTrust], rounds: Rounds | None, settings: PseudoLabelSettings
+def score_scan(
+    structures: Sequence[StructureScore], rounds: Rounds | None, settings: PseudoLabelSettings
 ) -> float | None:
     """The trust in a scan as a whole; None where there is nothing to go by.
 
