@@ -35,15 +35,12 @@ class UploadJob:
 
     @property
     def name(self) -> str:
-        """See :class:`ivos.pipelines.protocol.Job`."""
         return self.job.name
 
     def settings(self) -> dict[str, Any]:
-        """See :class:`ivos.pipelines.protocol.Job`."""
         return {**self.job.settings(), "delivered_to": redact_url(self.address)}
 
     def open(self) -> DeliveringWorker:
-        """See :class:`ivos.pipelines.protocol.Job`."""
         return DeliveringWorker(self.job.open(), self.address.rstrip("/"))
 
 

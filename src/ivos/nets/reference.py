@@ -101,14 +101,12 @@ class SmallUNet(nn.Module):
         self.head = nn.Conv2d(widths[0] + 1, 4 * classes, 3, padding=1)
 
     def encode(self, image: Tensor) -> list[Tensor]:
-        """See :class:`ReferenceNetwork`."""
         features = [self.stem(image)]
         for step in self.down:
             features.append(step(features[-1]))
         return features
 
     def decode(self, features: list[Tensor], position: Tensor) -> Tensor:
-        """See :class:`ReferenceNetwork`."""
         x = features[-1]
         for step, skip in zip(self.up, features[-2::-1], strict=True):
             x = step(torch.cat([skip, upsampled(x)], 1))
@@ -134,11 +132,9 @@ class _SlicesInThree(nn.Module):
         self.network = network
 
     def encode(self, image: Tensor) -> list[Tensor]:
-        """See :class:`ReferenceNetwork`."""
         return self.network.encode(self.reduce(image))
 
     def decode(self, features: list[Tensor], position: Tensor) -> Tensor:
-        """See :class:`ReferenceNetwork`."""
         return self.network.decode(features, position)
 
 
@@ -152,11 +148,9 @@ class _Published(nn.Module):
             setattr(self.model.encoder, name, nn.Identity())
 
     def encode(self, image: Tensor) -> list[Tensor]:
-        """See :class:`ReferenceNetwork`."""
         return list(self.model.encoder(image))
 
     def decode(self, features: list[Tensor], position: Tensor) -> Tensor:  # noqa: ARG002
-        """See :class:`ReferenceNetwork`."""
         logits: Tensor = self.model.segmentation_head(self.model.decoder(features))
         return logits
 
@@ -172,13 +166,11 @@ class _Swin(nn.Module):
         self.model = SwinUNETR(channels, classes, feature_size=24, spatial_dims=2)
 
     def encode(self, image: Tensor) -> list[Tensor]:
-        """See :class:`ReferenceNetwork`."""
         model, hidden = self.model, self.model.swinViT(image, self.model.normalize)
         skips = (model.encoder1(image), model.encoder2(hidden[0]), model.encoder3(hidden[1]), model.encoder4(hidden[2]))
         return [*skips, hidden[3], model.encoder10(hidden[4])]
 
     def decode(self, features: list[Tensor], position: Tensor) -> Tensor:  # noqa: ARG002
-        """See :class:`ReferenceNetwork`."""
         model, x = self.model, features[-1]
         ups: Sequence[nn.Module] = (model.decoder5, model.decoder4, model.decoder3, model.decoder2, model.decoder1)
         for up, skip in zip(ups, features[-2::-1], strict=True):

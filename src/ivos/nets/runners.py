@@ -86,7 +86,6 @@ class TorchRunner:
 
     @torch.inference_mode()
     def remember(self, shown: Tensor) -> Remembered:
-        """See :class:`Runner`."""
         check_not_forked()
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16):
             there = shown.to(self._device)
@@ -95,7 +94,6 @@ class TorchRunner:
 
     @torch.inference_mode()
     def answer(self, evidence: Tensor, scalars: Tensor, memory: Remembered) -> Tensor:
-        """See :class:`Runner`."""
         check_not_forked()
         there = evidence.to(self._device, memory_format=torch.channels_last)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16):
@@ -143,7 +141,6 @@ class OpenVINORunner(TorchRunner):
         self._one_at_a_time = threading.Lock()  # a call leaves its answer where the next one puts its own
 
     def answer(self, evidence: Tensor, scalars: Tensor, memory: Remembered) -> Tensor:
-        """See :class:`Runner`."""
         check_not_forked()
         given = (evidence, scalars, memory.keys.float(), memory.values.float())
         with self._one_at_a_time:

@@ -43,7 +43,6 @@ class EvaluateJob:
     name: str = field(default="evaluate", init=False)
 
     def settings(self) -> dict[str, Any]:
-        """See :class:`ivos.pipelines.protocol.Job`."""
         return {
             "version": version("ivos"),  # what another one computed is not kept
             "protocol": self.protocol,
@@ -55,7 +54,6 @@ class EvaluateJob:
         }
 
     def open(self) -> EvaluateWorker:
-        """See :class:`ivos.pipelines.protocol.Job`."""
         return EvaluateWorker(self)
 
 
@@ -66,12 +64,10 @@ class EvaluateWorker:
         self._job = job
 
     def read(self, case: Case) -> tuple[LabelLayers, LabelLayers]:
-        """See :class:`ivos.pipelines.protocol.Worker`."""
         with local_copies(case.inputs) as paths:
             return read_pair(paths["prediction"], paths["truth"], scan=paths.get("scan"), names=self._job.names)
 
     def work(self, case: Case, data: tuple[LabelLayers, LabelLayers]) -> tuple[list[Score], list[str]]:
-        """See :class:`ivos.pipelines.protocol.Worker`."""
         job = self._job
         notes: list[str] = []
         scores = evaluate(

@@ -75,7 +75,6 @@ class PropagateJob:
     name: str = field(default="propagate", init=False)
 
     def settings(self) -> dict[str, Any]:
-        """See :class:`ivos.pipelines.protocol.Job`."""
         weights = BUNDLED if self.checkpoint is None and self.engine == "fast" else self.checkpoint
         return {
             **self.labels.settings(),
@@ -93,7 +92,6 @@ class PropagateJob:
         }
 
     def open(self) -> PropagateWorker:
-        """See :class:`ivos.pipelines.protocol.Job`."""
         return PropagateWorker(self)
 
 
@@ -139,7 +137,6 @@ class PropagateWorker:
         self._refiner = None if job.refinement is None else load_refiner(job.refinement, device=job.device)
 
     def read(self, case: Case) -> tuple[Volume, OneAxis]:
-        """See :class:`ivos.pipelines.protocol.Worker`."""
         with local_copies(case.inputs) as paths:
             scan = with_modality(read(paths["scan"], series=case.series, stack=case.stack), self._job.modality)
             self._job.labels.check_scan(scan, case.inputs["scan"])
@@ -171,7 +168,6 @@ class PropagateWorker:
         return Propagated(scan, taken.labels, result, taken.dropped, seconds, windows)
 
     def write(self, case: Case, result: Propagated, output: Path) -> Done:
-        """See :class:`ivos.pipelines.protocol.Worker`."""
         if self._job.reports is not None:
             self.report(result, self._job.reports / case.name, case.name)
         return self.write_to(self._job.labels.path(output, case), case, result)

@@ -59,7 +59,6 @@ class PseudoLabelJob:
         return self.judging.consensus == "mean-probability" and len(self.predictions) > 1
 
     def settings(self) -> dict[str, Any]:
-        """See :class:`ivos.pipelines.protocol.Job`."""
         return {**self.labels.settings(), **self.judging.model_dump(mode="json"), "by": self.by, "ignore": self.ignore}
 
     def case(self, name: str, files: Sequence[Path], previous: Path | None, scan: Path | None) -> Case:
@@ -83,7 +82,6 @@ class PseudoLabelJob:
         return Case(name, {role: str(path.absolute()) for role, path in roles.items()})
 
     def open(self) -> PseudoLabelWorker:
-        """See :class:`ivos.pipelines.protocol.Job`."""
         return PseudoLabelWorker(self)
 
 
@@ -109,7 +107,6 @@ class PseudoLabelWorker:
         self._job, self._review = job, CaseReview()
 
     def read(self, case: Case) -> Predicted:
-        """See :class:`ivos.pipelines.protocol.Worker`."""
         files = [Path(place) for place in list(case.inputs.values())[: len(self._job.predictions)]]
         by, note = self._job.by, refuse_other_numbering if self._job.by_probability else _log.warning
         labels = read_predictions(files, _path(case, "scan"), by=by, ignore=self._job.ignore, note=note)
@@ -122,7 +119,6 @@ class PseudoLabelWorker:
         return Predicted(files, labels, previous)
 
     def work(self, case: Case, data: Predicted) -> tuple[PseudoLabels, dict[str, Any]]:
-        """See :class:`ivos.pipelines.protocol.Worker`."""
         job, labels, probabilities = self._job, data.labels, None
         if job.by_probability:
             probabilities = probabilities_of([path.parent for path in data.files], case.name, labels[0])

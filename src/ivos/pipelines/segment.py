@@ -58,7 +58,6 @@ class SegmentJob:
     name: str = field(default="segment", init=False)
 
     def settings(self) -> dict[str, Any]:
-        """See :class:`ivos.pipelines.protocol.Job`."""
         propagation = self.how.propagation
         if propagation != "none":
             propagation = weights_checksum(BUNDLED if propagation == "bundled" else Path(propagation))  # type: ignore[assignment]
@@ -74,7 +73,6 @@ class SegmentJob:
         }
 
     def open(self) -> SegmentWorker:
-        """See :class:`ivos.pipelines.protocol.Job`."""
         return SegmentWorker(self)
 
 
@@ -109,7 +107,6 @@ class SegmentWorker:
         self._estimator = None if job.trust is None else _estimator(job.trust, self._segmenter)
 
     def read(self, case: Case) -> Volume:
-        """See :class:`ivos.pipelines.protocol.Worker`."""
         with local_copy(case.inputs["scan"]) as path:
             scan = with_modality(read(path, series=case.series, stack=case.stack), self._job.how.modality)
         self._job.labels.check_scan(scan, case.inputs["scan"])
@@ -128,7 +125,6 @@ class SegmentWorker:
         return Segmented(data, result, estimates, seconds)
 
     def write(self, case: Case, result: Segmented, output: Path) -> Done:
-        """See :class:`ivos.pipelines.protocol.Worker`."""
         if self._job.reports is not None:
             self.report(result, self._job.reports / case.name, case.name)
         return self.write_to(self._job.labels.path(output, case), case, result)

@@ -42,7 +42,6 @@ class ProcessesBackend:
     def run(
         self, job: Job, cases: Iterable[Case], output: Path, *, ahead: bool = True
     ) -> Generator[Begun | Outcome, None, None]:
-        """See :class:`ivos.cohort.backends.protocol.Backend`."""
         threads = self.threads_each or max(1, _cores() // self.workers)
         pool = _Pool(job, output, iter(cases), self.workers, threads, IN_HAND if ahead else 1)
         try:

@@ -40,7 +40,6 @@ class RayBackend:
     def run(
         self, job: Job, cases: Iterable[Case], output: Path, *, ahead: bool = True
     ) -> Generator[Begun | Outcome, None, None]:
-        """See :class:`ivos.cohort.backends.protocol.Backend`."""
         output = output.absolute()
         with joined(self.address), marked(output) as mark:
             crew = RayActorPool(job, output, mark, Share(self.cpus_each, self.gpus_each), self.workers)

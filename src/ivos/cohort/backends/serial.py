@@ -30,7 +30,6 @@ class SerialBackend:
         *,
         ahead: bool = True,  # noqa: ARG002 - there is never more than one case in hand
     ) -> Generator[Begun | Outcome, None, None]:
-        """See :class:`ivos.cohort.backends.protocol.Backend`."""
         worker = None
         for case in cases:
             worker = worker or job.open()
