@@ -46,7 +46,7 @@ _LEFT_BY_SYSTEM = frozenset(
 )
 
 
-def left_by_system(path: Path) -> bool:
+def is_system_file(path: Path) -> bool:
     """Whether a path is hidden, or of what operating systems and file servers leave in folders: no data in any case.
 
     ``._x`` and ``.DS_Store`` come from Macs, ``Thumbs.db`` and ``desktop.ini`` from Windows. Every part of the path
@@ -56,8 +56,8 @@ def left_by_system(path: Path) -> bool:
 
 
 def entries_of(folder: Path) -> list[Path]:
-    """The files and folders in a folder, by name, without what is :func:`left_by_system`."""
-    return [path for path in sorted(folder.iterdir()) if not left_by_system(Path(path.name))]
+    """The files and folders in a folder, by name, without what is :func:`is_system_file`."""
+    return [path for path in sorted(folder.iterdir()) if not is_system_file(Path(path.name))]
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def replacing(path: Path) -> Iterator[Path]:
         raise InputError(f"{path}: cannot be written here: {error.strerror}") from error
     temporary = Path(folder) / path.name  # its own folder, so that the name and so the format stay as they are
     try:
-        with _told_of_a_full_disk(path):
+        with _explain_full_disk(path):
             yield temporary
             flush(temporary)
         temporary.replace(path)
@@ -125,7 +125,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     temporary, old = work / "new", work / "old"
     temporary.mkdir()
     try:
-        with _told_of_a_full_disk(folder):
+        with _explain_full_disk(folder):
             yield temporary
             for path in (*temporary.rglob("*"), temporary):
                 flush(path)
@@ -140,7 +140,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _told_of_a_full_disk(path: Path) -> Iterator[None]:
+def _explain_full_disk(path: Path) -> Iterator[None]:
     """Say which file there was no room for, where the system does not."""
     try:
         yield

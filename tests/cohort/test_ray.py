@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ivos.cohort.backends.protocol import Begun, Outcome
+from ivos.cohort.backends.protocol import CaseStarted, Outcome
 from ivos.cohort.backends.ray import RayBackend
 from ivos.cohort.backends.ray_actors import Share
 from ivos.cohort.run import run_cohort
@@ -112,7 +112,7 @@ def test_a_dead_node_costs_what_it_had_in_hand_and_one_that_joins_is_used(cluste
         backend().run(CountingJob(), until_a_third_worker_is_at_it(), tmp_path / "out", ahead=False)
     ) as events:
         for event in events:
-            if isinstance(event, Begun):
+            if isinstance(event, CaseStarted):
                 began[event.case.name] = event.worker
                 continue
             outcomes.append(event)

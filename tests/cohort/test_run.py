@@ -32,7 +32,7 @@ from tests.processes import HANG_S, started, waited
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
 
-    from ivos.cohort.backends.protocol import Begun, Outcome
+    from ivos.cohort.backends.protocol import CaseStarted, Outcome
     from ivos.cohort.manifest import Row
     from ivos.pipelines.protocol import Job
 
@@ -224,7 +224,7 @@ class Interrupted:
 
     def run(
         self, job: Job, cases: Iterable[Case], output: Path, *, ahead: bool = True
-    ) -> Generator[Begun | Outcome, None, None]:
+    ) -> Generator[CaseStarted | Outcome, None, None]:
         for number, event in enumerate(SerialBackend().run(job, cases, output, ahead=ahead)):
             if number == self._after:
                 raise KeyboardInterrupt

@@ -14,7 +14,7 @@ import pytest
 
 import ivos
 from ivos.cohort.dicom_tree import SeriesRules
-from ivos.cohort.sources import Found, cases_from, joined
+from ivos.cohort.sources import FoundCases, cases_from, joined
 from ivos.errors import InputError
 from tests.io.grids import write_dicom
 
@@ -126,7 +126,7 @@ def test_folders_by_the_names_of_their_files(tmp_path: Path) -> None:
     assert [case.name for case in found.cases] == ["a", "b"]
     with pytest.raises(InputError, match="no annotations for b"):
         joined(found, "annotations", tmp_path / "drawn")
-    one = joined(Found(found.cases[:1]), "annotations", tmp_path / "drawn").cases[0]
+    one = joined(FoundCases(found.cases[:1]), "annotations", tmp_path / "drawn").cases[0]
     assert one.inputs["annotations"] == str(tmp_path / "drawn" / "a.nii.gz")
     with pytest.raises(InputError, match="give them with --annotations"):
         cases_from(tmp_path / "scans", roles=("annotations",))

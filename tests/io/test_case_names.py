@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import ivos
 from ivos.errors import InputError
-from ivos.files import left_by_system
+from ivos.files import is_system_file
 from ivos.io.case_names import case_of, is_named_as_labels
 from ivos.io.cases import holds_files, labels_by_case, scans_by_case
 from tests.propagation.scenes import volume_of
@@ -95,8 +95,8 @@ def test_labels_alone_are_no_scans(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["._a.nii.gz", ".DS_Store", "Thumbs.db", "desktop.ini", "DESKTOP.INI", "Icon\r",
                                   "__MACOSX/a.nii.gz", ".ivos-x/a.nii.gz"])  # fmt: skip
 def test_what_a_system_leaves(name: str) -> None:
-    assert left_by_system(Path(name))
-    assert not left_by_system(Path("a._b.nii.gz"))
+    assert is_system_file(Path(name))
+    assert not is_system_file(Path("a._b.nii.gz"))
 
 
 def test_what_a_system_leaves_alone_is_an_empty_folder(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from ivos.io.remote import (
     canonical_url,
     fingerprint,
     is_address,
-    is_there,
     listed,
     local_copies,
     local_copy,
@@ -130,8 +129,6 @@ def test_a_folder_is_listed_by_name_without_what_is_hidden(memory: str, tmp_path
         (tmp_path / name).touch()
     assert listed(memory) == [f"{memory.replace('://', ':///')}/{name}" for name in ("a.nii", "b.nii", "series")]
     assert listed(f"file://{tmp_path}") == [f"file://{tmp_path}/{name}" for name in ("a.nii", "b.nii", "series")]
-    assert all(is_there(address) for address in listed(memory))
-    assert not is_there(f"{memory}/c.nii")
 
 
 def test_the_fingerprint_tells_changed_files_and_folders(tmp_path: Path) -> None:

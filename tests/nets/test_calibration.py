@@ -18,12 +18,12 @@ from ivos.nets.recognise import recognise
 from ivos.nets.runners import TorchRunner, runner_for
 
 if TYPE_CHECKING:
-    from ivos.nets.fast import FastNet, Remembered
+    from ivos.nets.fast import FastNet, MemorySlice
 
 _CPU = torch.device("cpu")
 
 
-def given(network: FastNet) -> tuple[torch.Tensor, torch.Tensor, Remembered]:
+def given(network: FastNet) -> tuple[torch.Tensor, torch.Tensor, MemorySlice]:
     generator = torch.Generator().manual_seed(0)
     evidence, scalars = torch.rand(2, 12, 32, 32, generator=generator), torch.rand(2, 6, generator=generator)
     shown = torch.rand(2, 3, 32, 32, generator=generator)

@@ -16,7 +16,7 @@ from ivos.errors import InputError
 from ivos.io.download import checksum
 from ivos.nets.checkpoints import BUNDLED, load_fast
 from ivos.nets.export import export
-from ivos.nets.fast import Remembered
+from ivos.nets.fast import MemorySlice
 from ivos.nets.onnx_file import Graph, write_onnx
 from ivos.nets.reference import logits_of
 from ivos.nets.reference_file import ReferenceInfo, load_reference, save_reference
@@ -93,7 +93,7 @@ def test_the_bundled_network_with_a_memory_of_any_length(tmp_path: Path) -> None
     network, shown = load_fast(), random(2, 3, 32, 80)
     with torch.inference_mode():
         memory = network.remember(shown[:, 2:], network.encode(shown[:, :2]))
-        twice = Remembered(memory.keys.repeat(1, 2, 1), memory.values.repeat(1, 2, 1))
+        twice = MemorySlice(memory.keys.repeat(1, 2, 1), memory.values.repeat(1, 2, 1))
         given = (random(2, 12, 48, 48), random(2, 6), twice.keys, twice.values)
         wanted = Answering(network)(*given)
     keys, values = run(tmp_path / "to" / "remember.onnx", shown)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ivos.nets.fast import EVIDENCE, SCALARS, FastNet, Remembered
+from ivos.nets.fast import EVIDENCE, SCALARS, FastNet, MemorySlice
 
 
 @pytest.mark.parametrize("side", [64, 96])
@@ -17,7 +17,7 @@ def test_shapes_and_independence_of_views(side: int, references: int) -> None:
 
     def answer(rows: slice, times: int) -> tuple[torch.Tensor, torch.Tensor]:
         part = network.remember(masks[rows], network.encode(drawn[rows]))
-        memory = Remembered(part.keys.repeat(1, times, 1), part.values.repeat(1, times, 1))
+        memory = MemorySlice(part.keys.repeat(1, times, 1), part.values.repeat(1, times, 1))
         logits, presence = network(evidence[rows], scalars[rows], memory)
         return logits, presence
 

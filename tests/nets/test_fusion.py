@@ -10,7 +10,7 @@ import torch
 
 from ivos.errors import InputError
 from ivos.nets.checkpoints import load_fusion, save_propagation
-from ivos.nets.fusion import OURS, FusionNet, ToFuse
+from ivos.nets.fusion import OURS, FusionInputs, FusionNet
 from ivos.nets.recognise import recognise
 from tests.nets.weights import published
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def drawn(seed: int, height: int, width: int) -> ToFuse:
+def drawn(seed: int, height: int, width: int) -> FusionInputs:
     """Inputs by the recipe of the parity fixture."""
     g = np.random.Generator(np.random.PCG64(seed)).random
     image, old, new, difference = (
         torch.from_numpy(g((1, channels, height, width)).astype(np.float32)) for channels in (3, 1, 1, 2)
     )
-    return ToFuse(image, old, new, difference, torch.tensor([[0.3, 0.7]]))
+    return FusionInputs(image, old, new, difference, torch.tensor([[0.3, 0.7]]))
 
 
 @pytest.mark.parity
@@ -58,7 +58,7 @@ def test_the_pixels_of_a_view_stay_where_they_are() -> None:
         straight = network(given)
         planes = (given.images, given.old, given.new, given.difference)
         images, old, new, difference = (torch.roll(plane, 2 * OURS, 3) for plane in planes)
-        moved = network(ToFuse(images, old, new, difference, given.distances))
+        moved = network(FusionInputs(images, old, new, difference, given.distances))
     torch.testing.assert_close(moved[..., 20:-16], straight[..., 20 - 2 * OURS : -16 - 2 * OURS])
 
 

@@ -18,7 +18,7 @@ from ivos.nets.fast import FastNet
 from ivos.nets.fusion import FusionNet
 from ivos.nets.imagenet import load_resnet
 from ivos.nets.published import PUBLISHED, published
-from ivos.nets.recognise import Recognised, recognise
+from ivos.nets.recognise import RecognisedWeights, recognise
 from ivos.nets.reference_file import ReferenceInfo, load_reference, load_weights, save_reference
 from ivos.nets.resnet import BasicBlock, Bottleneck, ResNet
 from ivos.nets.stcn import STCN
@@ -59,7 +59,7 @@ def stored(weights: Any, path: Path) -> Path:
     return path
 
 
-def imported(path: Path) -> tuple[Recognised, Path]:
+def imported(path: Path) -> tuple[RecognisedWeights, Path]:
     found, to = recognise(path)[-1], path.with_name("imported.safetensors")
     assert found.save is not None
     assert found.used_by is not None

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ivos
-from ivos.nets.fast import FastNet, Remembered
+from ivos.nets.fast import FastNet, MemorySlice
 from ivos.nets.runners import TorchRunner
 from ivos.propagation.corrections.difference import Difference
 from ivos.propagation.engines import fast
@@ -35,11 +35,11 @@ class Counting(TorchRunner):
         self.remembered: list[int] = []
         self.answered: list[int] = []
 
-    def remember(self, shown: Tensor) -> Remembered:
+    def remember(self, shown: Tensor) -> MemorySlice:
         self.remembered.append(len(shown))
         return super().remember(shown)
 
-    def answer(self, evidence: Tensor, scalars: Tensor, memory: Remembered) -> Tensor:
+    def answer(self, evidence: Tensor, scalars: Tensor, memory: MemorySlice) -> Tensor:
         assert len(evidence) == len(scalars) == len(memory.keys)
         self.answered.append(len(evidence))
         return super().answer(evidence, scalars, memory)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from ivos.nets.fast import Remembered
+from ivos.nets.fast import MemorySlice
 from ivos.phantom import random_shapes
 from ivos.propagation.engines.fast import FastEngine
 from ivos.propagation.engines.registry import create_engine
@@ -78,10 +78,10 @@ class Answering:
     def __init__(self, claimed: FloatArray) -> None:
         self._claimed = torch.from_numpy(claimed)
 
-    def remember(self, shown: Tensor) -> Remembered:
-        return Remembered(torch.zeros(len(shown), 4, 48), torch.zeros(len(shown), 4, 48))
+    def remember(self, shown: Tensor) -> MemorySlice:
+        return MemorySlice(torch.zeros(len(shown), 4, 48), torch.zeros(len(shown), 4, 48))
 
-    def answer(self, evidence: Tensor, scalars: Tensor, memory: Remembered) -> Tensor:  # noqa: ARG002
+    def answer(self, evidence: Tensor, scalars: Tensor, memory: MemorySlice) -> Tensor:  # noqa: ARG002
         return self._claimed.expand(len(evidence), -1, -1)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivos.volume.volume import Volume
-from ivos.volume.windows import CT_WINDOWS_HU, channels, looks_like_ct, windows_for, windows_told, with_modality
+from ivos.volume.windows import CT_WINDOWS_HU, channels, describe_windows, looks_like_ct, windows_for, with_modality
 from tests.propagation.scenes import volume_of as stated
 
 SHAPE = (6, 40, 40)
@@ -70,9 +70,9 @@ def test_differences_and_shifted_mr_are_not_ct() -> None:
 
 def test_who_decides_is_told_and_an_option_outranks_the_file() -> None:
     scan = Volume.from_array(mr(), volume_of(mr()).geometry, modality="CT")
-    assert windows_told(scan, "auto") == {"windows": "ct", "windows_by": "file"}
-    assert windows_told(scan, "mr") == {"windows": "mr", "windows_by": "option"}
-    assert windows_told(volume_of(mr()), "auto") == {"windows": "mr", "windows_by": "intensities"}
+    assert describe_windows(scan, "auto") == {"windows": "ct", "windows_by": "file"}
+    assert describe_windows(scan, "mr") == {"windows": "mr", "windows_by": "option"}
+    assert describe_windows(volume_of(mr()), "auto") == {"windows": "mr", "windows_by": "intensities"}
     assert windows_for(with_modality(scan, "mr")) != CT_WINDOWS_HU
     assert windows_for(with_modality(volume_of(mr()), "ct")) == CT_WINDOWS_HU
     assert with_modality(scan, "auto") is scan

@@ -16,7 +16,7 @@ from ivos.files import suffix_of
 if TYPE_CHECKING:
     from ivos.cohort.backends.protocol import Backend
     from ivos.cohort.dicom_tree import SeriesRules
-    from ivos.cohort.sources import Found
+    from ivos.cohort.sources import FoundCases
     from ivos.pipelines.protocol import Job
 
 WorkersOption = Annotated[
@@ -166,13 +166,13 @@ def check_one(where: Where, *, overwrite: bool) -> None:
         raise InputError("--workers, --cluster, --upload-to and --overwrite are for many scans; leave them out for one")
 
 
-def with_series(found: Found, series: str | None, stack: int | None) -> Found:
+def with_series(found: FoundCases, series: str | None, stack: int | None) -> FoundCases:
     """The cases with the series and stack asked for where they name none."""
     cases = (replace(case, series=case.series or series, stack=case.stack or stack) for case in found.cases)
     return replace(found, cases=tuple(cases))
 
 
-def tell_left_out(found: Found) -> None:
+def tell_left_out(found: FoundCases) -> None:
     """What of a DICOM tree is not taken."""
     if found.left_out:
         counts = ", ".join(f"{count} {reason}" for reason, count in sorted(found.left_out.items()))

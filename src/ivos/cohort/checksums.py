@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ivos.errors import InputError
-from ivos.files import left_by_system
+from ivos.files import is_system_file
 from ivos.io.remote import fingerprint, is_address
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def _files(path: Path) -> Iterator[str]:
         yield f"{path.name} {status.st_size} {status.st_mtime_ns}"
         return
     for folder, folders, names in os.walk(path):
-        folders[:] = sorted(name for name in folders if not left_by_system(Path(name)))
+        folders[:] = sorted(name for name in folders if not is_system_file(Path(name)))
         for name in sorted(names):
-            if left_by_system(Path(name)):
+            if is_system_file(Path(name)):
                 continue
             file = Path(folder, name)
             try:

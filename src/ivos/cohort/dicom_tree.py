@@ -12,7 +12,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from ivos.errors import InputError
-from ivos.files import left_by_system
+from ivos.files import is_system_file
 from ivos.pipelines.protocol import Case
 
 if TYPE_CHECKING:
@@ -93,8 +93,8 @@ def cases_in_tree(folder: Path, rules: SeriesRules) -> tuple[list[Case], dict[st
 
 def _files(folder: Path) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not left_by_system(Path(name)))
-        yield from (Path(parent, name) for name in sorted(names) if not left_by_system(Path(name)))
+        folders[:] = sorted(name for name in folders if not is_system_file(Path(name)))
+        yield from (Path(parent, name) for name in sorted(names) if not is_system_file(Path(name)))
 
 
 def _header(path: Path) -> _Header | str | None:

@@ -107,7 +107,7 @@ class Manifest:
             twice = sorted({case.name for case in cases if sum(other.name == case.name for other in cases) > 1})
             raise InputError(f"{twice[0]}: a case of this name is there twice; give each its own")
         settings = json.dumps(job.settings(), sort_keys=True)
-        self._base = _opened(folder)
+        self._base = _open_database(folder)
         try:
             with self._written() as base:
                 self._take_settings(base, job.name, settings, again=again)
@@ -258,7 +258,7 @@ class Manifest:
             _LOG.warning("and so are %d more files", told - _NOTED)
 
 
-def _opened(folder: Path) -> sqlite3.Connection:
+def _open_database(folder: Path) -> sqlite3.Connection:
     """The folder's manifest, locked."""
     path = folder / FILE
     try:

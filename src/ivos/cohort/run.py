@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ivos.cohort.backends.protocol import Begun
+from ivos.cohort.backends.protocol import CaseStarted
 from ivos.cohort.leftovers import remove_stale_temporaries
 from ivos.cohort.manifest import Manifest
 
@@ -98,9 +98,9 @@ class _Run:
         self._standing = RunProgress(cases, cases - len(manifest.waiting()))
         self._tell()
 
-    def follow(self, events: Iterator[Begun | Outcome], attempt: int, *, last: bool) -> None:
+    def follow(self, events: Iterator[CaseStarted | Outcome], attempt: int, *, last: bool) -> None:
         for event in events:
-            if isinstance(event, Begun):
+            if isinstance(event, CaseStarted):
                 self._manifest.begun(event.case.name, event.worker)
                 self._in_hand[event.case.name] = event.worker
                 self._tell()

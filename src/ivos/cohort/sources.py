@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ivos.cohort.dicom_tree import SeriesRules, cases_in_tree
 from ivos.errors import InputError
-from ivos.files import entries_of, left_by_system, suffix_of
+from ivos.files import entries_of, is_system_file, suffix_of
 from ivos.io.case_names import case_name, case_of, is_named_as_labels
 from ivos.io.cases import holds_files, labels_by_case, scans_by_case
 from ivos.io.registry import READABLE
@@ -27,7 +27,7 @@ _NAMED = 5
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundCases:
     """What a source holds.
 
     Attributes:
@@ -39,7 +39,7 @@ class Found:
     left_out: Mapping[str, int] = field(default_factory=dict)
 
 
-def cases_from(source: str | Path, *, roles: Sequence[str] = (), rules: SeriesRules | None = None) -> Found:
+def cases_from(source: str | Path, *, roles: Sequence[str] = (), rules: SeriesRules | None = None) -> FoundCases:
     """The cases of a source.
 
     Args:
@@ -57,18 +57,20 @@ def cases_from(source: str | Path, *, roles: Sequence[str] = (), rules: SeriesRu
     if rules is not None and replace(rules, series=None) != SeriesRules() and _is_no_tree(text):
         raise InputError(f"{text}: is no tree of DICOM series, among which --series-... rules choose; leave them out")
     if suffix_of(Path(text)) in LISTS:
-        return Found(tuple(_listed_cases(text, roles)))
+        return FoundCases(tuple(_listed_cases(text, roles)))
     if roles:
         raise InputError(f"{text}: has no {roles[0]}; give them with --{roles[0]} FOLDER, or a list that names them")
     if is_address(text):
-        return Found(tuple(_cases_at(text)))
+        return FoundCases(tuple(_cases_at(text)))
     folder = Path(text)
     if _holds_scans(folder):
-        return Found(tuple(Case(name, {"scan": str(path.absolute())}) for name, path in scans_by_case(folder).items()))
+        return FoundCases(
+            tuple(Case(name, {"scan": str(path.absolute())}) for name, path in scans_by_case(folder).items())
+        )
     if not folder.is_dir():
         raise InputError(f"{folder}: {'is a file; give a folder or a list' if folder.exists() else 'no such folder'}")
     cases, left_out = cases_in_tree(folder, rules or SeriesRules())
-    return Found(tuple(cases), left_out)
+    return FoundCases(tuple(cases), left_out)
 
 
 def _is_no_tree(text: str) -> bool:
@@ -80,7 +82,7 @@ def _holds_scans(folder: Path) -> bool:
     return holds_files(folder) or (folder.is_dir() and any(suffix_of(path) == ".zip" for path in entries_of(folder)))
 
 
-def joined(found: Found, role: str, folder: Path) -> Found:
+def joined(found: FoundCases, role: str, folder: Path) -> FoundCases:
     """The cases with a further input each: the label file of a folder that is named as the case.
 
     Raises:
@@ -103,7 +105,7 @@ def _cases_at(address: str) -> list[Case]:
     cases: dict[str, str] = {}
     for place in listed(address):
         path = Path(place)
-        if suffix_of(path) not in READABLE or left_by_system(Path(path.name)) or is_named_as_labels(path):
+        if suffix_of(path) not in READABLE or is_system_file(Path(path.name)) or is_named_as_labels(path):
             continue
         if case_of(path) in cases:
             raise InputError(f"{place}: the case '{case_of(path)}' is there twice, as {cases[case_of(path)]} too")

@@ -40,11 +40,11 @@ class UploadJob:
     def settings(self) -> dict[str, Any]:
         return {**self.job.settings(), "delivered_to": redact_url(self.address)}
 
-    def open(self) -> DeliveringWorker:
-        return DeliveringWorker(self.job.open(), self.address.rstrip("/"))
+    def open(self) -> UploadWorker:
+        return UploadWorker(self.job.open(), self.address.rstrip("/"))
 
 
-class DeliveringWorker:
+class UploadWorker:
     """See :class:`ivos.pipelines.protocol.Worker`.
 
     Args:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ivos.errors import InputError
-from ivos.files import entries_of, left_by_system, suffix_of
+from ivos.files import entries_of, is_system_file, suffix_of
 from ivos.io.case_names import case_name, case_of, is_named_as_labels
 from ivos.io.dicom.files import is_dicom
 from ivos.io.dicom.labels import holds_dicom_labels
@@ -95,6 +95,6 @@ def _by_case(
 
 def _is_series(path: Path) -> bool:
     if path.is_dir():
-        files = (file for file in path.rglob("*") if not left_by_system(file.relative_to(path)))
+        files = (file for file in path.rglob("*") if not is_system_file(file.relative_to(path)))
         return any(is_dicom(file) for file in files if file.is_file())
     return suffix_of(path) == ".zip"

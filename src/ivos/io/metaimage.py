@@ -14,7 +14,7 @@ from ivos.errors import InputError
 from ivos.io.file_grid import grid_of_header
 from ivos.io.image_format import ImageFormat
 from ivos.io.sitk import write_image
-from ivos.io.voxel_stream import Encoding, Part, numbered, read_voxels, shown
+from ivos.io.voxel_stream import Encoding, Part, numbered, quote_text, read_voxels
 from ivos.volume.volume import Volume
 
 if TYPE_CHECKING:
@@ -94,7 +94,9 @@ class _Header:
         value = self.values.get(name.lower())
         if value is None:
             return InputError(f"{self.path}: its header has no '{name}'; it is damaged or no MetaImage")
-        return InputError(f"{self.path}: its header says '{name} = {shown(value)}', which cannot be; it is damaged")
+        return InputError(
+            f"{self.path}: its header says '{name} = {quote_text(value)}', which cannot be; it is damaged"
+        )
 
 
 def read_metaimage(path: Path) -> tuple[Array, Geometry]:
@@ -130,7 +132,7 @@ def _read_header(path: Path) -> _Header:
                 break
             key = name.strip().lower()
             if values.setdefault(key, value.strip()) != value.strip() and key != "comment":
-                raise InputError(f"{path}: its header says two things of '{shown(name.strip())}'; it is damaged")
+                raise InputError(f"{path}: its header says two things of '{quote_text(name.strip())}'; it is damaged")
             if key == "elementdatafile":
                 listed = _LIST.fullmatch(value.strip())
                 names = _text(file.read(_LONGEST_HEADER)).split("\n") if listed else []
@@ -153,11 +155,11 @@ def _sizes(header: _Header) -> list[int]:
     if found is None or not all(1 <= n < 2**31 and n == int(n) for n in found):
         raise header.damaged("DimSize")
     sizes = [int(n) for n in found]
-    shown = " x ".join(map(str, sizes))
+    size_text = " x ".join(map(str, sizes))
     if count < 3 or min(sizes[:3]) < 2:
-        raise InputError(f"{header.path}: two-dimensional ({shown} pixels); ivos needs a volume of several slices")
+        raise InputError(f"{header.path}: two-dimensional ({size_text} pixels); ivos needs a volume of several slices")
     if max(sizes[3:], default=1) > 1:
-        raise InputError(f"{header.path}: {count}-dimensional ({shown}); give one volume: split the series first")
+        raise InputError(f"{header.path}: {count}-dimensional ({size_text}); give one volume: split the series first")
     channels = header.whole("ElementNumberOfChannels", 1)
     if channels != 1:
         raise InputError(f"{header.path}: {channels} values per voxel (colour?); ivos needs one")

@@ -58,7 +58,7 @@ def read_nifti(path: Path) -> NiftiFile:
     Raises:
         InputError: it is not NIfTI, damaged, truncated, or not one 3-D image of one real number per voxel.
     """
-    with _opened(path) as (file, at_most):
+    with _open_file(path) as (file, at_most):
         header = _header(file, path)
         shape = _shape(header, path)
         dtype = _dtype(header, path)
@@ -79,7 +79,7 @@ def voxels_of_nifti(path: Path) -> int:
     Raises:
         InputError: the header cannot be read, or is not that of one 3-D image.
     """
-    with _opened(path) as (file, _):
+    with _open_file(path) as (file, _):
         return math.prod(_shape(_header(file, path), path))
 
 
@@ -92,7 +92,7 @@ def nifti_names(path: Path) -> dict[int, str]:
     Raises:
         InputError: the header cannot be read.
     """
-    with _opened(path) as (file, _):
+    with _open_file(path) as (file, _):
         header = _header(file, path)
         offset = _offset(header, path)
         return names_in(b"" if offset is None else file.read(offset - len(header.binaryblock)), header.endianness)
@@ -144,7 +144,7 @@ def write_nifti(
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+def _open_file(path: Path) -> Iterator[tuple[BinaryIO, int]]:
     """The file's bytes without gzip around them, and how many they can be at most."""
     try:
         present = path.stat().st_size

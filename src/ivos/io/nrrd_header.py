@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.errors import InputError
-from ivos.io.voxel_stream import Encoding, Part, numbered, shown
+from ivos.io.voxel_stream import Encoding, Part, numbered, quote_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -107,7 +107,9 @@ class NrrdHeader:
         """How its voxels are stored."""
         found = self.required("encoding").lower()
         if found not in _ENCODINGS:
-            raise InputError(f"{self.path}: encoding '{shown(found)}' is not read; raw, gzip, bzip2, text and hex are")
+            raise InputError(
+                f"{self.path}: encoding '{quote_text(found)}' is not supported; use raw, gzip, bzip2, text or hex"
+            )
         return _ENCODINGS[found]
 
     @property
@@ -172,7 +174,7 @@ class NrrdHeader:
 
     def damaged(self, name: str) -> InputError:
         """A field that cannot be what it says."""
-        value = shown(self.fields.get(name, ""))
+        value = quote_text(self.fields.get(name, ""))
         return InputError(f"{self.path}: its header says '{name}: {value}', which cannot be; it is damaged")
 
 
@@ -221,7 +223,7 @@ def _add_line(path: Path, text: str, fields: dict[str, str], keys: dict[str, str
     plain = name.lower().replace(" ", "")
     if not colon or plain not in _FIELDS or plain in fields:
         raise InputError(
-            f"{path}: its header has a line that is none of NRRD's or comes twice, '{shown(text)}'; it is damaged"
+            f"{path}: its header has a line that is none of NRRD's or comes twice, '{quote_text(text)}'; it is damaged"
         )
     fields[plain] = value.strip()
 

@@ -69,14 +69,14 @@ def local_copy(address: str) -> Iterator[Path]:
     if not is_address(address):
         yield Path(address)
         return
-    files, path = _opened(address)
+    files, path = _open_url(address)
     if _is_local(files):
         yield Path(path)
         return
     with temporary_folder() as folder:
         copied = folder / PurePosixPath(path).name
         try:
-            with _told(address):
+            with _translate_errors(address):
                 _copy(files, path, copied)
         except UnreachableError as error:
             if isinstance(error.__cause__, OSError) and error.__cause__.errno in FULL:  # it is this machine
@@ -117,8 +117,8 @@ def listed(address: str) -> list[str]:
         InputError: no such folder, or what :func:`local_copy` refuses.
         UnreachableError: the store fails in another way.
     """
-    files, path = _opened(address)
-    with _told(address):
+    files, path = _open_url(address)
+    with _translate_errors(address):
         if not files.isdir(path):
             raise FileNotFoundError(path)
         found = [name.rstrip("/") for name in files.ls(path, detail=False)]
@@ -135,25 +135,13 @@ def fingerprint(address: str) -> str:
         InputError: nothing is there, or what :func:`local_copy` refuses.
         UnreachableError: the store fails in another way.
     """
-    files, path = _opened(address)
-    with _told(address):
+    files, path = _open_url(address)
+    with _translate_errors(address):
         found = files.find(path, detail=True)
         if not found:
             raise FileNotFoundError(path)
     facts = [(name, sorted((key, str(value)) for key, value in found[name].items())) for name in sorted(found)]
     return hashlib.sha256(repr(facts).encode()).hexdigest()
-
-
-def is_there(address: str) -> bool:
-    """Whether a file or folder is at an address.
-
-    Raises:
-        InputError: the package for its protocol is not installed, or it may not be looked at.
-        UnreachableError: the store fails in another way.
-    """
-    files, path = _opened(address)
-    with _told(address):
-        return bool(files.exists(path))
 
 
 def put(source: Path, address: str) -> None:
@@ -166,12 +154,12 @@ def put(source: Path, address: str) -> None:
         InputError: it may not be written there, or the package for its protocol is not installed.
         UnreachableError: the store fails in another way.
     """
-    files, path = _opened(address)
+    files, path = _open_url(address)
     if _is_local(files):
         with replacing(Path(path)) as temporary:
             shutil.copyfile(source, temporary)
         return
-    with _told(address):
+    with _translate_errors(address):
         if not _renames(files):
             files.put_file(str(source), path)
             return
@@ -187,12 +175,12 @@ def put(source: Path, address: str) -> None:
             raise
 
 
-def _opened(address: str) -> tuple[AbstractFileSystem, str]:
+def _open_url(address: str) -> tuple[AbstractFileSystem, str]:
     """The file system behind an address, and the path on it."""
     from fsspec.core import url_to_fs
 
     try:
-        with _told(address):
+        with _translate_errors(address):
             files, path = url_to_fs(address)
     except ImportError as error:
         raise InputError(f"{redact_url(address)}: its kind of address needs a package: {first_line(error)}") from error
@@ -201,7 +189,7 @@ def _opened(address: str) -> tuple[AbstractFileSystem, str]:
 
 
 @contextmanager
-def _told(address: str) -> Iterator[None]:
+def _translate_errors(address: str) -> Iterator[None]:
     """Every failure of a store as one line: what a user can put right, and what may pass."""
     place = redact_url(address)
     try:

@@ -14,7 +14,7 @@ from ivos.files import suffix_of
 from ivos.io.label_canvas import LabelCanvas
 from ivos.io.nrrd import NRRD_SUFFIXES, read_layers
 from ivos.io.nrrd_header import read_nrrd_header
-from ivos.io.voxel_stream import shown
+from ivos.io.voxel_stream import quote_text
 from ivos.volume.checks import checked_labels
 from ivos.volume.label_layers import LabelLayers, layers_of
 from ivos.volume.labels import canonical_name
@@ -101,7 +101,7 @@ def read_segmentation(
     layers, grid = _with_two_slices(*read_layers(header, thin=True))
     if len(layers) == 1:
         return _single_layer(header, layers[0], grid)
-    return replace(_painted(header, layers, grid, structures, names, overlapping=False).finished(), cropped=True)
+    return replace(_paint_segments(header, layers, grid, structures, names, overlapping=False).finished(), cropped=True)
 
 
 def read_segmentation_layers(path: Path, *, names: Mapping[int, str] | None = None) -> LabelLayers:
@@ -114,7 +114,7 @@ def read_segmentation_layers(path: Path, *, names: Mapping[int, str] | None = No
     layers, grid = _with_two_slices(*read_layers(header, thin=True))
     if len(layers) == 1:
         return layers_of(_single_layer(header, layers[0], grid))
-    painted = _painted(header, layers, grid, None, names, overlapping=True).finished_layers()
+    painted = _paint_segments(header, layers, grid, None, names, overlapping=True).finished_layers()
     return LabelLayers(tuple(replace(layer, cropped=True) for layer in painted.layers))
 
 
@@ -123,7 +123,7 @@ def _single_layer(header: NrrdHeader, voxels: Array, grid: Geometry) -> Volume:
     return replace(checked_labels(volume, str(header.path)), cropped=True)
 
 
-def _painted(
+def _paint_segments(
     header: NrrdHeader,
     layers: Array,
     grid: Geometry,
@@ -190,7 +190,7 @@ def _check_values(path: Path, segments: list[LayerSegment], layers: Array) -> No
     """Refuse layers that are not there; say which voxels belong to no segment."""
     for segment in segments:
         if not 0 <= segment.layer < len(layers):
-            named = shown(segment.name or str(segment.number))
+            named = quote_text(segment.name or str(segment.number))
             raise InputError(
                 f"{path}: segment '{named}' is to be in layer {segment.layer}, and the last is {len(layers) - 1}; its "
                 "header is damaged"

@@ -61,7 +61,7 @@ class Part:
     skip: int = 0
 
 
-def shown(text: str, longest: int = 60) -> str:
+def quote_text(text: str, longest: int = 60) -> str:
     """Text of a file as far as a message has room for it."""
     printable = "".join(c if c.isprintable() else "?" for c in text[:longest])
     return printable + "..." * (len(text) > longest)
@@ -130,14 +130,14 @@ class _Source:
 
     @property
     def _place(self) -> str:
-        return shown(str(self.part.path), 200)
+        return quote_text(str(self.part.path), 200)
 
     @property
     def _named(self) -> str:
         return (
             str(self.header)
             if self.part.path == self.header
-            else f"{self.header}: its voxels in {shown(self.part.path.name)}"
+            else f"{self.header}: its voxels in {quote_text(self.part.path.name)}"
         )
 
     @contextmanager

@@ -42,7 +42,7 @@ _IMAGE_CHANNELS = 48  # of the encoder at stride 4
 
 
 @dataclass(frozen=True)
-class Seen:
+class EncodedSlice:
     """What the encoder sees in views (B, 2, S, S)."""
 
     x4: Tensor  # (B, 48, S/4, S/4)
@@ -51,7 +51,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Remembered:
+class MemorySlice:
     """Keys and values of drawn slices."""
 
     keys: Tensor  # (B, M, 48)
@@ -96,18 +96,18 @@ class FastNet(nn.Module):
         self.up2 = nn.Sequential(conv(c2 + c4, c2), Residual(c2))
         self.out = nn.Conv2d(c2, 4, 3, padding=1)
 
-    def encode(self, views: Tensor) -> Seen:
+    def encode(self, views: Tensor) -> EncodedSlice:
         """Features of views (B, 2, S, S) in [0, 1], in wide and in close contrast."""
         x4 = self.encode4(views)
         x8 = self.encode8(x4)
-        return Seen(x4, x8, F.normalize(self.key(x8), dim=1))
+        return EncodedSlice(x4, x8, F.normalize(self.key(x8), dim=1))
 
-    def remember(self, masks: Tensor, seen: Seen) -> Remembered:
+    def remember(self, masks: Tensor, seen: EncodedSlice) -> MemorySlice:
         """Keys and values of drawn views: their masks (B, 1, S, S) and what the encoder sees in them."""
         values = self.value(torch.cat([F.pixel_unshuffle(masks, 8), seen.x8], 1))
-        return Remembered(_tokens(seen.key), _tokens(values))
+        return MemorySlice(_tokens(seen.key), _tokens(values))
 
-    def forward(self, evidence: Tensor, scalars: Tensor, memory: Remembered) -> tuple[Tensor, Tensor]:
+    def forward(self, evidence: Tensor, scalars: Tensor, memory: MemorySlice) -> tuple[Tensor, Tensor]:
         """Mask logits (B, 1, S, S) and presence logits (B,).
 
         Args:
@@ -128,7 +128,7 @@ class FastNet(nn.Module):
         prior = _PRIOR * (evidence[:, _CARRIED : _CARRIED + 1] - 0.5)  # there is something to improve on from the start
         return self.calibration(prior + F.pixel_shuffle(self.out(y), 2), scalars), presence + 2
 
-    def _recalled(self, query: Tensor, memory: Remembered) -> Tensor:
+    def _recalled(self, query: Tensor, memory: MemorySlice) -> Tensor:
         """Values at the places of a query (B, 48, h, w), by softmax of cosine similarity: (B, 48, h, w)."""
         queries = _tokens(query) * self.sharpness.exp()
         keys, values = memory.keys.to(queries.dtype), memory.values.to(queries.dtype)

@@ -25,7 +25,7 @@ _INPUTS = 9
 
 
 @dataclass(frozen=True)
-class ToFuse:
+class FusionInputs:
     """What the network is shown of B structures, in images of H x W pixels."""
 
     images: Tensor  # (B, 3, H, W) normalised as for ImageNet
@@ -51,7 +51,7 @@ class FusionNet(nn.Module):
         self.conv3 = nn.Sequential(_conv(_WIDTH, _WIDTH), nn.ReLU(), _conv(_WIDTH, _WIDTH))
         self.final_conv = _conv(_WIDTH, fold**2)
 
-    def forward(self, given: ToFuse) -> Tensor:
+    def forward(self, given: FusionInputs) -> Tensor:
         """Logits of the fused masks (B, 1, H, W); H and W are multiples of ``fold``."""
         planes = given.distances[:, :, None, None].expand(-1, -1, *given.images.shape[2:])
         x = torch.cat([given.images, given.old, given.new, given.difference, planes], 1)

@@ -97,7 +97,10 @@ def write_onnx(graph: Graph, folder: Path) -> OnnxFile:
             f"{graph.name}: cannot be exported: ONNX Runtime and PyTorch differ by {difference:.1e} of the largest "
             f"value, more than {TOLERANCE:.0e}; use the weights with ivos itself"
         )
-    inputs, outputs = _told(session.get_inputs(), graph.inputs), _told(session.get_outputs(), graph.outputs)
+    inputs, outputs = (
+        _tensors(session.get_inputs(), graph.inputs),
+        _tensors(session.get_outputs(), graph.outputs),
+    )
     return OnnxFile(path.name, inputs, outputs, difference)
 
 
@@ -152,5 +155,5 @@ def _share(wanted: Any, found: Any) -> float:
     return float(np.abs(wanted - found).max() / max(np.abs(wanted).max(), np.finfo(np.float32).tiny))
 
 
-def _told(tensors: Any, shapes: Mapping[str, Shape]) -> tuple[Tensors, ...]:
+def _tensors(tensors: Any, shapes: Mapping[str, Shape]) -> tuple[Tensors, ...]:
     return tuple(Tensors(one.name, shapes[one.name], one.type) for one in tensors)

@@ -46,7 +46,7 @@ _OF_CLASSIFIER = ("encoder._conv_head.", "encoder._bn1.")  # in published Effici
 
 
 @dataclass(frozen=True)
-class Recognised:
+class RecognisedWeights:
     """A network found in a file: loaded strictly, or known by its names alone where nothing here takes it yet.
 
     Attributes:
@@ -62,7 +62,7 @@ class Recognised:
     part: str = ""
 
 
-def recognise(path: Path) -> list[Recognised]:
+def recognise(path: Path) -> list[RecognisedWeights]:
     """The known networks in a file: one, or the two of cross pseudo supervision.
 
     Raises:
@@ -77,72 +77,72 @@ def recognise(path: Path) -> list[Recognised]:
     return [_network(weights, path, part) for part, weights in read_networks(path).items()]
 
 
-def _network(weights: Weights, path: Path, part: str) -> Recognised:
+def _network(weights: Weights, path: Path, part: str) -> RecognisedWeights:
     for telling, recognised in _BY_NAMES:
         if all(name in weights for name in telling):
             return recognised(weights, path, part)
     raise InputError(f"{path}: not of a network that ivos knows: it begins with {next(iter(weights))}")
 
 
-def _stcn(weights: Weights, path: Path, part: str) -> Recognised:
+def _stcn(weights: Weights, path: Path, part: str) -> RecognisedWeights:
     network = load_stcn(path)
     names = "official names"
     if "key_encoder.model.conv1.weight" in weights:
         names = "names of IVOS"
     elif any(name.startswith("value_encoder.resnet.") for name in weights):
         names = "our names"
-    return Recognised(f"STCN under {names}", published("stcn").used_by, _saving(network, weights), part)
+    return RecognisedWeights(f"STCN under {names}", published("stcn").used_by, _saving(network, weights), part)
 
 
-def _xmem(weights: Weights, path: Path, part: str) -> Recognised:
+def _xmem(weights: Weights, path: Path, part: str) -> RecognisedWeights:
     network = load_xmem(path)
     names = "our names" if _OUR_XMEM in weights else "official names"
-    return Recognised(f"XMem under {names}", published("xmem").used_by, _saving(network, weights), part)
+    return RecognisedWeights(f"XMem under {names}", published("xmem").used_by, _saving(network, weights), part)
 
 
-def _fast(weights: Weights, path: Path, part: str) -> Recognised:
+def _fast(weights: Weights, path: Path, part: str) -> RecognisedWeights:
     network = load_fast(path)
     used_by = "ivos propagate --engine fast --checkpoint FILE, ivos train propagation init=FILE"
-    return Recognised("the network of the engine fast", used_by, _saving(network, weights), part)
+    return RecognisedWeights("the network of the engine fast", used_by, _saving(network, weights), part)
 
 
-def _scribble(weights: Weights, path: Path, part: str) -> Recognised:
+def _scribble(weights: Weights, path: Path, part: str) -> RecognisedWeights:
     network = load_scribble(path)
-    return Recognised("scribble-to-mask of MiVOS", published("s2m").used_by, _saving(network, weights), part)
+    return RecognisedWeights("scribble-to-mask of MiVOS", published("s2m").used_by, _saving(network, weights), part)
 
 
-def _strokes(weights: Weights, path: Path, part: str) -> Recognised:
+def _strokes(weights: Weights, path: Path, part: str) -> RecognisedWeights:
     network = load_strokes(path)
-    return Recognised("our network for strokes", "ivos train strokes init=FILE", _saving(network, weights), part)
+    return RecognisedWeights("our network for strokes", "ivos train strokes init=FILE", _saving(network, weights), part)
 
 
-def _fusion(weights: Weights, path: Path, part: str) -> Recognised:
+def _fusion(weights: Weights, path: Path, part: str) -> RecognisedWeights:
     network = fusion_of(weights, path)
     what = "fusion of MiVOS" if network.fold == 1 else "our network for fusion"
-    return Recognised(what, published("fusion").used_by, _saving(network, weights), part)
+    return RecognisedWeights(what, published("fusion").used_by, _saving(network, weights), part)
 
 
-def _resnet(weights: Weights, path: Path, part: str) -> Recognised:
+def _resnet(weights: Weights, path: Path, part: str) -> RecognisedWeights:
     """Without its last stage, which nothing here uses."""
     if "layer1.0.conv3.weight" in weights:
         name, network = "ResNet-50", ResNet(Bottleneck, (3, 4, 6), 3, conv_bias=False)
     else:
         name, network = "ResNet-18", ResNet(BasicBlock, (2, 2, 2), 3, conv_bias=False)
     load_resnet(network, path)
-    return Recognised(f"{name} of torchvision", published("resnet50").used_by, _saving(network, weights), part)
+    return RecognisedWeights(f"{name} of torchvision", published("resnet50").used_by, _saving(network, weights), part)
 
 
-def _vision_transformer(path: Path) -> Recognised:
+def _vision_transformer(path: Path) -> RecognisedWeights:
     load_imagenet(TransUNet(classes=2, size=_VIT_SIZE), path)
-    return Recognised("R50-ViT-B/16 of Google", published("r50-vit-b16").used_by)
+    return RecognisedWeights("R50-ViT-B/16 of Google", published("r50-vit-b16").used_by)
 
 
-def _own_reference(path: Path) -> Recognised:
+def _own_reference(path: Path) -> RecognisedWeights:
     network, info = load_reference(path)
     return _reference(network, info, f"the reference network {info.network} of ivos")
 
 
-def _transunet(weights: Weights, path: Path, part: str) -> Recognised:
+def _transunet(weights: Weights, path: Path, part: str) -> RecognisedWeights:
     places = weights[_POSITIONS].numel() // _VIT_WIDTH
     info = _info_of_ivos("transunet", weights, size=_VIT_STRIDE * math.isqrt(places))
     network = info.made()
@@ -150,7 +150,7 @@ def _transunet(weights: Weights, path: Path, part: str) -> Recognised:
     return _reference(network, info, "TransUNet of IVOS", part)
 
 
-def _deeplab(weights: Weights, path: Path, part: str) -> Recognised:
+def _deeplab(weights: Weights, path: Path, part: str) -> RecognisedWeights:
     info = _info_of_ivos("deeplab", weights, size=_IVOS_SIZE)
     network = info.made()
     kept = {f"model.{name}": value for name, value in weights.items() if not name.startswith(_OF_CLASSIFIER)}
@@ -166,10 +166,10 @@ def _info_of_ivos(network: ReferenceName, weights: Weights, size: int) -> Refere
     return ReferenceInfo(network=network, structures=structures, names=names, size=size, neighbours=0)
 
 
-def _reference(network: nn.Module, info: ReferenceInfo, what: str, part: str = "") -> Recognised:
+def _reference(network: nn.Module, info: ReferenceInfo, what: str, part: str = "") -> RecognisedWeights:
     structures = f"{counted(len(info.structures), 'structure')} at {info.size} pixels"
     used_by = f"ivos segment --reference FILE, ivos train reference networks=[{info.network}] init=[FILE]"
-    return Recognised(f"{what}, {structures}", used_by, lambda to: save_reference(network, info, to), part)
+    return RecognisedWeights(f"{what}, {structures}", used_by, lambda to: save_reference(network, info, to), part)
 
 
 def _saving(network: nn.Module, read: Weights) -> Callable[[Path], None]:

@@ -14,7 +14,7 @@ from torch import nn
 from ivos.device import check_not_forked, has_bfloat16
 from ivos.errors import first_line
 from ivos.nets.checkpoints import BUNDLED, load_fast
-from ivos.nets.fast import EVIDENCE, KEY_CHANNELS, SCALARS, VALUE_CHANNELS, Remembered
+from ivos.nets.fast import EVIDENCE, KEY_CHANNELS, SCALARS, VALUE_CHANNELS, MemorySlice
 from ivos.nets.loaded import LOADED
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ class Runner(Protocol):
 
     temperature: float
 
-    def remember(self, shown: Tensor) -> Remembered:
+    def remember(self, shown: Tensor) -> MemorySlice:
         """Keys and values of drawn views (B, 3, S, S): wide and close contrast, and the mask."""
 
-    def answer(self, evidence: Tensor, scalars: Tensor, memory: Remembered) -> Tensor:
+    def answer(self, evidence: Tensor, scalars: Tensor, memory: MemorySlice) -> Tensor:
         """Probabilities (B, S, S) on the CPU, 0 where a structure is absent; see :meth:`FastNet.forward`."""
 
 
@@ -85,15 +85,15 @@ class TorchRunner:
         self.temperature = network.calibration.temperature
 
     @torch.inference_mode()
-    def remember(self, shown: Tensor) -> Remembered:
+    def remember(self, shown: Tensor) -> MemorySlice:
         check_not_forked()
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16):
             there = shown.to(self._device)
-            remembered: Remembered = self._network.remember(there[:, 2:], self._network.encode(there[:, :2]))
+            remembered: MemorySlice = self._network.remember(there[:, 2:], self._network.encode(there[:, :2]))
         return remembered
 
     @torch.inference_mode()
-    def answer(self, evidence: Tensor, scalars: Tensor, memory: Remembered) -> Tensor:
+    def answer(self, evidence: Tensor, scalars: Tensor, memory: MemorySlice) -> Tensor:
         check_not_forked()
         there = evidence.to(self._device, memory_format=torch.channels_last)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16):
@@ -140,7 +140,7 @@ class OpenVINORunner(TorchRunner):
         self._compiled: Any = openvino.Core().compile_model(model, "CPU", settings)
         self._one_at_a_time = threading.Lock()  # a call leaves its answer where the next one puts its own
 
-    def answer(self, evidence: Tensor, scalars: Tensor, memory: Remembered) -> Tensor:
+    def answer(self, evidence: Tensor, scalars: Tensor, memory: MemorySlice) -> Tensor:
         check_not_forked()
         given = (evidence, scalars, memory.keys.float(), memory.values.float())
         with self._one_at_a_time:
@@ -157,7 +157,7 @@ class Answering(nn.Module):
 
     def forward(self, evidence: Tensor, scalars: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Probabilities (B, S, S)."""
-        return _probabilities(*self.network(evidence, scalars, Remembered(keys, values)))
+        return _probabilities(*self.network(evidence, scalars, MemorySlice(keys, values)))
 
 
 def _probabilities(logits: Tensor, presence: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from ivos.report.scan import write_report
 from ivos.report.summary import structure_rows
 from ivos.volume.labels import ignoring
 from ivos.volume.volume import on_grid_of
-from ivos.volume.windows import windows_told, with_modality
+from ivos.volume.windows import describe_windows, with_modality
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,7 +105,7 @@ class Propagated:
         result: of the propagation.
         dropped: how many voxels of annotations were not of the axis.
         seconds: that it took.
-        windows: see :func:`ivos.volume.windows.windows_told`.
+        windows: see :func:`ivos.volume.windows.describe_windows`.
     """
 
     scan: Volume
@@ -164,7 +164,7 @@ class PropagateWorker:
             refiner=self._refiner,
             progress=progress,
         )
-        seconds, windows = time.perf_counter() - started, windows_told(scan, job.modality)
+        seconds, windows = time.perf_counter() - started, describe_windows(scan, job.modality)
         return Propagated(scan, taken.labels, result, taken.dropped, seconds, windows)
 
     def write(self, case: Case, result: Propagated, output: Path) -> Done:

@@ -21,7 +21,7 @@ from ivos.report.summary import structure_rows
 from ivos.segmentation.segmenter import Segmenter
 from ivos.uncertainty.case_file import EVIDENCE, write_evidence
 from ivos.uncertainty.estimate import load_estimator
-from ivos.volume.windows import windows_told, with_modality
+from ivos.volume.windows import describe_windows, with_modality
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -152,7 +152,7 @@ class SegmentWorker:
             doubt = result.confidence.with_array(255 - result.confidence.array)
             write_volume(folder / outputs["uncertainty"], doubt)
         self._job.labels.write(path, result.labels, case, self._provenance())
-        windows = windows_told(segmented.scan, self._job.how.modality)
+        windows = describe_windows(segmented.scan, self._job.how.modality)
         return Done({**outputs, "labels": path.name}, {**_figures(segmented), **windows})
 
     def report(self, segmented: Segmented, folder: Path, title: str) -> None:

@@ -40,7 +40,7 @@ def write_loop_pages(settings: LoopSettings, folder: Path, cases: ChosenCases) -
         InputError: the folder cannot be written to, or a file that is to be shown cannot be read.
     """
     scans = {path.name.removesuffix(SUFFIX): path for path in cases.unlabelled}
-    rounds, judged = read_rounds(folder), _judged(folder)
+    rounds, judged = read_rounds(folder), _round_judgements(folder)
     for number, judgements in judged.items():
         files = RoundFiles(folder, number)
         if not (files.folder / REVIEW_PAGE).exists():
@@ -62,7 +62,7 @@ def write_loop_pages(settings: LoopSettings, folder: Path, cases: ChosenCases) -
         temporary.write_text(page, encoding="utf-8")
 
 
-def _judged(folder: Path) -> dict[int, dict[str, ScanDecision]]:
+def _round_judgements(folder: Path) -> dict[int, dict[str, ScanDecision]]:
     """By number of the round what became of the scans, of the rounds that have pseudo-labels."""
     found: dict[int, dict[str, ScanDecision]] = {}
     while RoundFiles(folder, len(found) + 1).decisions.exists():

@@ -58,7 +58,7 @@ class Painter:
             grey, ids = grey[::-1], np.ascontiguousarray(ids[::-1])
         size = self.size(grey.shape)
         picture = cv2.cvtColor(cv2.resize(grey, size, interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2RGB)
-        painted = outlined(np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8), ids, self.colours)
+        painted = draw_outlines(np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8), ids, self.colours)
         number = self.labels.source_index(self.axis, index)
         return _captioned(painted, f"slice {number}" + (f" - {self.mark}" if drawn else ""), drawn=drawn)
 
@@ -139,7 +139,7 @@ def _spread(labelled: list[int], annotated: Sequence[int], tiles: int) -> list[i
     return sorted(shown)
 
 
-def outlined(picture: Picture, ids: npt.NDArray[np.integer], colours: dict[int, tuple[int, int, int]]) -> Picture:
+def draw_outlines(picture: Picture, ids: npt.NDArray[np.integer], colours: dict[int, tuple[int, int, int]]) -> Picture:
     """Translucent fill and a thin outline for every structure."""
     size = (picture.shape[1], picture.shape[0])
     for label in (int(n) for n in np.unique(ids) if n):
@@ -151,7 +151,7 @@ def outlined(picture: Picture, ids: npt.NDArray[np.integer], colours: dict[int, 
     return picture
 
 
-def ringed(picture: Picture, mask: npt.NDArray[np.bool_], colour: tuple[int, int, int]) -> Picture:
+def draw_rings(picture: Picture, mask: npt.NDArray[np.bool_], colour: tuple[int, int, int]) -> Picture:
     """A structure's outline on a white line, to be found among others."""
     contours = _contours(_enlarged(mask, (picture.shape[1], picture.shape[0])))
     cv2.drawContours(picture, contours, -1, (255, 255, 255), 4, cv2.LINE_AA)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ivos.report.pictures import Painter, outlined, ringed, tiled
+from ivos.report.pictures import Painter, draw_outlines, draw_rings, tiled
 from ivos.types import Axis
 from ivos.volume.labels import scheme_from_names
 from ivos.volume.windows import channels, windows_for
@@ -93,7 +93,7 @@ def review_picture(
         others: by name, on the same grid.
         doubtful: the structure in which they are compared, outlined in white; by default all of them.
     """
-    seen = [_seen(volume, doubtful) for volume in (consensus, *others.values())]
+    seen = [_compared_ids(volume, doubtful) for volume in (consensus, *others.values())]
     differing = [np.count_nonzero(array != seen[0], axis=(1, 2)) for array in seen[1:]]
     total = np.sum(differing, axis=0)
     if not total.any():
@@ -112,7 +112,7 @@ def review_picture(
     )
 
 
-def _seen(labels: Volume, doubtful: Doubtful | None) -> Array:
+def _compared_ids(labels: Volume, doubtful: Doubtful | None) -> Array:
     """What is compared of label ids (Z, Y, X)."""
     return labels.array if doubtful is None else labels.array == doubtful.structure
 
@@ -129,9 +129,9 @@ def _painted(ground: Volume, index: int, labels: Sequence[Volume], doubtful: Dou
 
     def over(plane: Array) -> Picture:
         colours = {int(label): scheme.colour(int(label)) for label in np.unique(plane)}
-        painted = outlined(base.copy(), np.ascontiguousarray(plane), colours)
+        painted = draw_outlines(base.copy(), np.ascontiguousarray(plane), colours)
         if doubtful is None:
             return painted
-        return ringed(painted, plane == doubtful.structure, scheme.colour(doubtful.structure))
+        return draw_rings(painted, plane == doubtful.structure, scheme.colour(doubtful.structure))
 
     return tiled([over(volume.array[index, rows, columns]) for volume in labels], len(labels))

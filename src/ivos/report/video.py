@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ivos.errors import InputError
 from ivos.files import replacing, suffix_of
-from ivos.report.pictures import Painter, outlined, save_film, tiled
+from ivos.report.pictures import Painter, draw_outlines, save_film, tiled
 from ivos.volume.labels import LabelScheme, scheme_from_names
 from ivos.volume.windows import Windows, channels, windows_for
 
@@ -97,9 +97,9 @@ class Video:
 
     def _painted(self, base: Picture, column: Column, index: int) -> Picture:
         if column.labels is not None:
-            return outlined(base.copy(), self._plane(column.labels.array, index), self._colours)
+            return draw_outlines(base.copy(), self._plane(column.labels.array, index), self._colours)
         if column.uncertainty is not None:
-            return _heated(base, self._plane(column.uncertainty.array, index))
+            return _heat_colours(base, self._plane(column.uncertainty.array, index))
         return base
 
     def _plane(self, array: Array, index: int) -> Array:
@@ -122,7 +122,7 @@ class Video:
             image.paste(Image.fromarray(cv2.cvtColor(scale, cv2.COLOR_BGR2RGB)), (self.width - 104, _BAR // 2 - 5))
             draw.text((self.width - 108, _BAR // 2), "0", fill=_BRIGHT, font=font, anchor="rm")
             draw.text((self.width - 6, _BAR // 2), "1", fill=_BRIGHT, font=font, anchor="rm")
-        draw.text((8, _BAR // 2), _fitting(column.title, space, font), fill=_BRIGHT, font=font, anchor="lm")
+        draw.text((8, _BAR // 2), _shorten(column.title, space, font), fill=_BRIGHT, font=font, anchor="lm")
         return np.asarray(image)
 
     @property
@@ -278,7 +278,7 @@ def _write_mp4(path: Path, frames: Iterator[Picture]) -> None:
         container.mux(stream.encode())
 
 
-def _heated(base: Picture, values: Array) -> Picture:
+def _heat_colours(base: Picture, values: Array) -> Picture:
     """The scan, covered by the colour of the uncertainty the more, the higher that is."""
     size = (base.shape[1], base.shape[0])
     smooth = cv2.resize(np.asarray(values, np.uint8), size, interpolation=cv2.INTER_LINEAR)
@@ -288,7 +288,7 @@ def _heated(base: Picture, values: Array) -> Picture:
     return mixed
 
 
-def _fitting(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+def _shorten(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
     """The text, cut short to so many pixels."""
     if font.getlength(text) <= width:
         return text

@@ -148,7 +148,7 @@ def load_reference_networks(
     chosen = pick_device(device)
     if len(paths) < 2 and combination == "second":
         raise InputError("'second' asks for the second of two reference networks: add another --reference")
-    members = tuple(_loaded(Path(path), chosen) for path in paths)
+    members = tuple(_load_network(Path(path), chosen) for path in paths)
     for path, member in zip(paths, members, strict=True):
         if member.info.structures != members[0].info.structures:
             raise InputError(
@@ -158,7 +158,7 @@ def load_reference_networks(
     return ReferenceNetworks(members, chosen, combination, mirrored)
 
 
-def _loaded(path: Path, device: torch.device) -> ReferenceNetwork:
+def _load_network(path: Path, device: torch.device) -> ReferenceNetwork:
     def made() -> ReferenceNetwork:
         network, info = load_reference(path)
         return ReferenceNetwork(network.to(device), info)

@@ -120,7 +120,7 @@ def segment(
     report = _Reporter(progress, len(looked_at) + 2 * count)
     evidence = QualityFeatures.of(count, len(networks.structures))
     seen: dict[int, PackedMasks] = {}
-    for number, masks in _seen(networks, stack, looked_at, evidence):
+    for number, masks in _predict_masks(networks, stack, looked_at, evidence):
         seen[number] = PackedMasks.pack(masks)
         report()
     references = choose(_candidates(seen, sampled, len(networks.structures)))
@@ -166,14 +166,14 @@ def segment_slices(
     """
     answer, count = _Answer(scan, networks, probabilities), len(scan.array)
     report, evidence = _Reporter(progress, count), QualityFeatures.of(count, len(networks.structures))
-    for number, masks in _seen(networks, SliceStack.of(scan, Axis.AXIAL, modality), range(count), evidence):
+    for number, masks in _predict_masks(networks, SliceStack.of(scan, Axis.AXIAL, modality), range(count), evidence):
         answer.put(number, masks)
         evidence.add(number, masks)
         report()
     return answer.segmentation((), evidence)
 
 
-def _seen(
+def _predict_masks(
     networks: ReferenceNetworks, stack: SliceStack, numbers: Sequence[int], evidence: QualityFeatures
 ) -> Iterator[tuple[int, Masks]]:
     """What the networks say of slices; how far the first two agree is evidence."""

@@ -80,7 +80,7 @@ def is_constant(array: Array) -> bool:
     return bool(np.float32(array.min()) == np.float32(array.max()))
 
 
-def windows_told(volume: Volume, modality: Modality) -> dict[str, str]:
+def describe_windows(volume: Volume, modality: Modality) -> dict[str, str]:
     """Which windows show a scan and what decided it, as commands tell it.
 
     Returns:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ivos.errors import InputError
-from ivos.files import entries_of, left_by_system, stem_of, suffix_of
+from ivos.files import entries_of, is_system_file, stem_of, suffix_of
 from ivos.io.case_names import is_named_as_labels
 from ivos.io.cases import files_of, holds_files
 from ivos.io.dicom.files import is_dicom
@@ -66,7 +66,7 @@ def scans_in(path: Path, work: Path | None) -> list[Path]:
 
 
 def _is_slice(path: Path, folder: Path) -> bool:
-    return path.is_file() and not left_by_system(path.relative_to(folder)) and is_dicom(path)
+    return path.is_file() and not is_system_file(path.relative_to(folder)) and is_dicom(path)
 
 
 def enter(store: Store, paths: list[Path], work: Path) -> list[str]:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ivos.cohort.dicom_tree import SeriesRules
-    from ivos.cohort.sources import Found
+    from ivos.cohort.sources import FoundCases
     from ivos.pipelines.propagate import Propagated, PropagateJob
     from ivos.types import Axis
     from ivos.volume.volume import Volume
@@ -183,7 +183,7 @@ def _one(
     _tell(told)
 
 
-def _many(job: PropagateJob, found: Found, output: Path, where: Where, *, overwrite: bool, as_json: bool) -> None:
+def _many(job: PropagateJob, found: FoundCases, output: Path, where: Where, *, overwrite: bool, as_json: bool) -> None:
     """A cohort, with a manifest and a page."""
     from ivos.cohort.page import PAGE
 
@@ -199,7 +199,7 @@ def _many(job: PropagateJob, found: Found, output: Path, where: Where, *, overwr
     tell_failures(rows)
 
 
-def _cases(source: str, annotations: Path | None, rules: SeriesRules) -> Found:
+def _cases(source: str, annotations: Path | None, rules: SeriesRules) -> FoundCases:
     """Scans with their annotations: by their names in a folder, or as a list says."""
     from ivos.cohort.sources import cases_from, joined
 

@@ -59,14 +59,14 @@ def suggest(
     from ivos.uncertainty.suggest import suggest as run
     from ivos.volume.labels import ignoring
     from ivos.volume.volume import on_grid_of
-    from ivos.volume.windows import windows_told, with_modality
+    from ivos.volume.windows import describe_windows, with_modality
 
     if count < 1:
         raise InputError(f"-n {count}: give at least 1")
     ids = None if structures is None else numbers(structures)
     chosen = create_engine(engine, checkpoint=checkpoint, device=device)
     volume = with_modality(read(scan, series=series, stack=stack), modality)
-    windows = windows_told(volume, modality)
+    windows = describe_windows(volume, modality)
     drawn = on_grid_of(ignoring(read_labels(annotations, scan=volume), ignore_label), volume, str(annotations))
     taken = along_one_axis(drawn, axis, structures=ids, what=str(annotations))
     along, drawn = taken.axis, taken.labels

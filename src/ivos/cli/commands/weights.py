@@ -14,7 +14,7 @@ from ivos.errors import InputError
 
 if TYPE_CHECKING:
     from ivos.nets.published import PublishedWeights
-    from ivos.nets.recognise import Recognised
+    from ivos.nets.recognise import RecognisedWeights
 
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")]
 
@@ -109,7 +109,7 @@ def import_files(
             _import(file, found, output)
 
 
-def _import(file: Path, found: Recognised, output: Path) -> None:
+def _import(file: Path, found: RecognisedWeights, output: Path) -> None:
     if found.save is None:
         print_line(f"{file}: {found.what}; is used as it is: {_use(found.used_by, file)}")
     else:

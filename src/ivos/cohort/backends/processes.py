@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ivos.cohort.backends.child import serve
 from ivos.cohort.backends.pipeline import IN_HAND
-from ivos.cohort.backends.protocol import Begun, Outcome
+from ivos.cohort.backends.protocol import CaseStarted, Outcome
 from ivos.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class ProcessesBackend:
 
     def run(
         self, job: Job, cases: Iterable[Case], output: Path, *, ahead: bool = True
-    ) -> Generator[Begun | Outcome, None, None]:
+    ) -> Generator[CaseStarted | Outcome, None, None]:
         threads = self.threads_each or max(1, _cores() // self.workers)
         pool = _Pool(job, output, iter(cases), self.workers, threads, IN_HAND if ahead else 1)
         try:
@@ -119,7 +119,7 @@ class _Pool:
         self._workers: list[_Worker | None] = [None] * workers
         self._failed_starts = 0
 
-    def events(self) -> Iterator[Begun | Outcome]:
+    def events(self) -> Iterator[CaseStarted | Outcome]:
         while True:
             self._give()
             busy = {worker.pipe: worker for worker in self._workers if worker is not None and worker.in_hand}
@@ -132,7 +132,7 @@ class _Pool:
                     yield from self._died(worker)
                 else:
                     self._failed_starts = 0
-                    yield from _told(worker, *message)
+                    yield from _events_of_message(worker, *message)
 
     def dismiss(self) -> None:
         for worker in self._workers:
@@ -172,11 +172,11 @@ class _Pool:
             raise InputError(f"workers die while they load ({how}): with --workers {count} memory may not suffice")
 
 
-def _told(worker: _Worker, kind: str, content: Any) -> Iterator[Begun | Outcome]:
+def _events_of_message(worker: _Worker, kind: str, content: Any) -> Iterator[CaseStarted | Outcome]:
     if kind == "closed":
         raise InputError(content)
     if kind == "begun":
-        yield Begun(content, worker.name)
+        yield CaseStarted(content, worker.name)
     if kind == "ended":
         yield content
 

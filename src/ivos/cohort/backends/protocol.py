@@ -17,7 +17,7 @@ Kind = Literal["done", "refused", "lost"]
 
 
 @dataclass(frozen=True)
-class Begun:
+class CaseStarted:
     """A worker has taken a case in hand."""
 
     case: Case
@@ -54,7 +54,7 @@ class Backend(Protocol):
 
     def run(
         self, job: Job, cases: Iterable[Case], output: Path, *, ahead: bool = True
-    ) -> Generator[Begun | Outcome, None, None]:
+    ) -> Generator[CaseStarted | Outcome, None, None]:
         """Give each case to a worker, once.
 
         Cases are taken from the iterable in the caller's thread, and only as workers can begin on them. Closing the

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
     from pathlib import Path
 
-    from ivos.cohort.backends.protocol import Begun, Outcome
+    from ivos.cohort.backends.protocol import CaseStarted, Outcome
     from ivos.pipelines.protocol import Case, Job
 
 
@@ -39,7 +39,7 @@ class RayBackend:
 
     def run(
         self, job: Job, cases: Iterable[Case], output: Path, *, ahead: bool = True
-    ) -> Generator[Begun | Outcome, None, None]:
+    ) -> Generator[CaseStarted | Outcome, None, None]:
         output = output.absolute()
         with joined(self.address), marked(output) as mark:
             crew = RayActorPool(job, output, mark, Share(self.cpus_each, self.gpus_each), self.workers)
@@ -49,7 +49,7 @@ class RayBackend:
                 crew.dismiss()
 
 
-def _run(crew: RayActorPool, cases: Iterator[Case], in_hand: int) -> Iterator[Begun | Outcome]:
+def _run(crew: RayActorPool, cases: Iterator[Case], in_hand: int) -> Iterator[CaseStarted | Outcome]:
     returned: deque[Case] = deque()  # by nodes that could not take them
     while True:
         crew.scale_up()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ivos.cohort.backends.pipeline import IN_HAND
-from ivos.cohort.backends.protocol import Begun, Outcome
+from ivos.cohort.backends.protocol import CaseStarted, Outcome
 from ivos.cohort.backends.ray_worker import MissingInput, RayWorker
 from ivos.errors import InputError, first_line
 from ivos.io.remote import is_address
@@ -83,17 +83,17 @@ class ActorHandle:
     name: str = ""
     in_hand: dict[Any, Case] = field(default_factory=dict)
 
-    def give(self, case: Case) -> Iterator[Begun]:
+    def give(self, case: Case) -> Iterator[CaseStarted]:
         """Hand it a case; it begins at once if it has no other."""
         self.in_hand[self.actor.do.remote(case)] = case
         if len(self.in_hand) == 1:
-            yield Begun(case, self.name)
+            yield CaseStarted(case, self.name)
 
-    def took(self, reference: Any) -> Iterator[Begun]:
+    def took(self, reference: Any) -> Iterator[CaseStarted]:
         """Strike a case off; the next one begins."""
         del self.in_hand[reference]
         if self.in_hand:
-            yield Begun(next(iter(self.in_hand.values())), self.name)
+            yield CaseStarted(next(iter(self.in_hand.values())), self.name)
 
 
 class RayActorPool:
@@ -152,7 +152,7 @@ class RayActorPool:
         elif time.monotonic() - self._hopeful > _PATIENCE_S:
             raise InputError("the Ray cluster has lost all its nodes; the same command goes on where this one ended")
 
-    def poll(self, returned: deque[Case]) -> Iterator[Begun | Outcome]:
+    def poll(self, returned: deque[Case]) -> Iterator[CaseStarted | Outcome]:
         """Wait for news, for some seconds at most.
 
         Args:
@@ -178,7 +178,7 @@ class RayActorPool:
         for placed in list(self._placed):
             self._release(placed)
 
-    def _heard(self, placed: ActorHandle, reference: Any, returned: deque[Case]) -> Iterator[Begun | Outcome]:
+    def _heard(self, placed: ActorHandle, reference: Any, returned: deque[Case]) -> Iterator[CaseStarted | Outcome]:
         import ray
 
         try:
@@ -198,7 +198,7 @@ class RayActorPool:
 
     def _answered(
         self, placed: ActorHandle, reference: Any, answer: Any, returned: deque[Case]
-    ) -> Iterator[Begun | Outcome]:
+    ) -> Iterator[CaseStarted | Outcome]:
         if reference is placed.opening:
             placed.opening = None
             placed.name, why = answer

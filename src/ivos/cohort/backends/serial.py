@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ivos.cohort.backends.case_execution import CaseExecution
-from ivos.cohort.backends.protocol import Begun
+from ivos.cohort.backends.protocol import CaseStarted
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -29,11 +29,11 @@ class SerialBackend:
         output: Path,
         *,
         ahead: bool = True,  # noqa: ARG002 - there is never more than one case in hand
-    ) -> Generator[Begun | Outcome, None, None]:
+    ) -> Generator[CaseStarted | Outcome, None, None]:
         worker = None
         for case in cases:
             worker = worker or job.open()
-            yield Begun(case, _NAME)
+            yield CaseStarted(case, _NAME)
             passage = CaseExecution(worker, case, output, _NAME)
             passage.read()
             passage.work()

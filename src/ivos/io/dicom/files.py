@@ -17,7 +17,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 from pydicom.valuerep import VR
 
 from ivos.errors import InputError
-from ivos.files import left_by_system, temporary_folder
+from ivos.files import is_system_file, temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -151,6 +151,6 @@ def _unpack(path: Path, folder: Path) -> None:
 def _harmless(number: int, name: str) -> str:
     """A file name from one in an archive, which is not to be trusted: for messages, and to know system files by."""
     last = PurePosixPath(name.replace("\\", "/")).name
-    if left_by_system(Path(last)):
+    if is_system_file(Path(last)):
         return f".{number:06d}"
     return f"{number:06d}_" + re.sub(r"[^\w.()-]", "_", last, flags=re.ASCII)[-80:]

@@ -17,7 +17,7 @@ _START = 256  # bytes by which text is known
 
 
 @dataclass
-class PassedOver:
+class SkippedFiles:
     """What a folder holds beside slices.
 
     Attributes:

@@ -67,7 +67,7 @@ def read_rtstruct(
     References:
         DICOM PS3.3 A.19, C.8.8.5 and C.8.8.6: Structure Set and ROI Contour.
     """
-    return _painted(path, scan, structures, names, overlapping=False).finished()
+    return _paint_regions(path, scan, structures, names, overlapping=False).finished()
 
 
 def read_rtstruct_layers(path: Path, scan: Volume, *, names: Mapping[int, str] | None = None) -> LabelLayers:
@@ -76,7 +76,7 @@ def read_rtstruct_layers(path: Path, scan: Volume, *, names: Mapping[int, str] |
     Raises:
         InputError: as there, but for overlap.
     """
-    return _painted(path, scan, None, names, overlapping=True).finished_layers()
+    return _paint_regions(path, scan, None, names, overlapping=True).finished_layers()
 
 
 def summarise_rtstruct(path: Path) -> list[SegmentSummary]:
@@ -85,14 +85,14 @@ def summarise_rtstruct(path: Path) -> list[SegmentSummary]:
     Raises:
         InputError: damaged.
     """
-    regions = _opened(path)
+    regions = _open_rtstruct(path)
     ids = _ids(regions, None)
     return [
         SegmentSummary(ids[region.number], region.name, dict(region.kinds), len(region.planes)) for region in regions
     ]
 
 
-def _painted(
+def _paint_regions(
     path: Path,
     scan: Volume,
     structures: Collection[int] | None,
@@ -100,7 +100,7 @@ def _painted(
     *,
     overlapping: bool,
 ) -> LabelCanvas:
-    regions = _opened(path)
+    regions = _open_rtstruct(path)
     ids = _ids(regions, names)
     if structures is not None:
         ids = {number: label for number, label in ids.items() if label in structures}
@@ -109,7 +109,7 @@ def _painted(
         check_frame_of_reference(path, region.frame, scan)
     axis = common_axis((points for region in wanted for points in region.contours), scan.geometry)
     sliced = [slice_contours(region.contours, scan.geometry, axis) for region in wanted]
-    _tell_missed(path, wanted, sliced)
+    _warn_of_missed(path, wanted, sliced)
     called = {ids[region.number]: region.name for region in wanted}
     canvas = LabelCanvas(scan, called, path, overlapping=overlapping)
     for region, of_region in zip(wanted, sliced, strict=True):
@@ -118,7 +118,7 @@ def _painted(
     return canvas
 
 
-def _tell_missed(path: Path, regions: Sequence[_Region], sliced: Sequence[SlicedContours]) -> None:
+def _warn_of_missed(path: Path, regions: Sequence[_Region], sliced: Sequence[SlicedContours]) -> None:
     """Say which contours have no voxels.
 
     Raises:
@@ -168,7 +168,7 @@ class _Region:
         return found
 
 
-def _opened(path: Path) -> list[_Region]:
+def _open_rtstruct(path: Path) -> list[_Region]:
     try:
         return _regions(open_whole(path))
     except Exception as error:  # values are parsed when they are first used: anything may be wrong with them

@@ -63,7 +63,7 @@ def read_dicom_seg(
     References:
         DICOM PS3.3 A.51 and C.8.20: Segmentation; C.7.6.16: multi-frame functional groups.
     """
-    return _painted(path, scan, structures, names, overlapping=False).finished()
+    return _paint_segments(path, scan, structures, names, overlapping=False).finished()
 
 
 def read_dicom_seg_layers(
@@ -74,7 +74,7 @@ def read_dicom_seg_layers(
     Raises:
         InputError: as there, but for overlap.
     """
-    return _painted(path, scan, None, names, overlapping=True).finished_layers()
+    return _paint_segments(path, scan, None, names, overlapping=True).finished_layers()
 
 
 def summarise_dicom_seg(path: Path) -> list[SegmentSummary]:
@@ -83,7 +83,7 @@ def summarise_dicom_seg(path: Path) -> list[SegmentSummary]:
     Raises:
         InputError: damaged.
     """
-    data = _opened(path)
+    data = _open_seg(path)
     try:
         frames, segments = _frames(data), segments_of(data)
     except Exception as error:  # values are parsed when they are first used: anything may be wrong with them
@@ -97,7 +97,7 @@ def summarise_dicom_seg(path: Path) -> list[SegmentSummary]:
     ]
 
 
-def _painted(
+def _paint_segments(
     path: Path,
     scan: Volume | None,
     structures: Collection[int] | None,
@@ -105,7 +105,7 @@ def _painted(
     *,
     overlapping: bool,
 ) -> LabelCanvas:
-    data = _opened(path)
+    data = _open_seg(path)
     try:
         frames, segments = _frames(data), segments_of(data)
         kind = str(data.SegmentationType)
@@ -152,7 +152,7 @@ class _Frame:
     grid: Geometry
 
 
-def _opened(path: Path) -> Dataset:
+def _open_seg(path: Path) -> Dataset:
     try:
         return open_whole(path)
     except Exception as error:  # a damaged header makes pydicom raise nearly anything

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.errors import InputError
-from ivos.files import left_by_system
+from ivos.files import is_system_file
 from ivos.io.dicom.choice import choose_stack, numbering
 from ivos.io.dicom.files import dicom_folder, is_dicom, open_header
 from ivos.io.dicom.grid import grid_of
 from ivos.io.dicom.header import is_placed, slice_header
-from ivos.io.dicom.passed_over import PassedOver
+from ivos.io.dicom.passed_over import SkippedFiles
 from ivos.io.dicom.pixels import slice_values
 from ivos.io.dicom.stacks import Series, series_of, without_copies
 from ivos.volume.volume import Volume
@@ -107,7 +107,7 @@ def read_zip(path: Path, series: str | None = None, stack: int | None = None) ->
 
 
 @dataclass(frozen=True)
-class _Chosen:
+class _SelectedSeries:
     series: Series
     slices: tuple[SliceHeader, ...]
 
@@ -117,10 +117,10 @@ class _Folder:
     """What is in a folder."""
 
     series: list[Series]
-    passed_over: PassedOver
+    passed_over: SkippedFiles
     multi_frame: bool
 
-    def choose(self, series: str | None, stack: int | None, named: Path) -> _Chosen:
+    def choose(self, series: str | None, stack: int | None, named: Path) -> _SelectedSeries:
         if not self.series and self.multi_frame:
             raise InputError(f"{named}: multi-frame DICOM, which ivos does not read; convert it to NIfTI first")
         try:
@@ -130,15 +130,15 @@ class _Folder:
             if remark:
                 raise type(error)(f"{error}; {remark}") from error
             raise
-        return _Chosen(chosen, its.slices)
+        return _SelectedSeries(chosen, its.slices)
 
 
 def _look_through(folder: Path) -> _Folder:
-    passed_over, multi_frame = PassedOver(), False
+    passed_over, multi_frame = SkippedFiles(), False
     slices: list[SliceHeader] = []
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         if not is_dicom(path):
-            if not left_by_system(path.relative_to(folder)):
+            if not is_system_file(path.relative_to(folder)):
                 passed_over.foreign.append(path)
             continue
         try:
@@ -158,7 +158,7 @@ def _look_through(folder: Path) -> _Folder:
     return _Folder(series_of(kept), passed_over, multi_frame)
 
 
-def _values(header: SliceHeader, passed_over: PassedOver, named: Path) -> Array:
+def _values(header: SliceHeader, passed_over: SkippedFiles, named: Path) -> Array:
     """The values of a slice, which those of its copies have to equal."""
     values = slice_values(header.path, header.size, named)
     for copy in passed_over.copies.get(header.path, ()):

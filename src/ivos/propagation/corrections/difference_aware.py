@@ -15,7 +15,7 @@ import torch
 
 from ivos.device import check_not_forked, pick_device
 from ivos.nets.checkpoints import BUNDLED_FUSION, load_fusion
-from ivos.nets.fusion import ToFuse
+from ivos.nets.fusion import FusionInputs
 from ivos.nets.loaded import LOADED
 from ivos.propagation.engines.working_grid import normalised
 from ivos.propagation.fusion import aligned
@@ -123,9 +123,9 @@ def shares(step: Step, k: int) -> FloatArray:
     return np.asarray(ways / ways.sum(), np.float32)
 
 
-def to_fuse(seen: Tensor, distances: Tensor) -> ToFuse:
+def to_fuse(seen: Tensor, distances: Tensor) -> FusionInputs:
     """From :func:`planes` (B, 7, S, S) and :func:`shares` (B, 2)."""
-    return ToFuse(normalised(seen[:, :3]), seen[:, 3:4], seen[:, 4:5], seen[:, 5:], distances)
+    return FusionInputs(normalised(seen[:, :3]), seen[:, 3:4], seen[:, 4:5], seen[:, 5:], distances)
 
 
 def _without_asking(step: Step, k: int) -> Patch | None:

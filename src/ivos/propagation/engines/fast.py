@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ivos.device import pick_device
-from ivos.nets.fast import Remembered
+from ivos.nets.fast import MemorySlice
 from ivos.nets.runners import loaded_runner
 from ivos.propagation.engines.protocol import EngineEntry, EngineOptions
 from ivos.propagation.masks import Masks
@@ -50,7 +50,7 @@ class FastEngine:
         self._tracks: list[Track] = []
         self._last: Slice | None = None
         self._anchors = Masks((0, 0), ())
-        self._remembered: dict[int, tuple[Reference, Remembered]] = {}  # by the reference's identity
+        self._remembered: dict[int, tuple[Reference, MemorySlice]] = {}  # by the reference's identity
 
     def observe(self, image: Slice, masks: Masks, known: BoolArray) -> None:
         """Remember the drawn structures of a slice, and go on from it."""
@@ -129,13 +129,13 @@ class FastEngine:
             made = self._runner.remember(torch.from_numpy(np.stack([reference.shown for reference in part])))
             for row, reference in enumerate(part):
                 of_row = slice(row, row + 1)
-                self._remembered[id(reference)] = reference, Remembered(made.keys[of_row], made.values[of_row])
+                self._remembered[id(reference)] = reference, MemorySlice(made.keys[of_row], made.values[of_row])
         self._remembered = {number: self._remembered[number] for number in wanted}
 
-    def _memory(self, nearest: Sequence[Sequence[Reference]]) -> Remembered:
+    def _memory(self, nearest: Sequence[Sequence[Reference]]) -> MemorySlice:
         """Keys and values of the drawn slices that some structures read from."""
         kept = [[self._remembered[id(reference)][1] for reference in references] for references in nearest]
-        return Remembered(
+        return MemorySlice(
             torch.cat([torch.cat([part.keys for part in parts], 1) for parts in kept]),
             torch.cat([torch.cat([part.values for part in parts], 1) for parts in kept]),
         )

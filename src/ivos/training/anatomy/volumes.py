@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivos.errors import InputError
-from ivos.files import left_by_system, replacing
+from ivos.files import is_system_file, replacing
 from ivos.io.read import read, read_labels
 from ivos.training.anatomy.label_maps import synthetic_image
 from ivos.training.anatomy.real_scans import part_of_scan
@@ -57,7 +57,7 @@ def sources_of(settings: AnatomySettings, *, held_out: bool) -> list[Source]:
         for folder in folders:
             if not folder.is_dir():
                 raise InputError(f"{folder}: no such folder of {kind}s")
-            images = [path for path in folder.rglob("*.nii*") if not left_by_system(path.relative_to(folder))]
+            images = [path for path in folder.rglob("*.nii*") if not is_system_file(path.relative_to(folder))]
             for place in sorted({path.parent for path in images}):
                 if place.name == "labels" and (place.parent / "images").is_dir():
                     continue

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from ivos.errors import InputError
-from ivos.files import left_by_system, stem_of, suffix_of
+from ivos.files import is_system_file, stem_of, suffix_of
 from ivos.io.case_names import is_named_as_labels, without_label_words
 from ivos.io.dataset_json import DATASET_JSON, dataset_names
 from ivos.io.registry import READABLE
@@ -111,7 +111,7 @@ def find_cases(raw: Path) -> RawFolder:
     files = [
         p
         for p in sorted(raw.rglob("*"))
-        if p.is_file() and suffix_of(p) in READABLE and not left_by_system(p.relative_to(raw))
+        if p.is_file() and suffix_of(p) in READABLE and not is_system_file(p.relative_to(raw))
     ]
     in_cases = [p for p in files if p.parent.name == _CASE_MASKS or stem_of(p) in _CASE_SCANS]
     if any(p.parent.name == _CASE_MASKS for p in in_cases):

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ivos.nets.fast import FastNet, Remembered
+from ivos.nets.fast import FastNet, MemorySlice
 from ivos.propagation.tracking import Shown, shown
 from ivos.training.fast.rollouts import Rollout, Rollouts, goes_on
 from ivos.training.module import Training
@@ -91,7 +91,7 @@ class FastTraining(Training):
             walk.advance(answer)
         return loss
 
-    def _memory(self, network: FastNet, walks: Sequence[Rollout]) -> Remembered:
+    def _memory(self, network: FastNet, walks: Sequence[Rollout]) -> MemorySlice:
         """The drawn slices that each walk reads from, each of them encoded once."""
         nearest = [reference for walk in walks for reference in walk.nearest()]
         places = {id(reference): reference for reference in nearest}
@@ -99,7 +99,7 @@ class FastTraining(Training):
         parts = network.remember(drawn[:, 2:], network.encode(drawn[:, :2]))
         rows = {identity: row for row, identity in enumerate(places)}
         index = torch.tensor([rows[id(reference)] for reference in nearest], device=self.device)
-        return Remembered(*(part[index].reshape(len(walks), -1, part.shape[2]) for part in (parts.keys, parts.values)))
+        return MemorySlice(*(part[index].reshape(len(walks), -1, part.shape[2]) for part in (parts.keys, parts.values)))
 
 
 def _gathered(walk: Rollout) -> tuple[Shown, FloatArray, FloatArray]:

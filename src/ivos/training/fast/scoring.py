@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ivos.nets.fast import Remembered
+from ivos.nets.fast import MemorySlice
 from ivos.propagation.engines.fast import VIEWS_AT_ONCE
 from ivos.propagation.tracking import shown
 from ivos.training.fast.reliability import Reliability
@@ -54,7 +54,7 @@ def score_rollouts(runner: Runner, examples: Sequence[Example], calibration: Cal
         calibration: of the network's logits.
     """
     rollouts, reliability = [Rollout(example) for example in examples], Reliability()
-    remembered: dict[int, tuple[Reference, Remembered]] = {}  # by the reference's identity
+    remembered: dict[int, tuple[Reference, MemorySlice]] = {}  # by the reference's identity
     while under_way := [rollout for rollout in rollouts if goes_on(rollout)]:
         for first in range(0, len(under_way), VIEWS_AT_ONCE):
             _advance(runner, under_way[first : first + VIEWS_AT_ONCE], calibration, remembered, reliability)
@@ -65,7 +65,7 @@ def _advance(
     runner: Runner,
     rollouts: Sequence[Rollout],
     calibration: Calibration,
-    remembered: dict[int, tuple[Reference, Remembered]],
+    remembered: dict[int, tuple[Reference, MemorySlice]],
     reliability: Reliability,
 ) -> None:
     """Every rollout a slice further."""
@@ -83,21 +83,21 @@ def _advance(
 
 
 def _memory(
-    runner: Runner, nearest: Sequence[Sequence[Reference]], remembered: dict[int, tuple[Reference, Remembered]]
-) -> Remembered:
+    runner: Runner, nearest: Sequence[Sequence[Reference]], remembered: dict[int, tuple[Reference, MemorySlice]]
+) -> MemorySlice:
     """The drawn slices that each rollout reads from, each of them encoded once."""
     new = {id(r): r for references in nearest for r in references if id(r) not in remembered}
     if new:
         made = runner.remember(torch.from_numpy(np.stack([reference.shown for reference in new.values()])))
         for row, reference in enumerate(new.values()):
             of_row = slice(row, row + 1)
-            remembered[id(reference)] = reference, Remembered(made.keys[of_row], made.values[of_row])
+            remembered[id(reference)] = reference, MemorySlice(made.keys[of_row], made.values[of_row])
     kept = [[remembered[id(reference)][1] for reference in references] for references in nearest]
 
     def joined(part: str) -> Tensor:
         return torch.cat([torch.cat([getattr(one, part) for one in parts], 1) for parts in kept])
 
-    return Remembered(joined("keys"), joined("values"))
+    return MemorySlice(joined("keys"), joined("values"))
 
 
 def _means(counts: Sequence[Counts]) -> tuple[float, float, float]:
