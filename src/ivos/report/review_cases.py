@@ -41,12 +41,12 @@ class CaseReview:
         return {"case": found.model_dump(mode="json"), "picture": None if picture is None else asdict(picture)}
 
 
-def judged_cases(told: Mapping[str, Any]) -> JudgedCase:
+def judged_case(told: Mapping[str, Any]) -> JudgedCase:
     """A case from what was told of it."""
     return JudgedCase.model_validate(told["case"])
 
 
 def worst_pictures(told: Sequence[Mapping[str, Any]]) -> dict[str, ReviewPicture]:
     """The pictures of the cases that rank first among all, by case."""
-    worst = sorted(told, key=lambda of: judged_cases(of).rank)[:PICTURED]
-    return {judged_cases(of).case: ReviewPicture(**of["picture"]) for of in worst if of["picture"] is not None}
+    worst = sorted(told, key=lambda of: judged_case(of).rank)[:PICTURED]
+    return {judged_case(of).case: ReviewPicture(**of["picture"]) for of in worst if of["picture"] is not None}

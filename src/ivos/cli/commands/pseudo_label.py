@@ -199,12 +199,12 @@ def _end(
 ) -> None:
     """Remove labels of cases that are not accepted, and write manifest and page, if any case could be judged."""
     from ivos.report.review import PAGE, save_review, write_review_page
-    from ivos.report.review_cases import judged_cases, worst_pictures
+    from ivos.report.review_cases import judged_case, worst_pictures
 
     told = [row.figures for row in rows if row.state == "done"]
     if not told:
         return
-    cases = [judged_cases(figures) for figures in told]
+    cases = [judged_case(figures) for figures in told]
     accepted = {case.case for case in cases if case.accepted}
     for case in set(own) - accepted:
         labels.path(case).unlink(missing_ok=True)
