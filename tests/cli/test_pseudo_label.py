@@ -75,9 +75,7 @@ def test_labels_manifest_and_page(predictions: list[Path], tmp_path: Path) -> No
     page = (out / "review.html").read_text()
     assert "http" not in page
     assert page.index("<td>b</td>") < page.index("<td>c</td>") < page.index("<td>a</td>")
-    assert (
-        'title="disc: left open; mean DSC with the consensus 0.667, threshold 0.85; in 2 of 3 predictions"' in page
-    )
+    assert 'title="disc: left open; mean DSC with the consensus 0.667, threshold 0.85; in 2 of 3 predictions"' in page
     pictures = re.findall(r"data:image/jpeg;base64,([^\"]+)", page)
     assert len(pictures) == 3
     picture: Any = cv2.imdecode(np.frombuffer(base64.b64decode(pictures[0]), np.uint8), cv2.IMREAD_COLOR)
