@@ -154,7 +154,7 @@ def test_a_distance_is_what_the_header_says_to_the_last_bit() -> None:
 
 def test_labels_of_another_scheme_are_refused() -> None:
     liver = volume(bar(LIVER))
-    with pytest.raises(InputError, match="a prediction: label 14 is none of FLARE22's organs"):
+    with pytest.raises(InputError, match="a prediction: label 14 is not a FLARE22 organ"):
         evaluate(volume(bar(14)), liver, protocol="flare22", case="a")
     with pytest.raises(InputError, match="truth: label 1 is called Spleen; FLARE22 numbers"):
         evaluate(liver, liver.with_array(liver.array, {1: "Spleen"}), protocol="flare22")
