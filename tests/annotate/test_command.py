@@ -54,7 +54,7 @@ def test_it_says_where_it_is_and_ends_with_ctrl_c(tmp_path: Path) -> None:
         process.kill()
         process.join()
     assert process.exitcode == 0
-    assert (tmp_path / "out").read_text().endswith("Stopped. Everything is kept.\n")
+    assert (tmp_path / "out").read_text().endswith("Stopped. Your work is saved.\n")
     assert (tmp_path / "ivos-work").is_dir()
 
 

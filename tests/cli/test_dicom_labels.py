@@ -93,7 +93,7 @@ def test_an_ensemble_of_dicom_files_as_dicom(scene: Volume, tmp_path: Path) -> N
     written = [p.read_bytes() for p in (tmp_path / "trusted").rglob("*") if p.is_file() and p.suffix != ".dcm"]
     assert not [word for word in TELLING for text in written if word.encode() in text]
     again = refused("pseudo-label", *folders[:2], "-o", tmp_path / "trusted", "--rule", "all")
-    assert "a case has labels of one format" in again
+    assert "a case has labels in one format only" in again
 
 
 def test_dicom_is_refused_before_the_work_where_it_cannot_be_written(scene: Volume, tmp_path: Path) -> None:

@@ -14,8 +14,7 @@ import pytest
 from PIL import Image
 
 import ivos as package
-from ivos.cli.cohort_command import run_or_rebuild
-from ivos.cli.cohort_options import Where
+from ivos.cli.execution import Execution, run_or_rebuild
 from ivos.metrics.evaluation import Score, common_cases
 from ivos.pipelines.evaluate import EvaluateJob
 from ivos.pipelines.protocol import Case
@@ -89,7 +88,7 @@ def test_over_processes_scores_are_the_same_and_a_run_goes_on(cohort: Path) -> N
     found, true, report = cohort / "runs" / "first", cohort / "truth", cohort / "report"
     pairs = common_cases(found, true).items()
     cases = [Case(name, {"prediction": str(one), "truth": str(other)}) for name, (one, other) in pairs]
-    before = run_or_rebuild(EvaluateJob(), cases, report, Where())  # in a process that has loaded what takes long
+    before = run_or_rebuild(EvaluateJob(), cases, report, Execution())  # in a process that has loaded what takes long
     words = ("evaluate", found, true, "--json")
     alone, several = ivos(*words), ivos(*words, "--workers", 2, "--report", report)
     assert several.returncode == 0, several.stderr
@@ -103,7 +102,7 @@ def test_over_processes_scores_are_the_same_and_a_run_goes_on(cohort: Path) -> N
     assert "ivos: fair: prediction: " in broken.stderr
     assert "3 of 4 done; 1 failed: fair" in broken.stderr
     assert "Cases without scores" in (report / "evaluation.html").read_text()
-    after = run_or_rebuild(EvaluateJob(), cases, report, Where())
+    after = run_or_rebuild(EvaluateJob(), cases, report, Execution())
     assert [row for row in after if row.name != "fair"] == [row for row in before if row.name != "fair"]
     assert after[1].worker == "process 1"
 
@@ -151,7 +150,7 @@ def test_boxes_by_hand() -> None:
 
 def test_reports_that_cannot_be_are_refused_before_the_work(cohort: Path) -> None:
     folders = cohort / "runs" / "first", cohort / "truth"
-    assert "go with folders of label files" in refused(
+    assert "are for folders of label files" in refused(
         "evaluate", *(folder / "good.nii.gz" for folder in folders), "--workers", 2
     )
     assert "--cluster: give --report" in refused("evaluate", *folders, "--cluster", "auto")
@@ -160,7 +159,7 @@ def test_reports_that_cannot_be_are_refused_before_the_work(cohort: Path) -> Non
     words = ("--report", cohort / "r", "--scans", cohort / "scans")
     assert "no scan for 1 of 4 cases: poor" in refused("evaluate", *folders, *words)
     (cohort / "file").touch()
-    assert "cannot be made: File exists" in refused("evaluate", *folders, "--report", cohort / "file")
+    assert "cannot be created: File exists" in refused("evaluate", *folders, "--report", cohort / "file")
 
 
 def test_two_reports_compared(cohort: Path) -> None:
@@ -170,8 +169,8 @@ def test_two_reports_compared(cohort: Path) -> None:
     words = ("compare", cohort / "first", f"better={cohort / 'second' / 'scores.csv'}")
     done = ivos(*words, "-o", cohort / "c")
     assert done.returncode == 0, done.stderr
-    assert "DSC: better less first" in done.stdout
-    assert "no efficiency.csv beside scores.csv of first, better" in done.stdout
+    assert "DSC: better minus first" in done.stdout
+    assert "no efficiency.csv next to scores.csv of first, better" in done.stdout
     assert {path.name for path in (cohort / "c").iterdir()} == {"comparison.html", "differences.csv", "ranking.csv"}
 
     found = json.loads(ivos(*words, "--json").stdout)

@@ -18,9 +18,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import ivos
-from ivos.cli.cohort_view import cohort_view
-from ivos.cli.terminal import print_error, print_line, print_table, progress_bar
-from ivos.cli.text import plain, printable
+from ivos.cli.output import escape_invisible, print_error, print_line, print_table, printable
+from ivos.cli.progress import progress_bar, show_run
 from ivos.cohort.backends.protocol import Outcome
 from ivos.cohort.run import RunProgress
 from ivos.pipelines.protocol import Case
@@ -82,7 +81,7 @@ def of_a_table(name: str) -> None:
 
 def of_a_run(name: str) -> None:
     case = Case(name, {})
-    with cohort_view() as view:
+    with show_run() as view:
         view(RunProgress(2, 0, in_hand={name: (name,)}))
         view(RunProgress(2, 0, failed=1, ended=Outcome(case, "refused", reason=f"{name}: not a scan")))
 
@@ -123,12 +122,12 @@ def test_an_error_is_one_line_and_has_the_name(name: str) -> None:
         print_error(f"ivos: {name}: no such file")
         text = terminal.text()
     assert text.count("\n") == 1
-    assert plain(re.sub(r"\s*[\r\n]\s*", " ", f"ivos: {name}: no such file")) in text
+    assert escape_invisible(re.sub(r"\s*[\r\n]\s*", " ", f"ivos: {name}: no such file")) in text
 
 
 @given(names=st.lists(NAMES, min_size=2, max_size=2, unique=True))
 def test_different_names_look_different(names: list[str]) -> None:
-    first, second = map(plain, names)
+    first, second = map(escape_invisible, names)
     assert first != second or "\\" in first  # a name may spell what stands for a character
 
 
@@ -210,6 +209,6 @@ def test_one_place_prints() -> None:
     writes = re.compile(r"std(out|err)\.write|Console\(|add_row\(\"|add_row\(f\"|\becho\(")
     printing = {path.name for path in folder.rglob("*.py") if writes.search(path.read_text(encoding="utf-8"))}
     assert printing == {
-        "terminal.py",
-        "cohort_view.py",
+        "output.py",
+        "progress.py",
     }  # the second shows tables of the first's rows while they change

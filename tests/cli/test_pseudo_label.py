@@ -154,7 +154,7 @@ def test_change_since_the_previous_round(predictions: list[Path], tmp_path: Path
         *("--threshold", 0, "--scans", tmp_path / "images"),
     )
     assert lost.returncode == 0, lost
-    assert "accepted, but look at it: b: score 0." in lost.stdout
+    assert "accepted, but review it: b: score 0." in lost.stdout
     assert "gone since the previous round: disc" in lost.stdout
     worst = manifest(tmp_path / "lost")["cases"][0]
     assert (worst["case"], worst["change"]) == ("b", {"most": "disc", "dsc": 0.0, "vanished": {"8": "disc"}})

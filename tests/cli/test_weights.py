@@ -45,10 +45,10 @@ def test_download_from_a_mirror_goes_on_where_it_was_cut_off(mirror: Site, tmp_p
     command = ("weights", "download", "fusion", "-o", tmp_path, "--from", f"{mirror.address}/")
     assert "broke off after 1000 of 25600 bytes; the same command goes on" in refused(*command)
     mirror.cut_after = None
-    assert "fusion.pth: fetched; no checksum is known, its sha256 is" in ivos(*command).stdout
+    assert "fusion.pth: downloaded; no checksum is known, its sha256 is" in ivos(*command).stdout
     assert mirror.asked[-1] == ("fusion.pth", "bytes=1000-")
     assert (tmp_path / "fusion.pth").read_bytes() == CONTENT
-    assert "is there already" in ivos(*command).stdout
+    assert "exists already" in ivos(*command).stdout
     assert len(mirror.asked) == 2
 
 

@@ -18,8 +18,7 @@ import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivos.cli.cohort_command import over_cohort
-from ivos.cli.cohort_options import Where
+from ivos.cli.execution import Execution, run_cohort_with_page
 from ivos.cohort.backends.processes import ProcessesBackend
 from ivos.cohort.backends.serial import SerialBackend
 from ivos.cohort.manifest import FILE
@@ -205,13 +204,13 @@ def test_interrupted_at_a_terminal_the_same_command_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cases, output = cohort(tmp_path, "x", "x", "x", "x"), tmp_path / "out"
-    monkeypatch.setattr(Where, "backend", lambda _: Interrupted(after=4))
+    monkeypatch.setattr(Execution, "backend", lambda _: Interrupted(after=4))
     with pytest.raises(typer.Exit) as ended:
-        over_cohort(CountingJob(), cases, output, Where(), overwrite=False)
+        run_cohort_with_page(CountingJob(), cases, output, Execution())
     assert ended.value.exit_code == 130
     assert "the same command goes on" in capsys.readouterr().err
     monkeypatch.undo()
-    rows = over_cohort(CountingJob(), cases, output, Where(), overwrite=False)
+    rows = run_cohort_with_page(CountingJob(), cases, output, Execution())
     assert [row.state for row in rows] == ["done"] * 4
     assert written(output) == dict.fromkeys(("c0", "c1", "c2", "c3"), 1)
 

@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ivos as package
-from ivos.cli.cohort_command import run_or_rebuild
-from ivos.cli.cohort_options import Where
+from ivos.cli.execution import Execution, run_or_rebuild
 from ivos.cohort.backends.serial import SerialBackend
 from ivos.cohort.run import run_cohort
 from ivos.errors import InputError
@@ -68,14 +67,14 @@ def test_a_run_goes_on_and_other_settings_are_done_anew_unasked(
     good, out = pair(tmp_path), tmp_path / "out"
     (tmp_path / "bad.nii.gz").write_bytes(b"broken")
     bad = Case("bad", {**good.inputs, "prediction": str(tmp_path / "bad.nii.gz")})
-    first, second = (run_or_rebuild(EvaluateJob(), [good, bad], out, Where()) for _ in range(2))
+    first, second = (run_or_rebuild(EvaluateJob(), [good, bad], out, Execution()) for _ in range(2))
     assert [row.state for row in first] == ["done", "refused"]
     assert first == second  # the seconds too: nothing was done again
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 2  # why the bad one failed is said again
     assert told[0] == told[1]
     assert told[0].startswith("ivos: bad: prediction: ")
-    other, _ = run_or_rebuild(EvaluateJob(structures=(2,)), [good, bad], out, Where())
+    other, _ = run_or_rebuild(EvaluateJob(structures=(2,)), [good, bad], out, Execution())
     assert [score.structure for score in scores_in(other.figures)] == [2]
 
 
@@ -84,6 +83,6 @@ def test_the_folder_of_another_job_is_left_alone(tmp_path: Path) -> None:
     cases, out = [Case("c", {"scan": str(tmp_path / "scan")})], tmp_path / "out"
     run_cohort(CountingJob(), cases, out, SerialBackend()).close()
     with pytest.raises(InputError, match="holds results of ivos count, not evaluate; give another folder"):
-        run_or_rebuild(EvaluateJob(), [pair(tmp_path)], out, Where())
+        run_or_rebuild(EvaluateJob(), [pair(tmp_path)], out, Execution())
     with run_cohort(CountingJob(), cases, out, SerialBackend()) as manifest:
         assert [row.state for row in manifest.rows()] == ["done"]

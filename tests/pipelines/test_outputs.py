@@ -39,5 +39,5 @@ def test_what_dicom_labels_could_not_refer_to_is_refused_when_it_is_read(tmp_pat
     ivos.write(tmp_path / "drawn.nii.gz", labels)
     inputs = {"scan": f"file://{tmp_path}/scan.nii.gz", "annotations": str(tmp_path / "drawn.nii.gz")}
     worker = PropagateJob("nearest", labels=LabelFiles(LabelFormat.rtstruct)).open()
-    with pytest.raises(InputError, match="nothing can refer to it; use NIfTI"):
+    with pytest.raises(InputError, match="without FrameOfReferenceUID; write NIfTI instead"):
         worker.read(Case("a", inputs))

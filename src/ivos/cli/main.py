@@ -14,12 +14,11 @@ import typer
 
 from ivos.cli.commands.annotate import annotate
 from ivos.cli.commands.compare import compare
-from ivos.cli.commands.data import info, phantom
-from ivos.cli.commands.demo import demo
+from ivos.cli.commands.demo import demo, phantom
 from ivos.cli.commands.ensemble import ensemble
 from ivos.cli.commands.evaluate import evaluate
-from ivos.cli.commands.export import export
 from ivos.cli.commands.fit_quality import fit_quality
+from ivos.cli.commands.info import info
 from ivos.cli.commands.prepare import prepare
 from ivos.cli.commands.profile import profile
 from ivos.cli.commands.propagate import propagate
@@ -30,9 +29,8 @@ from ivos.cli.commands.suggest import suggest
 from ivos.cli.commands.train import train
 from ivos.cli.commands.video import video
 from ivos.cli.commands.weights import weights
+from ivos.cli.output import accept_all_characters, one_line, print_error, print_line
 from ivos.cli.renamed import replace_old_names
-from ivos.cli.terminal import one_line, print_error, print_line
-from ivos.cli.text import write_whatever_comes
 from ivos.errors import InputError
 
 app = typer.Typer(
@@ -44,7 +42,7 @@ app = typer.Typer(
 
 
 def _print_version(wanted: bool) -> None:
-    """What a report of a fault needs: ivos, Python, the libraries that networks run in, the system."""
+    """Print what a bug report needs: the versions of ivos, Python, the libraries that run networks, and the system."""
     if wanted:
         libraries = ", ".join(f"{name} {_version(name)}" for name in ("torch", "openvino"))
         system = f"{platform.system()} {platform.machine()}"
@@ -53,7 +51,7 @@ def _print_version(wanted: bool) -> None:
 
 
 def _version(library: str) -> str:
-    """Without importing it, which takes seconds."""
+    """Version of a library, without importing it, which takes seconds."""
     try:
         return version(library)
     except PackageNotFoundError:
@@ -71,7 +69,6 @@ def options(
 
 
 app.add_typer(train, name="train")
-weights.command()(export)
 app.add_typer(weights, name="weights")
 for command in (
     annotate,
@@ -95,42 +92,42 @@ app.command(context_settings={"allow_interspersed_args": False})(profile)
 
 
 def main() -> None:
-    """Run the command line; what a user can put right ends as one line on stderr and exit code 2."""
+    """Run the command line; errors that a user can correct give one line on stderr and exit code 2."""
     for stream in (sys.stdout, sys.stderr):
-        write_whatever_comes(stream)
-    _show_warnings_of_ours_alone()
+        accept_all_characters(stream)
+    _silence_libraries()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         app(replace_old_names(sys.argv[1:]))
     except InputError as error:
         _fail(str(error))
     except UnicodeEncodeError as error:
-        if not _in_a_name(error):
+        if not _is_in_name(error):
             raise
         around = error.object[max(0, error.start - 40) : error.end + 20]
-        _fail(f"{around}: a file or folder is called so, which is not UTF-8; rename it")
+        _fail(f"{around}: the name of a file or folder is not UTF-8; rename it")
     except OSError as error:
         _fail(f"{error.filename or 'file'}: {error.strerror or error}")
 
 
-class _Warning(logging.Formatter):
-    """As a line, whatever the names in it hold."""
+class _OneLine(logging.Formatter):
+    """On one line, whatever the names in it contain."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         return one_line(super().formatMessage(record))
 
 
-def _show_warnings_of_ours_alone() -> None:
-    """Libraries have much to say of every odd header and setting; what matters to the user we say ourselves."""
+def _silence_libraries() -> None:
+    """Show our own warnings only: libraries warn about every unusual header and setting."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Warning("ivos: %(message)s"))
+    handler.setFormatter(_OneLine("ivos: %(message)s"))
     logging.getLogger("ivos").addHandler(handler)
     for library in ("pydicom", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
         warnings.filterwarnings("ignore", module=library)
 
 
-def _in_a_name(error: UnicodeEncodeError) -> bool:
+def _is_in_name(error: UnicodeEncodeError) -> bool:
     """Whether it is one of the characters that Python has for bytes of file names that are not UTF-8."""
     return "\udc80" <= error.object[error.start] <= "\udcff"
 

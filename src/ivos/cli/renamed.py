@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ivos.cli.terminal import print_error
+from ivos.cli.output import print_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

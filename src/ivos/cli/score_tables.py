@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ivos.cli.terminal import print_line, print_table
+from ivos.cli.output import print_line, print_table
 from ivos.errors import counted
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _print_cases(title: str, scores: Sequence[Score], metrics: Sequence[str]) ->
     rows.append(("mean", str(cases), *_figures(scores, of=every)))
     print_table(title, ("structure", "cases", *metrics), rows)
     if any("n=" in cell for row in rows for cell in row[2:]):
-        print_line(f"n: how many scores have a figure, where not all do; the means at the end are over {every} scores.")
+        print_line(f"n: number of scores with a value, where some have none; the last row is over {every} scores.")
 
 
 def _figures(scores: Sequence[Score], of: int | None = None, *, spread: bool = False) -> list[str]:

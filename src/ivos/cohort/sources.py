@@ -55,7 +55,7 @@ def cases_from(source: str | Path, *, roles: Sequence[str] = (), rules: SeriesRu
     """
     text = str(source)
     if rules is not None and replace(rules, series=None) != SeriesRules() and _is_no_tree(text):
-        raise InputError(f"{text}: is no tree of DICOM series, among which --series-... rules choose; leave them out")
+        raise InputError(f"{text}: the options --series-* apply only to DICOM folders; leave them out")
     if suffix_of(Path(text)) in LISTS:
         return FoundCases(tuple(_listed_cases(text, roles)))
     if roles:

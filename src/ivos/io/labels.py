@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from ivos.errors import InputError
 from ivos.files import suffix_of
 from ivos.io.provenance import Provenance
-from ivos.io.write import check_writable, write_volume
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,6 +61,8 @@ def check_label_path(path: Path, form: LabelFormat | None = None, source: Path |
     """
     form = format_of(path, form)
     if form is LabelFormat.nifti:
+        from ivos.io.write import check_writable  # the command line takes no more from here than the formats
+
         check_writable(path)
         return
     if path.is_dir():
@@ -121,6 +122,8 @@ def write_labels(
     form = format_of(path, form)
     check_label_path(path, form, source)
     if form is LabelFormat.nifti or source is None:
+        from ivos.io.write import write_volume
+
         write_volume(path, labels)
         return
     if form is LabelFormat.dicom_seg:

@@ -100,7 +100,7 @@ class LabelFiles:
             InputError: a DICOM form, and the scan has no frame of reference.
         """
         if self.form not in (None, LabelFormat.nifti) and scan.frame_of_reference is None:
-            raise InputError(f"{place}: no DICOM, or without FrameOfReferenceUID: nothing can refer to it; use NIfTI")
+            raise InputError(f"{place}: not DICOM, or without FrameOfReferenceUID; write NIfTI instead")
 
     def path(self, folder: Path, case: Case) -> Path:
         """Where the labels of a case go."""

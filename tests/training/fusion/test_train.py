@@ -93,7 +93,7 @@ def test_damaged_samples_are_named(tmp_path: Path) -> None:
 def test_scans_in_which_nothing_is_decided(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / f"{FIRST:08d}.npz")
     assert read_samples(tmp_path / f"{FIRST:08d}.npz") is None
-    with pytest.raises(InputError, match="the corrections of 1 scan give no training samples; increase `scans`"):
+    with pytest.raises(InputError, match="no usable training samples from 1 scan; increase scans"):
         load_samples(tmp_path, range(FIRST, FIRST + 1), NearestEngine())
 
 

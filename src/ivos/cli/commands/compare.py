@@ -1,4 +1,4 @@
-"""`ivos compare`: runs against each other."""
+"""`ivos compare`: evaluated runs against each other."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ivos.cli.cases import named
-from ivos.cli.label_options import ByOption
-from ivos.cli.terminal import print_json, print_line, print_table
+from ivos.cli import options
+from ivos.cli.output import name_some, print_json, print_line, print_table
+from ivos.cli.predictions import check_is_no_file
 from ivos.errors import InputError, counted
 from ivos.files import check_writable
 
@@ -30,44 +30,42 @@ def compare(
     runs: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN",
-            help="CSV files of ivos evaluate, or folders with scores.csv; NAME=PATH gives a run another name.",
+            metavar="RUN", help="CSV files from ivos evaluate, or folders with scores.csv; NAME=PATH renames a run."
         ),
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for a page, differences.csv and ranking.csv.")
+        Path | None,
+        options.output_option("--output", "-o", help="Folder for a report, differences.csv and ranking.csv."),
     ] = None,
-    by: ByOption = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    by: options.ByOption = "auto",
+    as_json: options.JsonOption = False,
 ) -> None:
-    """Compare runs over the same cases with the first one, structure by structure, and rank them.
+    """Compare runs on the same cases with the first run, structure by structure, and rank them.
 
-    Runs that were evaluated with different settings are refused.
-
-    Differences come with a bootstrap interval and the Wilcoxon signed-rank test; the ranking is the FLARE22
-    challenge's, with time, GPU and CPU where an efficiency.csv lies beside every scores.csv.
+    Differences have a bootstrap interval and a Wilcoxon signed-rank test. The ranking is that of the FLARE22 challenge;
+    it includes time, GPU and CPU if there is an efficiency.csv next to every scores.csv. Runs that were evaluated with
+    different settings are refused.
     """
-    from ivos.metrics.comparison import compare as compared
+    from ivos.metrics.comparison import compare as compare_runs
 
-    if output is not None and output.exists() and not output.is_dir():
-        raise InputError(f"{output}: is a file; give the name of a folder")
     if output is not None:
+        check_is_no_file(output)
         check_writable(output, "-o")
-    comparison = compared(_read(runs), by=by)
-    _tell(comparison)
+    comparison = compare_runs(_read_runs(runs), by=by)
+    _print_warnings(comparison)
     if output is not None:
         from ivos.report.comparison import write_comparison
 
         page = write_comparison(output, comparison)
     if as_json:
-        print_json(_content(comparison))
+        print_json(_json_content(comparison))
         return
-    _print(comparison)
+    _print_tables(comparison)
     if output is not None:
         print_line(f"Report: {page}")
 
 
-def _read(texts: Sequence[str]) -> list[Run]:
+def _read_runs(texts: Sequence[str]) -> list[Run]:
     from ivos.metrics.runs import read_run
 
     if len(texts) < 2:
@@ -89,8 +87,8 @@ def _path_and_name(text: str) -> tuple[Path, str | None]:
     return Path(path), name
 
 
-def _tell(comparison: Comparison) -> None:
-    """What makes the comparison doubtful, on stderr."""
+def _print_warnings(comparison: Comparison) -> None:
+    """Print what makes the comparison doubtful, to stderr."""
     for note in comparison.notes:
         _log.warning(note)
     if comparison.unknown_settings:
@@ -103,11 +101,11 @@ def _tell(comparison: Comparison) -> None:
             "true volumes differ between the runs in %d case%s (%s): were all evaluated against the same truth?",
             len(comparison.other_truth),
             "s" * (len(comparison.other_truth) > 1),
-            named(comparison.other_truth),
+            name_some(comparison.other_truth),
         )
 
 
-def _content(comparison: Comparison) -> dict[str, Any]:
+def _json_content(comparison: Comparison) -> dict[str, Any]:
     from ivos.report.comparison import difference_rows, ranking_rows
 
     return {
@@ -123,7 +121,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _print(comparison: Comparison) -> None:
+def _print_tables(comparison: Comparison) -> None:
     cases = counted(len(comparison.cases), "case")
     if comparison.settings:
         print_line(f"Evaluated by {comparison.settings}.")
@@ -133,16 +131,16 @@ def _print(comparison: Comparison) -> None:
         print_table(f"Mean {metric.upper()}, {cases}", ("structure", *comparison.runs), table)
         for number, run in enumerate(comparison.runs[1:]):
             differences = [(row.name, *_difference(row.differences[number])) for row in rows]
-            title = f"{metric.upper()}: {run} less {comparison.runs[0]}"
+            title = f"{metric.upper()}: {run} minus {comparison.runs[0]}"
             columns = ("structure", "pairs", "difference", "95 % interval", "p", "p, Holm")
             print_table(title, columns, differences)
     print_line(
-        "Intervals: bootstrap over the cases. p: Wilcoxon signed-rank test; Holm's correction is for the structures of "
-        "a table, not for several runs and metrics."
+        "Intervals: bootstrap over the cases. p: Wilcoxon signed-rank test. Holm's correction is over the structures "
+        "of a table, not over runs and metrics."
     )
     if comparison.missing:
-        told = [f"{case} (not in {', '.join(runs)})" for case, runs in comparison.missing.items()]
-        print_line(f"Not in all runs, left out above, and last in the ranking: {named(told)}.")
+        missing = [f"{case} (not in {', '.join(runs)})" for case, runs in comparison.missing.items()]
+        print_line(f"Missing in some runs, excluded above, ranked last there: {name_some(missing)}.")
     _print_ranking(comparison)
 
 
@@ -175,7 +173,7 @@ def _print_ranking(comparison: Comparison) -> None:
     print_table("FLARE22 ranking: mean ranks over cases", columns, rows)
     if comparison.unmeasured:
         print_line(
-            f"Ranked by DSC and NSD alone: no efficiency.csv beside scores.csv of {', '.join(comparison.unmeasured)}."
+            f"Ranked by DSC and NSD alone: no efficiency.csv next to scores.csv of {', '.join(comparison.unmeasured)}."
         )
 
 

@@ -1,4 +1,4 @@
-"""`ivos fit-quality`: how far segmentations are to be trusted, learned where the truth is known."""
+"""`ivos fit-quality`: a model that estimates the DSC of structures without ground truth."""
 
 from __future__ import annotations
 
@@ -7,20 +7,26 @@ from typing import Annotated
 
 import typer
 
-from ivos.cli.label_options import ByOption
-from ivos.cli.terminal import print_json, print_line, progress_bar
+from ivos.cli import options
+from ivos.cli.output import print_json, print_line
+from ivos.cli.progress import progress_bar
 from ivos.errors import InputError, counted
 from ivos.files import check_file_writable
 
 
 def fit_quality(
-    segmented: Annotated[Path, typer.Argument(help="Folder of labels that ivos segment --quality-features wrote.")],
-    truth: Annotated[Path, typer.Argument(help="Folder of the true labels, with the same names.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="JSON file for ivos segment --quality-model.")],
-    by: ByOption = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    segmented: Annotated[Path, typer.Argument(help="Labels from ivos segment --quality-features: a folder.")],
+    truth: Annotated[Path, typer.Argument(help="Ground truth: a folder of label files with the same names.")],
+    output: Annotated[
+        Path, options.output_option("--output", "-o", help="JSON file for ivos segment --quality-model.")
+    ],
+    by: options.ByOption = "auto",
+    as_json: options.JsonOption = False,
 ) -> None:
-    """Learn to estimate each structure's DSC without the truth, from scans that the reference network did not see."""
+    """Fit a model that estimates the Dice score of each structure without ground truth.
+
+    Use scans that the reference networks were not trained on.
+    """
     from dataclasses import asdict
 
     from ivos.io.cases import labels_by_case
@@ -53,17 +59,16 @@ def fit_quality(
             progress(number, len(cases))
     estimator, held_out = fit(observations, evidence[cases[0]].made_by)
     save_estimator(estimator, output)
-    judged = assess_estimates(held_out, [observation.dsc for observation in observations])
+    fitted = assess_estimates(held_out, [observation.dsc for observation in observations])
     if as_json:
-        print_json({"output": str(output), "scans": len(cases), "structures": len(observations), **asdict(judged)})
+        print_json({"output": str(output), "scans": len(cases), "structures": len(observations), **asdict(fitted)})
         return
     print_line(f"{counted(len(observations), 'structure')} of {counted(len(cases), 'scan')}: {output}")
     print_line(
-        f"On scans left out: correlation with the true DSC {judged.pearson:.2f}, mean error {judged.mean_error:.3f}, "
-        f"{judged.covered:.0%} within the 90 % interval"
+        f"Cross-validated: correlation with the true DSC {fitted.pearson:.2f}, mean absolute "
+        f"error {fitted.mean_error:.3f}, {fitted.covered:.0%} within the 90 % interval"
     )
-    if judged.bad:
+    if fitted.bad:
         print_line(
-            f"Of {counted(judged.bad, 'structure')} below DSC 0.7 {judged.detection_rate:.0%} found at a "
-            "false alarm in ten"
+            f"{fitted.detection_rate:.0%} of {counted(fitted.bad, 'structure')} below DSC 0.7 are found, at 10 % false alarms"
         )

@@ -1,4 +1,4 @@
-"""`ivos profile`: what anyone's program costs."""
+"""`ivos profile`: time and memory of any command."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ivos.cli.terminal import print_error
+from ivos.cli.options import output_option
+from ivos.cli.output import print_error
 from ivos.errors import InputError
 from ivos.files import check_writable, replacing
 
@@ -37,23 +38,23 @@ _LINES = {
 def profile(
     command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="The command and its arguments.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for efficiency.csv, samples.csv and efficiency.svg.")
+        Path | None, output_option("--output", "-o", help="Folder for efficiency.csv, samples.csv and efficiency.svg.")
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Write efficiency.json into the folder instead of a table to stderr.")
+        bool, output_option("--json", help="Write efficiency.json to the folder instead of a table to stderr.")
     ] = False,
 ) -> None:
-    """Run a command and say what it cost: time, RAM, CPU, GPU memory, by the figures of the FLARE22 challenge.
+    """Run a command and measure time, RAM, CPU and GPU memory, as in the FLARE22 challenge.
 
-    The command and all processes it starts count. ivos ends with the command's exit code.
+    Includes all processes that the command starts. The exit code is that of the command.
     """
     if as_json and output is None:
-        raise InputError("--json: name a folder for efficiency.json with -o; stdout is the command's")
+        raise InputError("--json: give a folder for efficiency.json with -o; stdout belongs to the command")
     if output is not None:
         check_writable(output, "-o")  # a run of hours should not fail after its end
     exit_code, cost = _run(command)
     if not as_json:
-        _print(cost)
+        _print_cost(cost)
     if output is not None:
         from ivos.report.efficiency import figures, write_efficiency
 
@@ -66,13 +67,13 @@ def profile(
 
 
 def _run(command: Sequence[str]) -> tuple[int, Efficiency]:
-    """Run the command to its end; 128 and the signal's number if a signal ended it, as shells have it."""
+    """Run a command to its end; 128 and the signal's number if a signal ended it, as shells have it."""
     from ivos.metrics.efficiency import Sampler
 
     with Sampler() as sampler:
-        process = _started(command)
-        with _signals_passed_on(process.pid), sampler.interval(process.pid) as interval:
-            if hasattr(os, "waitid"):  # leaves what it used up to its last moment to be read
+        process = _start(command)
+        with _forward_signals(process.pid), sampler.interval(process.pid) as interval:
+            if hasattr(os, "waitid"):  # keeps the figures of its last moment readable
                 os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
             else:
                 process.wait()
@@ -80,7 +81,7 @@ def _run(command: Sequence[str]) -> tuple[int, Efficiency]:
     return (128 - code if code < 0 else code), interval.efficiency()
 
 
-def _started(command: Sequence[str]) -> subprocess.Popen[bytes]:
+def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
     try:
         # Without close_fds a command keeps what the shell opened for it beyond the three streams.
         return subprocess.Popen(list(command), close_fds=False)  # noqa: S603
@@ -89,14 +90,14 @@ def _started(command: Sequence[str]) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def _signals_passed_on(pid: int) -> Iterator[None]:
+def _forward_signals(pid: int) -> Iterator[None]:
     """SIGINT and SIGTERM go to a process for the duration of the block, and not to this one."""
 
-    def pass_on(number: int, _: FrameType | None) -> None:
+    def forward(number: int, _: FrameType | None) -> None:
         if not (number == signal.SIGINT and _in_foreground()):
             os.kill(pid, number)
 
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
@@ -115,7 +116,7 @@ def _in_foreground() -> bool:
         return False
 
 
-def _print(cost: Efficiency) -> None:
+def _print_cost(cost: Efficiency) -> None:
     values: Mapping[str, float | None] = {name: getattr(cost, name) for name in _LINES}
     for name, (title, unit) in _LINES.items():
         value = values[name]

@@ -1,4 +1,4 @@
-"""`ivos self-train`: training, segmenting, and training on what can be trusted of it, in rounds."""
+"""`ivos self-train`: rounds of training and pseudo-labelling."""
 
 from __future__ import annotations
 
@@ -7,35 +7,36 @@ from typing import Annotated
 
 import typer
 
-from ivos.cli.commands.train import silence_lightning
-from ivos.cli.terminal import print_count, print_line, print_table
+from ivos.cli.commands.train import require_packages
+from ivos.cli.options import output_option
+from ivos.cli.output import print_line, print_table
+from ivos.cli.progress import print_count
 from ivos.config import load_settings
-from ivos.errors import InputError
 
 
 def self_train(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the loop; one that is there goes on.")],
+    output: Annotated[Path, output_option("--output", "-o", help="Run folder; an existing run is resumed.")],
     given: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FILE.yaml]... [KEY=VALUE]...", help="Settings: files like configs/*/loop.yaml."),
+        typer.Argument(
+            metavar="[FILE.yaml]... [KEY=VALUE]...",
+            help="Settings files, such as configs/laptop/loop.yaml, and single settings.",
+        ),
     ] = None,
 ) -> None:
-    """Rounds of training, segmenting the unlabelled scans, and training on the pseudo-labels that can be trusted.
+    """Self-training: in each round, train, segment the unlabelled scans, and add reliable pseudo-labels.
 
-    May be stopped and taken up again at any time: the same command goes on. Labels that you correct and put into
-    OUTPUT/review/ as CASE.nii.gz are learned from in the next round, instead of pseudo-labels. OUTPUT/loop.html shows
-    how it goes, from the beginning on, and leads to the pseudo-labels of each round, the worst first.
+    You can interrupt it at any time; run the same command again to resume. Corrected labels that you save as
+    OUTPUT/review/CASE.nii.gz replace pseudo-labels in the next round. OUTPUT/loop.html shows all rounds and links to
+    their pseudo-labels, worst first.
     """
-    try:
+    with require_packages():
         from ivos.loop.settings import LoopSettings
 
         settings = load_settings(LoopSettings, given or [])
         from ivos.loop.rounds import best_round, run_loop
         from ivos.report.loop import PAGE, write_loop_pages
-    except ModuleNotFoundError as error:
-        raise InputError(f"training needs {error.name}: pip install 'ivos[train]'") from error
 
-    silence_lightning()
     rounds = run_loop(settings, output, print_count, lambda cases: write_loop_pages(settings, output, cases))
     rows = [
         (
@@ -49,4 +50,4 @@ def self_train(
     ]
     print_table("", ("round", "labelled", "pseudo-labelled", "validation DSC", "minutes"), rows)
     print_line(f"Weights of round {best_round(rounds).number}: {output / f'round_{best_round(rounds).number}' / 'run'}")
-    print_line(f"All rounds, and what to correct: {output / PAGE}")
+    print_line(f"All rounds, and the cases to review: {output / PAGE}")

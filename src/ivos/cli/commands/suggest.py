@@ -1,4 +1,4 @@
-"""`ivos suggest`: which slice to draw next."""
+"""`ivos suggest`: which slices to annotate next."""
 
 from __future__ import annotations
 
@@ -6,17 +6,10 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from ivos.cli.commands.propagate import complete_slices, tell_windows
-from ivos.cli.label_options import IgnoreLabelOption
-from ivos.cli.series_options import SeriesOption, StackOption
-from ivos.cli.terminal import numbers, print_json, print_line, print_table, progress_bar
-from ivos.device import DeviceChoice
+from ivos.cli import options
+from ivos.cli.output import print_json, print_line, print_table, print_windows
+from ivos.cli.progress import progress_bar
 from ivos.errors import InputError
-from ivos.propagation.engines.protocol import EngineName
-from ivos.types import AxisName
-from ivos.volume.windows import Modality
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,93 +18,96 @@ if TYPE_CHECKING:
     from ivos.uncertainty.suggest import Suggestion
     from ivos.volume.volume import Volume
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
-_COLUMNS = ("helps most", "slice", "DSC", "why")
+_COLUMNS = ("structure", "slice", "DSC", "reason")
 
 
 def suggest(
-    scan: Annotated[Path, typer.Argument(help="NIfTI, NRRD or MetaImage file, DICOM folder or zip.")],
-    annotations: Annotated[Path, typer.Option(help="Label volume on the scan's grid in which some slices are drawn.")],
-    count: Annotated[int, typer.Option("-n", help="How many slices to suggest.")] = 5,
-    engine: Annotated[EngineName, typer.Option(help="What carries masks from slice to slice.")] = "fast",
-    checkpoint: Annotated[Path | None, typer.Option(help="Weights for the engine (stcn, fast).")] = None,
-    axis: Annotated[AxisName | None, typer.Option(help="Walk along this axis; default: the drawn one.")] = None,
-    structures: Annotated[str | None, typer.Option(help="Only what helps these label ids, like 1,4,7-9.")] = None,
-    fully_annotated: Annotated[
-        str | None,
-        typer.Option(
-            help="Slices on which everything present is drawn: 'all' for every slice with something drawn, or the "
-            "file's own slice numbers from 0, like 12,40-44. Structures that no slice shows yet are looked for then."
-        ),
+    scan: options.ScanArgument,
+    annotations: Annotated[
+        Path, options.input_option(help="Label volume on the scan's grid in which some slices are annotated.")
+    ],
+    count: Annotated[int, options.output_option("-n", help="Number of slices to suggest.")] = 5,
+    axis: options.AxisOption = None,
+    structures: Annotated[
+        str | None, options.input_option(help="Suggest slices for these label ids only, such as 1,4,7-9.")
     ] = None,
-    ignore_label: IgnoreLabelOption = None,
-    modality: Annotated[Modality, typer.Option(help="Intensity windows.")] = "auto",
-    device: Annotated[DeviceChoice, typer.Option(help="Where networks run.")] = "auto",
-    series: SeriesOption = None,
-    stack: StackOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    fully_annotated: options.FullyAnnotatedOption = None,
+    ignore_label: options.IgnoreLabelOption = None,
+    modality: options.ModalityOption = "auto",
+    engine: options.EngineOption = "fast",
+    checkpoint: Annotated[Path | None, options.model_option(help="Weights for the engine (stcn, xmem, fast).")] = None,
+    device: options.DeviceOption = "auto",
+    as_json: options.JsonOption = False,
+    series: options.SeriesOption = None,
+    stack: options.StackOption = None,
 ) -> None:
-    """Say which slices to draw next, the one that helps most first: for all structures together and for each."""
+    """Suggest which slices to annotate next, best first: for all structures together and for each.
+
+    Structures that no annotated slice shows are considered only with --fully-annotated.
+    """
     from ivos.io.read import read, read_labels
+    from ivos.pipelines.propagate import canonical_slices
     from ivos.propagation.annotated_planes import along_one_axis
     from ivos.propagation.engines.registry import create_engine
-    from ivos.uncertainty.suggest import suggest as run
+    from ivos.uncertainty.suggest import suggest as find_suggestions
     from ivos.volume.labels import ignoring
     from ivos.volume.volume import on_grid_of
     from ivos.volume.windows import describe_windows, with_modality
 
     if count < 1:
         raise InputError(f"-n {count}: give at least 1")
-    ids = None if structures is None else numbers(structures)
+    ids = options.parse_structures(structures)
+    complete = options.parse_fully_annotated(fully_annotated)
     chosen = create_engine(engine, checkpoint=checkpoint, device=device)
     volume = with_modality(read(scan, series=series, stack=stack), modality)
     windows = describe_windows(volume, modality)
-    drawn = on_grid_of(ignoring(read_labels(annotations, scan=volume), ignore_label), volume, str(annotations))
-    taken = along_one_axis(drawn, axis, structures=ids, what=str(annotations))
-    along, drawn = taken.axis, taken.labels
-    if taken.note:
-        logger.warning("%s", taken.note)
+    labels = on_grid_of(ignoring(read_labels(annotations, scan=volume), ignore_label), volume, str(annotations))
+    annotated = along_one_axis(labels, axis, structures=ids, what=str(annotations))
+    along, labels = annotated.axis, annotated.labels
+    if annotated.note:
+        _log.warning("%s", annotated.note)
     with progress_bar("Propagating", shown=not as_json) as progress:
-        found = run(
+        found = find_suggestions(
             volume,
-            drawn,
+            labels,
             count=count,
             engine=chosen,
             axis=along.plane,
             structures=ids,
-            complete=complete_slices(fully_annotated, volume, along),
+            complete=canonical_slices(complete, volume, along) if isinstance(complete, tuple) else complete,
             modality=modality,
             progress=progress,
         )
-    best, by_structure = (_rows(part, drawn, along) for part in (found.slices, found.by_structure))
+    best, by_structure = (_rows(part, labels, along) for part in (found.slices, found.by_structure))
     if as_json:
         print_json({"axis": along.plane, "slices": best, "by_structure": by_structure, **windows})
     elif not best:
-        print_line("No slice is expected to change much.")
+        print_line("No slice is expected to change the result much.")
     else:
-        print_table(f"Draw next, of the {along} slices", _COLUMNS, [_cells(row) for row in best])
-        print_table("The slice that helps each structure most", _COLUMNS, [_cells(row) for row in by_structure])
-        tell_windows(windows)
+        print_table(f"Annotate next ({along} slices)", _COLUMNS, [_cells(row) for row in best])
+        print_table("Best slice for each structure", _COLUMNS, [_cells(row) for row in by_structure])
+        print_windows(windows)
 
 
-def _rows(suggestions: Sequence[Suggestion], drawn: Volume, axis: Axis) -> list[dict[str, Any]]:
-    """With the file's own slice numbers."""
+def _rows(suggestions: Sequence[Suggestion], labels: Volume, axis: Axis) -> list[dict[str, Any]]:
+    """With the slice numbers of the file."""
     return [
         {
-            "slice": drawn.source_index(axis, suggestion.index),
+            "slice": labels.source_index(axis, suggestion.index),
             "gain": suggestion.gain,
             "structure": suggestion.structure,
-            "name": _name(suggestion.structure, drawn),
+            "name": _name(suggestion.structure, labels),
             "why": suggestion.why,
         }
         for suggestion in suggestions
     ]
 
 
-def _name(structure: int | None, drawn: Volume) -> str | None:
-    return None if structure is None else drawn.names.get(structure, f"label {structure}")
+def _name(structure: int | None, labels: Volume) -> str | None:
+    return None if structure is None else labels.names.get(structure, f"label {structure}")
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    return row["name"] or "one not drawn yet", str(row["slice"]), f"{row['gain']:+.3f}", row["why"]
+    return row["name"] or "not annotated yet", str(row["slice"]), f"{row['gain']:+.3f}", row["why"]

@@ -97,9 +97,7 @@ def load_samples(folder: Path, numbers: range, engine: Engine, progress: Progres
         if progress is not None:
             progress(done, len(numbers))
     if not found:
-        raise InputError(
-            f"{folder}: the corrections of {counted(len(numbers), 'scan')} give no training samples; increase `scans`"
-        )
+        raise InputError(f"{folder}: no usable training samples from {counted(len(numbers), 'scan')}; increase scans")
     return found
 
 

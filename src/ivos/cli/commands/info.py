@@ -1,19 +1,19 @@
-"""`ivos info` and `ivos phantom`: looking at files, and making some."""
+"""`ivos info`: what a scan or a label file contains."""
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ivos.cli.series_options import SeriesOption, StackOption
-from ivos.cli.stack_table import print_stacks, stack_rows
-from ivos.cli.terminal import print_json, print_line, print_table, progress_bar
-from ivos.errors import InputError, counted
+from ivos.cli import options
+from ivos.cli.output import print_json, print_line, print_table
+from ivos.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ivos.volume.label_layers import LabelLayers
     from ivos.volume.volume import Volume
@@ -22,39 +22,41 @@ if TYPE_CHECKING:
 
 
 def info(
-    file: Annotated[Path, typer.Argument(help="NIfTI, NRRD or MetaImage file, DICOM folder, zip or labels.")],
-    series: SeriesOption = None,
-    stack: StackOption = None,
+    file: Annotated[
+        Path, typer.Argument(help="Scan or labels: NIfTI, NRRD or MetaImage file, DICOM file, folder or .zip.")
+    ],
     scan: Annotated[
-        Path | None, typer.Option(help="RTSTRUCT, DICOM SEG: the scan that it was drawn on, for slices and volumes.")
+        Path | None, options.input_option(help="For RTSTRUCT and DICOM SEG: the scan, to count slices and volumes.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: options.JsonOption = False,
+    series: options.SeriesOption = None,
+    stack: options.StackOption = None,
 ) -> None:
-    """What a scan or a label file holds: size, spacing, orientation, intensities, labels."""
+    """Show what a scan or a label file contains: size, spacing, orientation, intensities, labels."""
     from ivos.io.dicom.choice import ChoiceNeededError
     from ivos.io.dicom.labels import holds_dicom_labels
 
     stacks: list[dict[str, object]] = []
     if holds_dicom_labels(file):
-        facts, labels = _dicom_labels(file, scan, series, stack)
+        facts, labels = _read_dicom_labels(file, scan, series, stack)
     elif scan is not None:
         raise InputError(f"--scan {scan}: goes with RTSTRUCT and DICOM SEG files")
     else:
-        stacks = stack_rows(file, series)
+        stacks = _stack_rows(file, series)
         try:
-            facts, labels = _voxels(file, series, stack)
-        except ChoiceNeededError as error:  # what there is to choose from is what was asked
+            facts, labels = _read_image(file, series, stack)
+        except ChoiceNeededError as error:  # the choices are the answer
             if as_json:
                 print_json({"file": str(file), "stacks": stacks})
             else:
-                print_stacks(stacks)
+                _print_stacks(stacks)
                 print_line(str(error))
             return
     if as_json:
         print_json({"file": str(file), **facts, "labels": labels, **({"stacks": stacks} if len(stacks) > 1 else {})})
         return
     if len(stacks) > 1:
-        print_stacks(stacks)
+        _print_stacks(stacks)
     print_table(str(file), ("", ""), [(key.replace("_", " "), _words(value)) for key, value in facts.items()])
     if labels:
         columns = [column for column in _COLUMNS if any(column in row for row in labels)]
@@ -72,7 +74,7 @@ _COLUMNS = {
 }
 
 
-def _voxels(file: Path, series: str | None, stack: int | None) -> tuple[Facts, list[Facts]]:
+def _read_image(file: Path, series: str | None, stack: int | None) -> tuple[Facts, list[Facts]]:
     """What a scan or a label file is, and its labels if it looks like one."""
     from ivos.io.label_names import label_names
     from ivos.io.pairs import read_label_layers
@@ -92,7 +94,9 @@ def _voxels(file: Path, series: str | None, stack: int | None) -> tuple[Facts, l
     return _facts(volume), _label_rows(layers_of(read_labels(file)))
 
 
-def _dicom_labels(file: Path, scan: Path | None, series: str | None, stack: int | None) -> tuple[Facts, list[Facts]]:
+def _read_dicom_labels(
+    file: Path, scan: Path | None, series: str | None, stack: int | None
+) -> tuple[Facts, list[Facts]]:
     """What a DICOM file of labels is, and all its structures, whether they overlap or have no voxels."""
     from ivos.io.dicom.labels import holds_contours, summarise_dicom_labels
     from ivos.io.dicom.seg_read import NoGridError
@@ -183,28 +187,42 @@ def _words(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def phantom(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for images/ and labels/ (FLARE22 layout).")],
-    cases: Annotated[int, typer.Option("--cases", "-n", help="How many.")] = 1,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same cases.")] = 0,
-    size: Annotated[
-        str | None, typer.Option(help="Voxels as x,y,z, like 128,128,40; by default each case draws its own.")
-    ] = None,
-) -> None:
-    """Make synthetic abdominal CT scans with the 13 FLARE22 organs and their true labels."""
-    from ivos.phantom import write_cohort
+def _stack_rows(file: Path, series: str | None) -> list[dict[str, object]]:
+    """The stacks of the DICOM series in a folder or zip file, restricted to the series asked for."""
+    from ivos.files import suffix_of
+    from ivos.io.dicom.series import series_in
 
-    if cases < 1:
-        raise InputError(f"--cases {cases}: must be at least 1")
-    shape = None if size is None else _shape(size)
-    with progress_bar("Making phantoms") as progress:
-        names = write_cohort(output, cases, seed=seed, shape=shape, progress=lambda done: progress(done, cases))
-    print_line(f"{counted(len(names), 'case')} in {output}: images/ and labels/")
+    if not file.is_dir() and not (file.is_file() and suffix_of(file) == ".zip"):
+        return []
+    return [
+        {
+            "series": found.uid,
+            "description": found.description,
+            "stack": number,
+            "orientation": stack.orientation,
+            "slices": len(stack.slices),
+            "spacing_mm": None if stack.spacing_mm is None else round(stack.spacing_mm, 6),
+            "size_xy": list(reversed(stack.slices[0].size)),
+            "apart_by": stack.apart,
+        }
+        for found in series_in(file)
+        if series is None or found.uid.endswith(series)
+        for number, stack in enumerate(found.stacks, start=1)
+    ]
 
 
-def _shape(text: str) -> tuple[int, int, int]:
-    parts = text.replace("x", ",").split(",")
-    if len(parts) != 3 or not all(part.strip().isdigit() and 16 <= int(part) <= 1024 for part in parts):
-        raise InputError(f"--size {text}: give three numbers of 16 to 1024 voxels, like 128,128,40 (x, y, z)")
-    x, y, z = (int(part) for part in parts)
-    return z, y, x
+def _print_stacks(rows: Sequence[Mapping[str, object]]) -> None:
+    """Print a table for each series."""
+    columns = ("--stack", "orientation", "slices", "mm apart", "apart by")
+    for series, group in groupby(rows, key=lambda row: (str(row["series"]), str(row["description"]))):
+        cells = [
+            (
+                str(row["stack"]),
+                str(row["orientation"]),
+                str(row["slices"]),
+                "" if row["spacing_mm"] is None else f"{row['spacing_mm']:.3g}",
+                str(row["apart_by"]),
+            )
+            for row in group
+        ]
+        print_table(f"Series ...{series[0][-12:]} {series[1]}", columns, cells)
