@@ -73,7 +73,7 @@ def main(
     (contender,) = contenders([engine], None, fast_checkpoint)[-1:]
     rows = [_row("with the rule", contender.load(), range(first, first + phantoms))]
     if freely:
-        with mock.patch("ivos.propagation.reach.TIMES", float("inf")):
+        with mock.patch("ivos.propagation.reach._LEAST_PIXELS", float("inf")):
             rows.append(_row("without", contender.load(), range(first, first + phantoms)))
     print(markdown(["", "phantoms", "structures", "with a leap", "leaps", "DSC", "FP", "FN"], rows))
 

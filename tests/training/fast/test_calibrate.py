@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +13,9 @@ from ivos.nets.calibration import Calibration
 from ivos.nets.checkpoints import load_fast, save_propagation
 from ivos.nets.runners import TorchRunner
 from ivos.training.fast import calibrate as fitting
-from ivos.training.fast.examples import Example, Examples
+from ivos.training.fast.examples import Example, examples_of
 from ivos.training.fast.reliability import Reliability
+from ivos.training.fast.scans import synthetic
 from ivos.training.fast.scoring import score_rollouts
 from ivos.training.propagation_settings import PropagationSettings
 from tests.cli.runner import refused
@@ -23,7 +23,8 @@ from tests.cli.runner import refused
 
 @pytest.fixture(scope="module")
 def examples() -> list[Example]:
-    return list(islice(Examples(first=5, per_scan=2), 6))
+    rng = np.random.default_rng(0)
+    return [example for number in (5, 6, 7) for example in examples_of(synthetic(number), rng, 2)]
 
 
 def test_the_temperature_makes_probabilities_right() -> None:
@@ -60,7 +61,7 @@ def test_the_rollouts_are_those_of_a_network_with_that_calibration(examples: lis
 
 
 def test_a_network_that_grows_is_held_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitting, "_VOLUMES", 3)
+    monkeypatch.setattr(fitting, "_VOLUMES", 2)
     monkeypatch.setattr(fitting, "_STEPS", (0.8,))
     network, begun = load_fast(), tmp_path / "grows.safetensors"
     with torch.no_grad():

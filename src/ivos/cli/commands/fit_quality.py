@@ -69,6 +69,5 @@ def fit_quality(
         f"error {fitted.mean_error:.3f}, {fitted.covered:.0%} within the 90 % interval"
     )
     if fitted.bad:
-        print_line(
-            f"{fitted.detection_rate:.0%} of {counted(fitted.bad, 'structure')} below DSC 0.7 are found, at 10 % false alarms"
-        )
+        bad = f"{counted(fitted.bad, 'structure')} below DSC 0.7"
+        print_line(f"{fitted.detection_rate:.0%} of {bad} are found, at 10 % false alarms")
