@@ -17,5 +17,5 @@ def _imported() -> None:
 def few_walks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings of the fast network walk over a few examples: to make them takes most of the time."""
     monkeypatch.setattr("ivos.training.fast.examples._WAITING", 4)
-    monkeypatch.setattr("ivos.training.fast.train._WALKS", 4)
+    monkeypatch.setattr("ivos.training.fast.train._ROLLOUTS", 4)
     monkeypatch.setattr("ivos.training.fast.train._HELD_OUT", 4)

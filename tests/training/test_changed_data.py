@@ -114,7 +114,7 @@ def test_other_labels_are_named_and_a_restart_keeps_what_was_there(
     with pytest.raises(InputError, match=r"since step 2: other labels: case_4\. --restart"):
         _train(work, "steps=2")
     _train(work, "steps=2", on_change="restart")
-    assert "what was there is in" in caplog.text
+    assert "the old run is in" in caplog.text
     assert (work / "run" / "before_1" / "reference.safetensors").read_bytes() == before
     assert (work / "run" / "before_1" / "last.ckpt").exists()
     _train(work, "steps=2")

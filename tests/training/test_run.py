@@ -77,7 +77,7 @@ def test_rates_rise_and_fall(schedule: str) -> None:
 
 def test_what_a_run_cannot_do_is_refused(prepared: Path, tmp_path: Path) -> None:
     run = ("train", "reference", f"data.scans={prepared}", "-o", tmp_path / "run")
-    assert "find it with devices=1 first" in refused(*run, "optimiser.rate=find", "devices=2")
+    assert "run it with devices=1 first" in refused(*run, "optimiser.rate=find", "devices=2")
     assert "optimiser.rate=fast: input should be a valid number" in (said := refused(*run, "optimiser.rate=fast"))
     assert "'find'" in said
     assert "has folds 0 to 2" in refused(*run, "data.fold=3")

@@ -265,8 +265,8 @@ def test_supervised_loss_of_half_precision_is_computed_in_full() -> None:
 @pytest.mark.parametrize(
     ("weights", "complaint"),
     [
-        ({"cross_entropy": 0, "dice": 0}, "every loss has the weight 0"),
-        ({"cross_entropy": 0, "class_balanced": True}, "class_balanced is for cross_entropy"),
+        ({"cross_entropy": 0, "dice": 0}, "all losses have weight 0"),
+        ({"cross_entropy": 0, "class_balanced": True}, "class_balanced applies to cross_entropy"),
         ({"dice": -1}, "greater than or equal to 0"),
     ],
 )
