@@ -140,7 +140,7 @@ def test_a_new_draw_is_asked_for_and_told(tmp_path: Path, caplog: pytest.LogCapt
     assert _parts(out) == before
     done = ivos("prepare", raw, "-o", out, "--workers", 1, "--test-share", 0.5, "--seed", 1, "--resplit")
     moved = [case for case, part in _parts(out).items() if part != before[case]]
-    assert f"drawn again with seed 1: {len(moved)} of 8 cases" in done.stderr
+    assert f"new split with seed 1: {len(moved)} of 8 cases" in done.stderr
     assert moved[0] in done.stderr
     (out / "manifest.json").write_text("{")
     with pytest.raises(InputError, match="the split is lost"):
