@@ -11,6 +11,7 @@ import numpy as np
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Sequence
 
     import numpy.typing as npt
@@ -68,7 +69,7 @@ class Person:
         """Has this tab before the others: a browser draws those behind once a second at most."""
         self.page.bring_to_front()
 
-    def reads(self, text: str) -> None:
+    def reads(self, text: str | re.Pattern[str]) -> None:
         """Waits until the status line says so."""
         expect(self.status).to_contain_text(text, timeout=PATIENCE_S * 1000)
 
