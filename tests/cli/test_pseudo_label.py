@@ -229,7 +229,7 @@ def test_what_cannot_be_judged_is_refused(predictions: list[Path], tmp_path: Pat
     package.write(other, TRUTH)
     assert "no labels of any of the 3 cases: a, b, c" in refused(*change, other.parent, *out)
     package.write(tmp_path / "other" / "x.nii.gz", SCAN)
-    assert "no scans of 3 of 3 cases" in refused("pseudo-label", first, second, *out, "--scans", tmp_path / "other")
+    assert "no scan for 3 of 3 cases" in refused("pseudo-label", first, second, *out, "--scans", tmp_path / "other")
     assert not (tmp_path / "out").exists()
     package.write(tmp_path / "out" / "b.nii.gz", TRUTH)
     assert "b.nii.gz: is there and not of this command" in refused("pseudo-label", first, second, *out)

@@ -208,7 +208,7 @@ def test_interrupted_at_a_terminal_the_same_command_goes_on(
     with pytest.raises(typer.Exit) as ended:
         run_cohort_with_page(CountingJob(), cases, output, Execution())
     assert ended.value.exit_code == 130
-    assert "the same command goes on" in capsys.readouterr().err
+    assert "run the same command again to resume" in capsys.readouterr().err
     monkeypatch.undo()
     rows = run_cohort_with_page(CountingJob(), cases, output, Execution())
     assert [row.state for row in rows] == ["done"] * 4

@@ -130,7 +130,7 @@ def test_folders_by_the_names_of_their_files(tmp_path: Path) -> None:
     assert one.inputs["annotations"] == str(tmp_path / "drawn" / "a.nii.gz")
     with pytest.raises(InputError, match="give them with --annotations"):
         cases_from(tmp_path / "scans", roles=("annotations",))
-    with pytest.raises(InputError, match="no tree of DICOM series"):
+    with pytest.raises(InputError, match="apply only to DICOM folders"):
         cases_from(tmp_path / "scans", rules=SeriesRules(modality="CT"))
     with pytest.raises(InputError, match="neither image files nor DICOM"):
         cases_from(tmp_path / "empty")

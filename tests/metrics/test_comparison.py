@@ -195,7 +195,7 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
         good.replace("0.5,0.5", "50,0.5"): "dsc 50 is outside 0 to 1",
         good.replace("a,1", "a,liver"): "'liver' is not a label id",
         good + "a,1,liver,0.4,0.4\n": "structure 1 of case 'a' appears twice",
-        good + "b,1,liver\n": "line 3: ends early",
+        good + "b,1,liver\n": "line 3: incomplete row",
         good.splitlines()[0]: "holds no scores",
         "": "no column case, structure",
     }.items():
