@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ivos.types import BoolArray, FloatArray
 
 _TOLERANCE = 0.06  # of a window: 24 HU of that for soft tissue
-_MARGIN, _ROUNDS = 48, 3  # of GrabCut: pixels about what is drawn; iterations
+_MARGIN, _ROUNDS = 48, 3  # of GrabCut: pixels around the prompt; iterations
 
 
 def region_growing(image: FloatArray, strokes: Strokes, mask: BoolArray) -> FloatArray:

@@ -1,6 +1,6 @@
 """Prompts on a panel's slices: clicks where the last mask is most wrong, one scribble, or a box; how good masks are.
 
-Each structure on its largest slice, alone; at most so many structures a scan, drawn at random with a seed.
+Each structure on its largest slice, alone; a limited number of structures per scan, sampled with a seed.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class PromptScore:
     milliseconds: float
 
     def after(self, clicks: int) -> float:
-        """DSC after so many clicks; the last one's where fewer were needed."""
+        """DSC after that number of clicks, or after the last one where fewer were needed."""
         return self.clicks[min(clicks, len(self.clicks)) - 1]
 
     @property
@@ -122,7 +122,7 @@ def score_prompts(case: Case, segmenter: StrokeSegmenter, at_most: int) -> Promp
 
 
 def chosen_structures(labels: Array, structures: list[int], at_most: int) -> list[int]:
-    """Those of at least 30 pixels on their largest slice, at most so many of them, the same every time."""
+    """Those of at least 30 pixels on their largest slice, up to the limit, the same every time."""
     large = [k for k in structures if (labels == k).sum(axis=(1, 2)).max() >= _LEAST_PIXELS]
     return sorted(np.random.default_rng(0).permutation(large)[:at_most].tolist())
 

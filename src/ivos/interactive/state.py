@@ -25,7 +25,7 @@ def new_arrays(shape: Shape) -> dict[ArrayName, npt.NDArray[Any]]:
     """The arrays of a session on a scan of that shape (Z, Y, X) in which nothing has been done yet.
 
     Returns:
-        LabelArray, confidence, and the labels that were guessed last, whatever was drawn since (Z, Y, X), as uint8; for
+        Labels, confidence, and the labels that were predicted last, whatever was drawn since (Z, Y, X), as uint8; for
         each axis figures (N, 6, 256) of its N slices as float64.
     """
     arrays: dict[ArrayName, npt.NDArray[Any]] = {

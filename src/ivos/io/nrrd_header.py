@@ -223,7 +223,7 @@ def _add_line(path: Path, text: str, fields: dict[str, str], keys: dict[str, str
     plain = name.lower().replace(" ", "")
     if not colon or plain not in _FIELDS or plain in fields:
         raise InputError(
-            f"{path}: its header has a line that is none of NRRD's or comes twice, '{quote_text(text)}'; it is damaged"
+            f"{path}: a line of its header is unknown to NRRD or comes twice, '{quote_text(text)}'; it is damaged"
         )
     fields[plain] = value.strip()
 

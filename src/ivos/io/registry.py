@@ -19,6 +19,6 @@ WRITERS = {suffix: one.write for one in FORMATS if one.write is not None for suf
 
 
 def format_for(path: Path) -> ImageFormat | None:
-    """The format that a path's suffix names; None if it is none of an image."""
+    """The format that a path's suffix names; None if no image format has it."""
     suffix = suffix_of(path)
     return next((one for one in FORMATS if suffix in one.suffixes), None)

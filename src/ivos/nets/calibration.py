@@ -21,12 +21,12 @@ _DISTANCE = 0  # the scalar that says how far the annotated slice is: log(1 + sl
 
 @dataclass(frozen=True)
 class Calibration:
-    """What is taken off the network's logits at every step, and how sure its answers are in the end.
+    """What is subtracted from the network's logits at every step, and the temperature of its confidence.
 
     Attributes:
-        shift: taken off everywhere: a pixel needs so much more evidence to belong to the structure.
-        shift_with_distance: taken off times the square of the distance's scalar, log(1 + slices) / 3: hardly anything
-            beside an annotated slice, all of it 19 slices away.
+        shift: subtracted everywhere: the larger it is, the more evidence a pixel needs to belong to the structure.
+        shift_with_distance: subtracted, multiplied by the square of the distance's scalar, log(1 + slices) / 3: hardly
+            anything beside an annotated slice, all of it 19 slices away.
         temperature: what logits are divided by for a confidence, above 1 where the network is too sure; the masks that
             are fed forward stay as sharp as it learned them.
     """
@@ -36,7 +36,7 @@ class Calibration:
     temperature: float = 1.0
 
     def __call__(self, logits: Tensor, scalars: Tensor) -> Tensor:
-        """Logits (B, 1, S, S) with the shift taken off.
+        """Logits (B, 1, S, S) with the shift subtracted.
 
         Args:
             logits: of the network.
@@ -56,7 +56,7 @@ class Calibration:
         """From the metadata of a file; no shift and a temperature of 1 where it has none.
 
         Raises:
-            InputError: what is there is no calibration.
+            InputError: its entry is not a calibration.
         """
         text = metadata.get(_KEY)
         if text is None:

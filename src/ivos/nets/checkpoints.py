@@ -23,7 +23,7 @@ from ivos.nets.strokes import StrokesNet
 from ivos.nets.xmem import XMem
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 Weights = dict[str, "Tensor"]
 Network = TypeVar("Network", bound=torch.nn.Module)
@@ -170,14 +170,22 @@ def save_propagation(network: FastNet | STCN | StrokesNet | FusionNet | RefineNe
     Raises:
         InputError: the folder cannot be written to, or the weights are not finite.
     """
-    from safetensors.torch import save_file
-
     given = network.state_dict()
     check_finite(given, path)
-    weights = {name: _narrowed(value).contiguous() for name, value in given.items()}
-    metadata = network.calibration.metadata() if isinstance(network, FastNet) else None
+    write_weights({name: _narrowed(value) for name, value in given.items()}, network, path)
+
+
+def write_weights(weights: Weights, network: nn.Module, path: Path) -> None:
+    """Write named tensors of a network as safetensors, with its calibration if it has one; whole or not at all.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    from safetensors.torch import save_file
+
+    metadata = network.calibration.metadata() if isinstance(network, FastNet) else {}
     with replacing(path) as temporary:
-        save_file(weights, temporary, metadata or None)
+        save_file({name: value.contiguous() for name, value in weights.items()}, temporary, metadata or None)
 
 
 def read_weights(path: Path) -> Weights:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from ivos.errors import InputError, counted
-from ivos.files import replacing
 from ivos.nets.checkpoints import (
     fusion_of,
     load_fast,
@@ -19,8 +18,8 @@ from ivos.nets.checkpoints import (
     load_strokes,
     load_xmem,
     read_networks,
+    write_weights,
 )
-from ivos.nets.fast import FastNet
 from ivos.nets.imagenet import load_imagenet, load_resnet
 from ivos.nets.published import published
 from ivos.nets.reference_file import ReferenceInfo, is_reference, load_reference, save_reference
@@ -177,13 +176,10 @@ def _saving(network: nn.Module, read: Weights) -> Callable[[Path], None]:
     precision = next((value.dtype for value in read.values() if value.is_floating_point()), torch.float32)
 
     def save(path: Path) -> None:
-        from safetensors.torch import save_file
-
         state = network.state_dict()
-        weights = {name: v.to(precision) if v.is_floating_point() else v for name, v in state.items()}
-        with replacing(path) as temporary:
-            metadata = network.calibration.metadata() if isinstance(network, FastNet) else None
-            save_file({name: value.contiguous() for name, value in weights.items()}, temporary, metadata or None)
+        write_weights(
+            {name: v.to(precision) if v.is_floating_point() else v for name, v in state.items()}, network, path
+        )
 
     return save
 

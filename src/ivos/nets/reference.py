@@ -31,7 +31,7 @@ _STRIDE = 32  # of the deepest features of any of them: sides of images are mult
 
 
 @dataclass(frozen=True)
-class Slices:
+class NetworkSizes:
     """What a network is made for.
 
     Attributes:
@@ -68,7 +68,7 @@ def reference_network(name: ReferenceName, *, classes: int, channels: int, size:
         InputError: a library that the network is of is not installed.
     """
     try:
-        return NETWORKS[name](Slices(classes, channels, size))
+        return NETWORKS[name](NetworkSizes(classes, channels, size))
     except ModuleNotFoundError as error:
         raise InputError(f"the network '{name}' needs {error.name}: pip install 'ivos[train]'") from error
 
@@ -179,25 +179,25 @@ class _Swin(nn.Module):
         return logits
 
 
-def _of_smp(architecture: str) -> Callable[[Slices], nn.Module]:
+def _of_smp(architecture: str) -> Callable[[NetworkSizes], nn.Module]:
     """A network of segmentation-models-pytorch, with the encoder of the published method."""
 
-    def make(slices: Slices) -> nn.Module:
+    def make(sizes: NetworkSizes) -> nn.Module:
         import segmentation_models_pytorch as smp
 
         of = getattr(smp, architecture)
         return _Published(
-            of("efficientnet-b3", encoder_weights=None, in_channels=slices.channels, classes=slices.classes)
+            of("efficientnet-b3", encoder_weights=None, in_channels=sizes.channels, classes=sizes.classes)
         )
 
     return make
 
 
-NETWORKS: Mapping[ReferenceName, Callable[[Slices], nn.Module]] = {
-    "small": lambda slices: SmallUNet(slices.classes, slices.channels),
-    "transunet": lambda slices: _SlicesInThree(TransUNet(slices.classes, size=slices.size), slices.channels),
+NETWORKS: Mapping[ReferenceName, Callable[[NetworkSizes], nn.Module]] = {
+    "small": lambda sizes: SmallUNet(sizes.classes, sizes.channels),
+    "transunet": lambda sizes: _SlicesInThree(TransUNet(sizes.classes, size=sizes.size), sizes.channels),
     "deeplab": _of_smp("DeepLabV3Plus"),
     "unetplusplus": _of_smp("UnetPlusPlus"),
-    "swin": lambda slices: _Swin(slices.classes, slices.channels),
+    "swin": lambda sizes: _Swin(sizes.classes, sizes.channels),
 }
 """By name; each makes a :class:`ReferenceNetwork` with random weights."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MOST_PIECES = 4
 """How many views a structure may have at most: what it costs is bounded by this."""
 
-_APART = 3.0  # pieces are looked at together while all of them span at most so many times the larger one
+_APART = 3.0  # pieces share a view while all of them span at most three times the larger one
 _LEAST_PIXELS = 12  # a piece counts as no smaller than this: closer ones fit a view at the slice's own resolution
 _COMPONENTS = 16  # that may found a piece, the largest ones; others belong to the nearest of these
 _LIKELY = 0.5

@@ -27,7 +27,7 @@ class CaseReview:
     def __call__(
         self, case: str, judged: PseudoLabels, others: Mapping[str, Volume], scan: Callable[[], Volume | None]
     ) -> dict[str, Any]:
-        """What is to be told of a case, as JSON can hold it.
+        """The summary of a case, as JSON can hold it.
 
         Args:
             case: its name.

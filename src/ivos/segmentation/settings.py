@@ -40,7 +40,7 @@ class StageSettings(Settings):
         tta_mirror: whether they also see slices mirrored left to right (test-time augmentation).
         propagation: ``"bundled"``, a file of weights of the small network or STCN, or ``"none"`` to segment every slice
             by itself.
-        stride: the reference networks look at one slice in so many.
+        stride: distance between the slices that the reference networks look at.
         max_slices: largest number of slices that they look at; None for no limit.
         reference_selection: which of these slices become reference slices.
         max_references: largest number of reference slices; ``"non-empty"`` and ``"largest-area"`` have no such limit.

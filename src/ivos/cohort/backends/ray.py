@@ -42,19 +42,19 @@ class RayBackend:
     ) -> Generator[CaseStarted | Outcome, None, None]:
         output = output.absolute()
         with joined(self.address), marked(output) as mark:
-            crew = RayActorPool(job, output, mark, Share(self.cpus_each, self.gpus_each), self.workers)
+            actors = RayActorPool(job, output, mark, Share(self.cpus_each, self.gpus_each), self.workers)
             try:
-                yield from _run(crew, iter(cases), IN_HAND if ahead else 1)
+                yield from _run(actors, iter(cases), IN_HAND if ahead else 1)
             finally:
-                crew.dismiss()
+                actors.dismiss()
 
 
-def _run(crew: RayActorPool, cases: Iterator[Case], in_hand: int) -> Iterator[CaseStarted | Outcome]:
+def _run(actors: RayActorPool, cases: Iterator[Case], in_hand: int) -> Iterator[CaseStarted | Outcome]:
     returned: deque[Case] = deque()  # by nodes that could not take them
     while True:
-        crew.scale_up()
-        while (seat := crew.free(in_hand)) and (case := returned.popleft() if returned else next(cases, None)):
-            yield from seat.give(case)
-        if not returned and not crew.busy and crew.free(in_hand):
+        actors.scale_up()
+        while (actor := actors.free(in_hand)) and (case := returned.popleft() if returned else next(cases, None)):
+            yield from actor.give(case)
+        if not returned and not actors.busy and actors.free(in_hand):
             return
-        yield from crew.poll(returned)
+        yield from actors.poll(returned)

@@ -111,7 +111,7 @@ class _Search:
         return self._found[calibration]
 
     def climbed(self, runner: Runner, start: Calibration, step: float) -> Calibration:
-        """From a calibration to better neighbours, until there is none."""
+        """From a calibration to its best neighbour, until no neighbour is better."""
         best = start
         for _ in range(_ROUNDS):
             around = [best, *_neighbours(best, step)]
