@@ -203,7 +203,7 @@ def test_memory_does_not_hold_the_volume_in_floating_point() -> None:
     [
         ({"structures": [4]}, r"structures \[4\] are not drawn anywhere; drawn are \[3, 8\]"),
         ({"axis": "diagonal"}, "choose one of axial, coronal, sagittal"),
-        ({"complete": [99]}, r"complete slices \[99\] are outside the scan"),
+        ({"complete": [99]}, r"fully annotated slices \[99\] are outside the scan"),
     ],
 )
 def test_impossible_arguments_are_refused(change: dict[str, object], words: str) -> None:

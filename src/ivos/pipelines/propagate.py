@@ -216,5 +216,5 @@ def canonical_slices(numbers: Sequence[int], scan: Volume, axis: Axis) -> list[i
     slices = scan.geometry.shape[axis]
     outside = [number for number in numbers if number >= slices]
     if outside:
-        raise InputError(f"complete slices {outside[:5]} are outside the scan, which has {slices} {axis} slices")
+        raise InputError(f"fully annotated slices {outside[:5]} are outside the scan, which has {slices} {axis} slices")
     return [scan.source_index(axis, number) for number in numbers]

@@ -99,7 +99,7 @@ def annotations_along(
     numbers = frozenset(complete or ())
     outside = sorted(n for n in numbers if not 0 <= n < len(labels))
     if outside:
-        raise InputError(f"complete slices {outside} are outside the scan, which has {len(labels)} slices")
+        raise InputError(f"fully annotated slices {outside} are outside the scan, which has {len(labels)} slices")
     return Annotations(labels=labels, structures=tuple(chosen), complete=numbers)
 
 
