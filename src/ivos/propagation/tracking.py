@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 VIEW_PIXELS = 96
 _LIKELY = 0.5
-_LEAST_SHARE = 0.2  # of what was drawn; a smaller part is not known again by itself
+_LEAST_SHARE = 0.2  # of the annotated area; a smaller part gets no view of its own
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A drawn slice as a structure remembers it.
+    """An annotated slice as a structure remembers it.
 
     Attributes:
         index: the slice's number.
@@ -66,7 +66,7 @@ class Piece:
 
     Attributes:
         mask: its probabilities on the last slice; None where only the other pass has it.
-        opposite: what the other pass said of it on the next slice.
+        opposite: the other pass's prediction of it on the next slice.
         view: where it is looked for.
         step: how far it advanced in the last step, in pixels of the slice; None at an annotated slice.
         carried: (S, S) where flow carries it in the view, once it has been shown.
@@ -100,7 +100,7 @@ class Track:
     Attributes:
         index: number of the slice that it was last seen on.
         mask: its probabilities there; None where it is not.
-        references: the drawn slices that show it, one for each piece on each of them.
+        references: the annotated slices that show it, one for each piece on each of them.
         absent: the slices on which it is known not to be.
         pieces: what it was last looked for as.
         most_pieces: how many of them it may have.
@@ -114,7 +114,7 @@ class Track:
     most_pieces: int = MOST_PIECES
 
     def learn(self, index: int, image: FloatArray, mask: Patch | None) -> None:
-        """Remember a slice (C, H, W) on which the structure is drawn, or known to be absent; once."""
+        """Remember a slice (C, H, W) on which the structure is annotated, or known to be absent; once."""
         if index in self.absent or index in (reference.index for reference in self.references):
             return
         found = [reference_of(index, image, piece) for (piece,) in pieces_of([mask], self.most_pieces)]
@@ -124,7 +124,7 @@ class Track:
             self.absent.add(index)
 
     def start(self) -> None:
-        """Go on from an annotated slice: nothing is known of how fast it moves."""
+        """Continue from an annotated slice: how fast the structure moves is unknown there."""
         for piece in self.pieces:
             piece.mask = None
 
@@ -141,7 +141,7 @@ class Track:
         return bool(pieces)
 
     def _pieces(self, opposite: Patch | None, most: int) -> list[Piece]:
-        """Where to look for it, as so many pieces at most; each goes on from the nearest one of the slice before."""
+        """The pieces to look for, up to a number; each continues the nearest piece of the slice before."""
         pieces = []
         for mask, other in pieces_of([self.mask, opposite], most):
             view = view_of([mask, other], VIEW_PIXELS)
@@ -157,10 +157,10 @@ class Track:
         return join([piece.arrive(answer, shape) for piece, answer in zip(self.pieces, answers, strict=True)])
 
     def nearest(self, index: int, piece: Piece) -> list[Reference]:
-        """The drawn slices to read from, the nearest first, then one on the other side if there is one.
+        """The annotated slices to read from, the nearest first, then one on the other side if there is one.
 
-        The one is doubled where there is no second: reading from it twice changes nothing. Of several pieces that a
-        drawn slice shows, the one that lies nearest to this one counts.
+        The one is doubled where there is no second: reading from it twice changes nothing. Of several pieces
+        that an annotated slice shows, the one that lies nearest to this one counts.
         """
         shown = {r.index: r for r in sorted(self.references, key=lambda r: -_apart(r.view, piece.view))}
         found = sorted(shown.values(), key=lambda r: abs(r.index - index))
@@ -169,12 +169,10 @@ class Track:
         return [first, (beyond or found[1:] or found)[0]]
 
     def scalars(self, index: int, piece: Piece, *, opposed: bool) -> tuple[float, ...]:
-        """What the network is told in numbers of the step to a slice: see :data:`ivos.nets.fast.SCALARS`."""
+        """The scalars of the step to a slice for the network: see :data:`ivos.nets.fast.SCALARS`."""
         nearest = self.nearest(index, piece)[0]
         alike = [p for p in self.pieces if p is piece or self.nearest(index, p)[0] is nearest]
-        held = sum(
-            p.mask.area for p in alike if p.mask is not None
-        )  # what was one on the drawn slice still counts as one
+        held = sum(p.mask.area for p in alike if p.mask is not None)  # one on the annotated slice still counts as one
         growth = float(np.clip(np.log((held + 1) / (nearest.area + 1)), -3, 3))
         onward = 1 if index >= self.index else -1
         known = dict.fromkeys(self.absent, 0.0) | {reference.index: 1.0 for reference in self.references}
@@ -185,7 +183,7 @@ class Track:
 
 
 def _share(piece: Piece, drawn: Sequence[Reference]) -> float:
-    """How large a piece is as a share of what is drawn of it on a slice."""
+    """How large a piece is as a share of its area on an annotated slice."""
     area = max(0.0 if part is None else part.area for part in (piece.mask, piece.opposite))
     return area / min(drawn, key=lambda r: _apart(r.view, piece.view)).area
 
@@ -208,9 +206,9 @@ class Step:
         current: the next one.
         ahead: the one after it, or the same at the scan's end.
         held: what all structures hold of the last slice, this one included, (H, W).
-        opposite: what the other pass said of the structure on the next slice.
+        opposite: the other pass's prediction of the structure on the next slice.
         opposed: whether there is another pass.
-        anchor: the last drawn mask of the structure, carried to the next slice by flow alone.
+        anchor: the last annotated mask of the structure, warped to the next slice by flow alone.
         flow: from the next slice back to the last one.
     """
 
